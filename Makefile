@@ -1,0 +1,71 @@
+# Every target makes .venv when it is missing and is quick when it is there.
+# Needs Python 3.11 to 3.14, make and git. Another Python: make PYTHON=/path/to/python3.12 test
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+# The first Python on the path that can take the pins of constraints.txt.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1; \
+	then command -v $$p; break; fi; done)
+
+BIN := .venv/bin
+READY := .venv/.ready
+STREETS := data/streets-128x64
+
+.PHONY: help lab test test-slow mutate train lint notebooks venv
+
+help:  ## show this list
+	@echo "make <target>:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+venv: $(READY)  ## make .venv with everything in it, at the versions of constraints.txt
+
+# The stamp is written last: an installation that broke off starts again.
+$(READY): pyproject.toml constraints.txt
+	@if [ ! -x $(BIN)/python ]; then \
+		py="$(PYTHON)"; \
+		if [ -z "$$py" ]; then \
+			echo "No Python 3.11 to 3.14 found. Install one, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; \
+			exit 1; \
+		fi; \
+		echo "Making .venv with $$py (once; downloads PyTorch, a few minutes)"; \
+		"$$py" -m venv .venv || { rm -rf .venv; \
+			echo "$$py cannot make a virtual environment. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }; \
+	fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-e ".[notebooks,tensorboard,test,dev]"
+	@touch $@
+
+# The lessons are copied once. A copy that exists is the student's and stays as it is.
+lab: $(READY)  ## open the lessons in JupyterLab (your copy, in my-lessons/)
+	@mkdir -p my-lessons
+	@for lesson in notebooks/*.ipynb; do \
+		copy="my-lessons/$$(basename "$$lesson")"; \
+		[ ! -e "$$lesson" ] || [ -e "$$copy" ] || cp "$$lesson" "$$copy"; \
+	done
+	@echo "Your lessons are in my-lessons/. For a fresh one, rename or delete yours and type make lab again."
+	$(BIN)/python -m jupyter lab --notebook-dir=my-lessons $(LAB_FLAGS)
+
+test: $(READY)  ## all quick tests, then every notebook against its stored output
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --nbval notebooks/
+
+test-slow: $(READY)  ## the slow proofs
+	$(BIN)/python -m pytest -m slow
+
+mutate: $(READY)  ## put known bugs in, one by one, and see that the tests catch each
+	$(BIN)/python tests/mutations.py
+
+train: $(READY) $(STREETS)/streets.json  ## train a small ACFNet on generated streets (CPU, minutes)
+	$(BIN)/python -m acflib train --data $(STREETS) --out runs/streets $(TRAIN_FLAGS)
+
+$(STREETS)/streets.json: | $(READY)
+	$(BIN)/python -m acflib data streets --out $(STREETS) --size 128x64
+
+lint: $(READY)  ## ruff over code and notebooks
+	$(BIN)/python -m ruff check .
+
+notebooks: $(READY)  ## run every notebook again, in place
+	$(BIN)/python tools/run_notebooks.py

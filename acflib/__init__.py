@@ -1,0 +1,30 @@
+"""acflib: Attentional Class Feature Network (ACFNet, ICCV 2019) to learn from, use and trust."""
+
+__version__ = "0.1.0"
+
+from acflib import functional
+from acflib.acf import ACFModule, ClassAttentionBlock, ClassCenterBlock
+from acflib.acfnet import ACFNet, Intermediates, ModelConfig, build_model, inspect
+from acflib.bases import BaseOutput, ResNetBase
+from acflib.errors import AcflibError, CheckpointError, ConfigError, DataError, TrainingError
+from acflib.tap import tap
+
+__all__ = [
+    "ACFModule",
+    "ACFNet",
+    "AcflibError",
+    "BaseOutput",
+    "CheckpointError",
+    "ClassAttentionBlock",
+    "ClassCenterBlock",
+    "ConfigError",
+    "DataError",
+    "Intermediates",
+    "ModelConfig",
+    "ResNetBase",
+    "TrainingError",
+    "build_model",
+    "functional",
+    "inspect",
+    "tap",
+]

@@ -1,0 +1,183 @@
+"""ACFNet = base network + ACF module (paper, section 3.2, Fig. 2)."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from acflib.acf import VARIANTS, ACFModule
+from acflib.bases import ResNetBase
+from acflib.errors import ConfigError
+from acflib.options import option
+
+
+class Intermediates(NamedTuple):
+    """Everything a forward pass computes on the way, at feature size; see :func:`inspect`.
+
+    Without an ACF module (variant None) only the first three are set.
+    """
+
+    coarse_features: Tensor  # F, (B, C, H, W), the feature map before the coarse segmentation
+    coarse_logits: Tensor  # (B, N, H, W)
+    probabilities: Tensor  # P_coarse, (B, N, H, W)
+    centers: Tensor | None = None  # F_class, (B, N, C')
+    attended: Tensor | None = None  # refined F_a, (B, O, H, W)
+    fine_features: Tensor | None = None  # (B, O, H, W), the feature map before the fine segmentation
+    fine_logits: Tensor | None = None  # (B, N, H, W)
+    aux_logits: Tensor | None = None  # (B, N, h, w), only in training
+
+
+class ACFNet(nn.Module):
+    """Coarse-to-fine segmentation with class centers.
+
+    Args:
+        base: a base network (:class:`acflib.bases.ResNetBase`, or :func:`acflib.tap.tap` of any other).
+        variant: "sum", "concat" or "center" (Table 1), or None: the base network alone, the paper's baseline.
+        channels: C' of the ACF module, 512 in the paper.
+        detach: stop the gradient of P_coarse inside the ACF module (the paper lets it flow).
+        align_corners: of the bilinear upsampling of the logits; True suits crops of 8k+1 pixels such as 769.
+        factorised: False builds the literal tensors of Eq. 3 and 5; the numbers are the same.
+
+    Raises:
+        ConfigError: for an unknown variant.
+    """
+
+    def __init__(
+        self,
+        base: nn.Module,
+        variant: str | None = "sum",
+        channels: int = 512,
+        detach: bool = False,
+        align_corners: bool = False,
+        factorised: bool = True,
+    ):
+        super().__init__()
+        if variant is not None and variant not in VARIANTS:
+            raise ConfigError(f"variant must be None or one of {', '.join(VARIANTS)}, got {variant!r}")
+        self.base = base
+        self.num_classes = base.num_classes
+        self.detach, self.align_corners = detach, align_corners
+        self.acf = self.classifier = None
+        if variant is not None:
+            self.acf = ACFModule(base.feature_channels, base.num_classes, channels, variant, factorised)
+            self.classifier = nn.Conv2d(channels, base.num_classes, 1)
+
+    def forward(
+        self, x: Tensor, center_probs: Tensor | None = None, attention_probs: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Segment a batch of images.
+
+        Args:
+            x: normalised images (B, 3, H, W).
+            center_probs: class maps (B, N, h, w) used instead of P_coarse in Eq. 2; averaged to feature size by area.
+            attention_probs: the same for Eq. 3 and 5.
+
+        Returns:
+            Logits (B, N, H, W) at input size: "out" (fine), "coarse" (with an ACF module), "aux" (in training, where
+            the base network has such a head). Without an ACF module, "out" is the base network's result.
+
+        Raises:
+            ValueError: if class maps are given to a network without an ACF module, or have a wrong shape.
+        """
+        found = self.intermediates(x, center_probs, attention_probs)
+        logits = {"out": found.coarse_logits}
+        if self.acf is not None:
+            logits = {"out": found.fine_logits, "coarse": found.coarse_logits}
+        if found.aux_logits is not None:
+            logits["aux"] = found.aux_logits
+        return {name: resize(value, x.shape[-2:], self.align_corners) for name, value in logits.items()}
+
+    def intermediates(
+        self, x: Tensor, center_probs: Tensor | None = None, attention_probs: Tensor | None = None
+    ) -> Intermediates:
+        """The forward pass up to the upsampling, with all that happens on the way. Arguments as :meth:`forward`."""
+        features, coarse, aux = self.base(x)
+        probabilities = coarse.softmax(dim=1)
+        if self.acf is None:
+            if center_probs is not None or attention_probs is not None:
+                raise ValueError("center_probs and attention_probs need an ACF module; this network has variant None")
+            return Intermediates(features, coarse, probabilities, aux_logits=aux)
+        found = self.acf(
+            features,
+            probabilities.detach() if self.detach else probabilities,
+            self._fit("center_probs", center_probs, coarse),
+            self._fit("attention_probs", attention_probs, coarse),
+        )
+        fine = self.classifier(found.fused)
+        return Intermediates(features, coarse, probabilities, *found, fine_logits=fine, aux_logits=aux)
+
+    @staticmethod
+    def _fit(name: str, class_map: Tensor | None, coarse: Tensor) -> Tensor | None:
+        if class_map is None:
+            return None
+        if class_map.dim() != 4 or class_map.shape[:2] != coarse.shape[:2]:
+            wanted = f"({coarse.shape[0]}, {coarse.shape[1]}, h, w)"
+            raise ValueError(f"{name} must be probabilities {wanted}, got {tuple(class_map.shape)}")
+        dtype = torch.promote_types(coarse.dtype, torch.float32)
+        return F.adaptive_avg_pool2d(class_map.to(coarse.device, dtype), coarse.shape[-2:])
+
+
+def resize(maps: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
+    """Bilinear resize of (B, K, h, w) maps to (B, K, H, W), size = (H, W); nothing to do where the size fits."""
+    if maps.shape[-2:] == tuple(size):
+        return maps
+    return F.interpolate(maps, size, mode="bilinear", align_corners=align_corners)
+
+
+@torch.no_grad()
+def inspect(model: ACFNet, image: Tensor) -> Intermediates:
+    """The named intermediates of a forward pass, in evaluation mode and without gradients.
+
+    Args:
+        model: an ACFNet; its training mode is left as it was.
+        image: normalised image (3, H, W) or batch (B, 3, H, W).
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        batch = image if image.dim() == 4 else image.unsqueeze(0)  # (3, H, W) -> (1, 3, H, W)
+        return model.intermediates(batch.to(next(model.parameters()).device))
+    finally:
+        model.train(was_training)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that defines a network. The defaults are the paper's ResNet-101 + ACF(sum)."""
+
+    backbone: str = option("resnet101", "tiny, resnet18, resnet34, resnet50 or resnet101")
+    context: str | None = option(None, "spatial context of the base network: none, aspp or psp")
+    variant: str | None = option("sum", "ACF module: sum, concat, center, or none for the baseline")
+    num_classes: int = option(19, "classes, ignore not counted")
+    channels: int = option(512, "channels of the ACF module and of the context module")
+    output_stride: int = option(8, "input pixels per feature pixel: 8, 16 or 32")
+    aux: bool = option(True, "auxiliary head on layer3")
+    detach: bool = option(False, "stop the gradient of P inside the ACF module")
+    align_corners: bool = option(True, "of bilinear resizing; True only for crops of 8k+1 pixels, such as 769")
+    weights: str | None = option("IMAGENET1K_V1", "pretrained weights of the backbone, by torchvision's name, or none")
+
+
+def build_model(config: ModelConfig) -> ACFNet:
+    """The network that ``config`` describes.
+
+    Raises:
+        ConfigError: if a value is unknown; the message names the field.
+    """
+    base = ResNetBase(
+        config.backbone,
+        config.num_classes,
+        config.context,
+        config.channels,
+        config.output_stride,
+        config.aux,
+        config.weights,
+        config.align_corners,
+    )
+    return ACFNet(base, config.variant, config.channels, config.detach, config.align_corners)
+
+
+def without_weights(config: ModelConfig) -> ModelConfig:
+    """The same network without ImageNet weights, for loading a checkpoint into."""
+    return replace(config, weights=None)

@@ -1,0 +1,157 @@
+"""Base networks: a backbone of output stride 8, a context module if wanted, a coarse and an auxiliary head.
+
+A base network is any ``nn.Module`` whose forward returns a :class:`BaseOutput` and that has the attributes
+``feature_channels`` and ``num_classes``. :func:`acflib.tap.tap` makes one of any other segmentation network.
+"""
+
+from typing import NamedTuple
+
+import torchvision
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
+
+from acflib.contexts import ASPP, PSP
+from acflib.errors import ConfigError
+from acflib.norm import BatchNorm, conv_bn_relu
+
+BACKBONES = ("tiny", "resnet18", "resnet34", "resnet50", "resnet101")
+CONTEXTS = (None, "aspp", "psp")
+
+
+class BaseOutput(NamedTuple):
+    """What a base network returns; H and W are those of its feature map."""
+
+    features: Tensor  # (B, C, H, W), the feature map before the coarse classifier
+    coarse: Tensor  # (B, N, H, W), logits
+    aux: Tensor | None  # (B, N, h, w), logits of the auxiliary head; None in evaluation or without one
+
+
+class TinyResNet(nn.Module):
+    """A small residual network (0.7 M parameters) for lessons on a CPU; layers named as in torchvision's ResNet."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False)
+        self.bn1 = BatchNorm(32)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.layer1 = self._block(32, 32, stride=1)
+        self.layer2 = self._block(32, 64, stride=2)
+        self.layer3 = self._block(64, 96, stride=2)
+        self.layer4 = self._block(96, 128, stride=2)
+
+    @staticmethod
+    def _block(in_channels: int, channels: int, stride: int) -> nn.Sequential:
+        shortcut = None
+        if stride != 1 or in_channels != channels:
+            shortcut = nn.Sequential(
+                nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False), BatchNorm(channels)
+            )
+        return nn.Sequential(BasicBlock(in_channels, channels, stride, shortcut, norm_layer=BatchNorm))
+
+
+class ResNetBase(nn.Module):
+    """ResNet (section 4.1) with dilation in its last layers, optional ASPP or PSP, a coarse head and an auxiliary head.
+
+    Args:
+        backbone: "resnet18", "resnet34", "resnet50", "resnet101", or "tiny" for lessons on a CPU.
+        num_classes: N.
+        context: None (the paper's baseline network), "aspp" (its second base network) or "psp".
+        context_channels: channels of the context module's result, 512 in the paper.
+        output_stride: input pixels per feature pixel: 8 (the paper), 16 or 32.
+        aux: whether to add the auxiliary head on layer3, as PSPNet does.
+        weights: name of torchvision weights for the backbone, for example "IMAGENET1K_V1", or None.
+        align_corners: of the bilinear upsampling inside "psp".
+
+    Raises:
+        ConfigError: for an unknown backbone, context or output stride, or weights for "tiny".
+    """
+
+    def __init__(
+        self,
+        backbone: str = "resnet101",
+        num_classes: int = 19,
+        context: str | None = None,
+        context_channels: int = 512,
+        output_stride: int = 8,
+        aux: bool = True,
+        weights: str | None = None,
+        align_corners: bool = False,
+    ):
+        super().__init__()
+        if context not in CONTEXTS:
+            raise ConfigError(f'context must be None, "aspp" or "psp", got {context!r}')
+        network = make_backbone(backbone, output_stride, weights)
+        self.num_classes = num_classes
+        self.stem = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool)
+        self.layer1, self.layer2 = network.layer1, network.layer2
+        self.layer3, self.layer4 = network.layer3, network.layer4
+        layer3_channels, layer4_channels = out_channels(self.layer3), out_channels(self.layer4)
+        self.feature_channels = layer4_channels if context is None else context_channels
+        if context is None:
+            self.context = nn.Identity()
+        elif context == "aspp":
+            self.context = ASPP(layer4_channels, context_channels)
+        else:
+            self.context = PSP(layer4_channels, context_channels, align_corners=align_corners)
+        self.classifier = nn.Conv2d(self.feature_channels, num_classes, 1)
+        self.aux_head = make_aux_head(layer3_channels, num_classes) if aux else None
+
+    def forward(self, x: Tensor) -> BaseOutput:
+        """Images (B, 3, H, W) -> maps at 1/output_stride of the size."""
+        layer3 = self.layer3(self.layer2(self.layer1(self.stem(x))))
+        features = self.context(self.layer4(layer3))
+        aux = self.aux_head(layer3) if self.aux_head is not None and self.training else None
+        return BaseOutput(features, self.classifier(features), aux)
+
+
+def make_backbone(name: str, output_stride: int = 8, weights: str | None = None) -> nn.Module:
+    """A ResNet of torchvision (or the tiny one), its last layers dilated for the output stride wanted.
+
+    Raises:
+        ConfigError: unknown name, output stride or weights.
+    """
+    if name not in BACKBONES:
+        raise ConfigError(f"backbone must be one of {', '.join(BACKBONES)}, got {name!r}")
+    if name == "tiny":
+        if weights is not None:
+            raise ConfigError('the backbone "tiny" has no pretrained weights: pass weights=None')
+        network = TinyResNet()
+    else:
+        known = [w.name for w in torchvision.models.get_model_weights(name)]
+        if weights is not None and weights not in known:
+            raise ConfigError(f"weights of {name} must be None or one of {', '.join(known)}, got {weights!r}")
+        network = torchvision.models.get_model(name, weights=weights, norm_layer=BatchNorm)
+    if output_stride not in (8, 16, 32):
+        raise ConfigError(f"output_stride must be 8, 16 or 32, got {output_stride}")
+    if output_stride == 8:
+        dilate(network.layer3, 2)
+        dilate(network.layer4, 4)
+    elif output_stride == 16:
+        dilate(network.layer4, 2)
+    return network
+
+
+def dilate(layer: nn.Module, dilation: int) -> None:
+    """Take the stride out of a residual layer and dilate all its 3x3 convolutions instead (section 4.1).
+
+    torchvision's own option refuses BasicBlock and leaves the first block at the previous dilation.
+    """
+    for conv in layer.modules():
+        if isinstance(conv, nn.Conv2d):
+            conv.stride = (1, 1)
+            if conv.kernel_size == (3, 3):
+                conv.dilation = conv.padding = (dilation, dilation)
+
+
+def out_channels(layer: nn.Module) -> int:
+    """Channels of a residual layer's result: those of its last BatchNorm."""
+    return [m.num_features for m in layer.modules() if isinstance(m, nn.BatchNorm2d)][-1]
+
+
+def make_aux_head(in_channels: int, num_classes: int) -> nn.Sequential:
+    """The auxiliary head of PSPNet: 3x3 conv-BN-ReLU to a quarter of the channels, dropout 0.1, 1x1 classifier."""
+    width = in_channels // 4  # 256 for ResNet-50/101, 64 for ResNet-18/34
+    return nn.Sequential(
+        *conv_bn_relu(in_channels, width, kernel_size=3), nn.Dropout2d(0.1), nn.Conv2d(width, num_classes, 1)
+    )

@@ -1,0 +1,67 @@
+"""Everything that defines a training run, each value a named field. The defaults are those of section 4.2."""
+
+from dataclasses import dataclass
+
+from acflib.acfnet import ModelConfig
+from acflib.errors import ConfigError
+from acflib.losses import LossConfig
+from acflib.options import option
+
+# Fields that may change when a run is resumed: they do not change what is computed.
+MAY_CHANGE = ("data", "out", "device", "workers", "tensorboard", "model.weights")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run. ``batch_size`` counts all processes and micro-batches together."""
+
+    data: str = option("", "data folder: Cityscapes, CamVid or Streets")
+    out: str = option("runs/acfnet", "folder of the run: checkpoint, log, pictures")
+    split: str = option("train", 'part to train on, "trainval" for the paper\'s test-set entry')
+    val_split: str = option("val", 'part to evaluate on; "none" to leave it out')
+    model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
+    class_balance: bool = option(True, "weigh the classes in the cross entropy")
+    crop_size: tuple[int, int] = option((769, 769), "height and width of the training crop, in pixels")
+    scale_range: tuple[float, float] = option((0.5, 2.0), "smallest and largest random scale")
+    flip_probability: float = option(0.5, "chance of a mirrored image")
+    batch_size: int = option(8, "images per optimiser step, over all processes")
+    micro_steps: int = option(1, "forward passes that share one optimiser step (for small GPUs)")
+    iterations: int = option(40_000, "optimiser steps")
+    learning_rate: float = option(0.01, "initial learning rate")
+    momentum: float = option(0.9, "of SGD")
+    weight_decay: float = option(0.0005, "of SGD, on all parameters")
+    poly_power: float = option(0.9, "learning rate = initial * (1 - iteration / iterations) ** power")
+    norm: str = option("sync", '"sync": batch statistics over all processes; "batch": over each alone')
+    seed: int = option(0, "of initial weights, sample order and augmentation")
+    device: str = option("auto", '"auto", "cpu", "cuda", "cuda:1" or "mps"')
+    precision: str = option("auto", '"auto", "float32", "bf16", "fp16" or "float64"')
+    workers: int = option(4, "data loading processes per training process")
+    log_every: int = option(10, "optimiser steps between log lines")
+    eval_every: int = option(2000, "optimiser steps between evaluations; 0: only at the end")
+    eval_batch_size: int = option(1, "images per evaluation step; above 1 only for images of one size")
+    save_every: int = option(500, "optimiser steps between checkpoints")
+    tensorboard: bool = option(True, "also write TensorBoard files, where it is installed")
+
+    def __post_init__(self):
+        for name in ("batch_size", "micro_steps", "iterations", "log_every", "save_every", "eval_batch_size"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("eval_every", "workers", "seed", "weight_decay", "momentum"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if self.learning_rate <= 0:
+            raise ConfigError(f"learning_rate must be positive, got {self.learning_rate}")
+        if self.norm not in ("batch", "sync"):
+            raise ConfigError(f'norm must be "batch" or "sync", got {self.norm!r}')
+        fits = all(side % 8 == 1 for side in self.crop_size)
+        if self.model.align_corners and not fits:
+            raise ConfigError(
+                f"align_corners=True suits crops of 8k+1 pixels such as 769, crop_size is {self.crop_size}: "
+                "choose such a crop or align_corners=False"
+            )
+
+    @property
+    def crop_pixels(self) -> int:
+        """Pixels of all crops of one optimiser step."""
+        return self.batch_size * self.crop_size[0] * self.crop_size[1]

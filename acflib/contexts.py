@@ -1,0 +1,55 @@
+"""Spatial context modules a base network may end with: ASPP and PSP (paper, Fig. 1a and 1b)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from acflib.norm import conv_bn_relu
+
+
+class ASPP(nn.Module):
+    """Atrous spatial pyramid pooling as in section 4.1: a 1x1 and three dilated 3x3 branches, then a 1x1 projection.
+
+    Args:
+        in_channels: C of the incoming feature map.
+        channels: of each branch and of the result; 512 in the paper ("change the output channel from 256 to 512").
+        rates: dilations of the 3x3 branches, in feature pixels; 12, 24, 36 for output stride 8.
+    """
+
+    def __init__(self, in_channels: int, channels: int = 512, rates: tuple[int, ...] = (12, 24, 36)):
+        super().__init__()
+        branches = [conv_bn_relu(in_channels, channels)]
+        branches += [conv_bn_relu(in_channels, channels, kernel_size=3, dilation=rate) for rate in rates]
+        self.branches = nn.ModuleList(branches)
+        self.project = conv_bn_relu(channels * len(branches), channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, channels, H, W)."""
+        return self.project(torch.cat([branch(x) for branch in self.branches], dim=1))
+
+
+class PSP(nn.Module):
+    """Pyramid pooling (PSPNet): means over 1, 2x2, 3x3 and 6x6 regions, spread back over their regions.
+
+    Args:
+        in_channels: C of the incoming feature map; each level keeps a quarter of it.
+        channels: of the result.
+        bins: regions a side, one level each.
+        align_corners: of the bilinear upsampling of each level.
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int = 512, bins: tuple[int, ...] = (1, 2, 3, 6), align_corners: bool = False
+    ):
+        super().__init__()
+        self.bins, self.align_corners = bins, align_corners
+        self.levels = nn.ModuleList(conv_bn_relu(in_channels, in_channels // len(bins)) for _ in bins)
+        self.project = conv_bn_relu(in_channels + in_channels // len(bins) * len(bins), channels, kernel_size=3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, channels, H, W)."""
+        maps = [x]
+        for size, level in zip(self.bins, self.levels, strict=True):
+            pooled = level(F.adaptive_avg_pool2d(x, size))  # (B, C/4, size, size)
+            maps.append(F.interpolate(pooled, x.shape[-2:], mode="bilinear", align_corners=self.align_corners))
+        return self.project(torch.cat(maps, dim=1))

@@ -1,0 +1,204 @@
+"""Augmentation and normalisation of an image together with its labels.
+
+Built on ``torchvision.transforms.v2``: a transform gets ``(tv_tensors.Image, tv_tensors.Mask)``, draws its random
+numbers once, and applies them to both.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as tvf
+
+from acflib.datasets.base import SegmentationDataset
+from acflib.datasets.labels import IGNORE_INDEX
+from acflib.errors import ConfigError, DataError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def normalize_image(image: Tensor) -> Tensor:
+    """Bring colors to the range the ImageNet networks were trained on: (x / 255 - mean) / std.
+
+    Args:
+        image: uint8 (..., 3, H, W).
+
+    Returns:
+        float32 of the same shape.
+    """
+    mean = torch.tensor(IMAGENET_MEAN, device=image.device).view(3, 1, 1)
+    std = torch.tensor(IMAGENET_STD, device=image.device).view(3, 1, 1)
+    return image.as_subclass(Tensor).float().div_(255).sub_(mean).div_(std)
+
+
+class RandomScale(v2.Transform):
+    """Resize by one factor drawn uniformly from ``scale_range``, the same for both sides.
+
+    Images are resized bilinearly with antialiasing, labels by the nearest pixel *center* (``NEAREST_EXACT``): plain
+    ``NEAREST`` would shift the labels by up to half a pixel against the image.
+    """
+
+    def __init__(self, scale_range: tuple[float, float]) -> None:
+        super().__init__()
+        self.scale_range = scale_range
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        low, high = self.scale_range
+        factor = low + (high - low) * torch.rand(()).item()
+        height, width = flat_inputs[0].shape[-2:]
+        return {"size": [max(1, round(height * factor)), max(1, round(width * factor))]}
+
+    def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        if isinstance(inpt, tv_tensors.Mask):
+            # tvf.resize would take NEAREST for a Mask, whatever it is told.
+            plain = inpt.as_subclass(Tensor)[None]  # (H, W) -> (1, H, W)
+            resized = tvf.resize_image(plain, params["size"], interpolation=v2.InterpolationMode.NEAREST_EXACT)[0]
+            return tv_tensors.wrap(resized, like=inpt)
+        return tvf.resize(inpt, params["size"], interpolation=v2.InterpolationMode.BILINEAR, antialias=True)
+
+
+class RandomCrop(v2.Transform):
+    """Cut out (height, width) at a random place. A side that is shorter than that is left as it is."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        height, width = flat_inputs[0].shape[-2:]
+        crop_height, crop_width = min(self.size[0], height), min(self.size[1], width)
+        top = _random_int(height - crop_height)
+        left = _random_int(width - crop_width)
+        return {"top": top, "left": left, "height": crop_height, "width": crop_width}
+
+    def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        return tvf.crop(inpt, **params)
+
+
+class NormalizePair(v2.Transform):
+    """Image uint8 -> normalised float32; train ids uint8 -> int64, as the losses want them."""
+
+    def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        if isinstance(inpt, tv_tensors.Mask):
+            return tv_tensors.Mask(inpt.as_subclass(Tensor).long())
+        return tv_tensors.Image(normalize_image(inpt))
+
+
+class RandomPad(v2.Transform):
+    """Place a picture that is smaller than (height, width) at random in a frame of that size.
+
+    It comes after normalisation, so that the border is exactly 0, the mean color. Labels there are 255.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        height, width = flat_inputs[0].shape[-2:]
+        spare_height, spare_width = max(0, self.size[0] - height), max(0, self.size[1] - width)
+        top, left = _random_int(spare_height), _random_int(spare_width)
+        return {"left": left, "right": spare_width - left, "top": top, "bottom": spare_height - top}
+
+    def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        border = (params["left"], params["right"], params["top"], params["bottom"])
+        fill = IGNORE_INDEX if isinstance(inpt, tv_tensors.Mask) else 0
+        return nn.functional.pad(inpt.as_subclass(Tensor), border, value=fill)
+
+
+def training_transform(
+    crop_size: tuple[int, int],
+    scale_range: tuple[float, float] = (0.5, 2.0),
+    flip_probability: float = 0.5,
+) -> v2.Transform:
+    """Random flip, scale and crop as in section 4.2 of the paper, then normalisation.
+
+    Args:
+        crop_size: (height, width) of the result; smaller images are padded (image 0, labels 255).
+        scale_range: limits of the scale factor.
+        flip_probability: chance of a mirror image.
+
+    Returns:
+        A transform from (Image uint8 (3, H, W), Mask uint8 (H, W)) to (float32 (3, h, w), int64 (h, w)).
+
+    Raises:
+        ConfigError: a size, range or probability makes no sense.
+    """
+    if len(crop_size) != 2 or min(crop_size) < 1:
+        raise ConfigError(f"crop_size={crop_size}: give (height, width), both at least 1.")
+    if not 0 < scale_range[0] <= scale_range[1] < math.inf:
+        raise ConfigError(f"scale_range={scale_range}: give (smallest, largest), such as (0.5, 2.0).")
+    if not 0 <= flip_probability <= 1:
+        raise ConfigError(f"flip_probability={flip_probability}: give a number from 0 to 1.")
+    return v2.Compose(
+        [
+            v2.RandomHorizontalFlip(flip_probability),
+            RandomScale(scale_range),
+            RandomCrop(crop_size),
+            NormalizePair(),
+            RandomPad(crop_size),
+        ]
+    )
+
+
+def evaluation_transform() -> v2.Transform:
+    """Normalisation alone: (Image uint8 (3, H, W), Mask uint8 (H, W)) -> (float32 (3, H, W), int64 (H, W))."""
+    return v2.Compose([NormalizePair(), v2.ToPureTensor()])
+
+
+class SeededAugmentation(Dataset):
+    """A dataset whose key is ``(epoch, index)`` and whose random numbers follow from (seed, epoch, index) alone.
+
+    So a sample is the same in any worker process, in any order, and after a resumed run.
+
+    Args:
+        dataset: gives (image, labels) for an index.
+        transform: applied to the pair; may use torch's random numbers.
+        seed: at least 0.
+    """
+
+    def __init__(self, dataset: SegmentationDataset, transform: v2.Transform, seed: int) -> None:
+        self.dataset = dataset
+        self.transform = transform
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        epoch, index = key
+        state = np.random.SeedSequence([self.seed, epoch, index]).generate_state(1, np.uint64)
+        image, labels = self.dataset[index]
+        with torch.random.fork_rng(devices=[]):  # puts torch's CPU random state back afterwards
+            # Not torch.manual_seed: that would seed every GPU as well.
+            torch.random.default_generator.manual_seed(int(state[0]))
+            return self.transform(image, labels)
+
+
+def class_balance(dataset: SegmentationDataset) -> tuple[float, ...]:
+    """Weights for a class-balanced loss: 1 / ln(1.02 + f), f = share of the class among labelled pixels; mean 1.
+
+    The formula is ENet's (Paszke et al. 2016). A class that never occurs gets the largest weight.
+
+    Raises:
+        DataError: no pixel of the dataset has a class.
+    """
+    counts = np.zeros(256, dtype=np.int64)
+    for index in range(len(dataset)):
+        counts += np.bincount(dataset.load_labels(index).ravel(), minlength=256)
+    counts = counts[: dataset.num_classes]
+    if counts.sum() == 0:
+        raise DataError(f"{dataset.root}: every pixel of split {dataset.split!r} is ignored. Check its label files.")
+    weights = 1 / np.log(1.02 + counts / counts.sum())
+    return tuple((weights / weights.mean()).tolist())
+
+
+def _random_int(largest: int) -> int:
+    """A whole number from 0 to ``largest``, both included."""
+    return int(torch.randint(largest + 1, ()).item())

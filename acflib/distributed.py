@@ -1,0 +1,75 @@
+"""The few things training needs to know about other processes. All work without any, as one process of one."""
+
+import os
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def setup(device: torch.device) -> bool:
+    """Join the processes that torchrun started; False (and nothing done) where it did not start this one."""
+    if "RANK" not in os.environ or dist.is_initialized():
+        return False
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return True
+
+
+def shutdown() -> None:
+    """Leave the other processes, at the end of a command."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def env_rank() -> int:
+    """Number of this process as torchrun set it, also before and after it has joined the others."""
+    return int(os.environ.get("RANK", 0))
+
+
+def local_rank() -> int:
+    """Number of this process on its machine, as torchrun set it: which GPU is its own."""
+    return int(os.environ.get("LOCAL_RANK", 0))
+
+
+def rank() -> int:
+    """Number of this process, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    """Number of processes."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def sum_over_ranks(value: Tensor) -> Tensor:
+    """The sum of a tensor over all processes; without gradient."""
+    if world_size() == 1:
+        return value
+    value = value.detach().clone()
+    dist.all_reduce(value)
+    return value
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """The mean of a tensor over all processes; without gradient."""
+    return sum_over_ranks(value) / world_size()
+
+
+def gather(value: Tensor, device: torch.device) -> list[Tensor]:
+    """The tensors of all processes in rank order, on the CPU; all must have one shape. ``device`` carries them."""
+    if world_size() == 1:
+        return [value.cpu()]
+    found = [torch.empty_like(value, device=device) for _ in range(world_size())]
+    dist.all_gather(found, value.to(device))
+    return [v.cpu() for v in found]
+
+
+def any_rank(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is set on any process."""
+    return bool(sum_over_ranks(torch.tensor(float(flag), device=device)).item())
+
+
+def barrier() -> None:
+    """Wait until every process is here."""
+    if world_size() > 1:
+        dist.barrier()

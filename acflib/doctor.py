@@ -1,0 +1,112 @@
+"""``acflib doctor``: is this installation complete, is this data folder usable, and what to mend where not."""
+
+import importlib.metadata
+import importlib.util
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from acflib.datasets import SegmentationDataset, open_dataset
+from acflib.errors import DataError
+
+MINIMUM = {"torch": (2, 6), "torchvision": (0, 21)}
+OPTIONAL = {
+    "matplotlib": "pictures of curves",
+    "jupyterlab": "the lessons",
+    "ipywidgets": "the lessons",
+    "tensorboard": "TensorBoard files",
+    "safetensors": "weights that come with the lessons",
+}
+SHOWN = 5  # faults of one kind that are listed
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: good (ok True), a fault (False, ``mend`` says what to do), or a remark (None)."""
+
+    ok: bool | None
+    text: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        mark = {True: "[OK]", False: "[FAIL]", None: "[--]"}[self.ok]
+        return mark.ljust(7) + self.text + (f"\n       -> {self.mend}" if self.mend else "")
+
+
+def check_environment() -> list[Finding]:
+    """Versions and devices. Packages for extras may be missing; that is said, and is no fault."""
+    findings = [Finding(True, f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")]
+    for name, minimum in MINIMUM.items():
+        version = importlib.metadata.version(name)
+        ok = tuple(int(part) for part in version.split("+")[0].split(".")[:2]) >= minimum
+        wanted = ".".join(map(str, minimum))
+        findings.append(Finding(ok, f"{name} {version}", "" if ok else f"pip install '{name}>={wanted}'"))
+    for name, use in OPTIONAL.items():
+        there = importlib.util.find_spec(name) is not None
+        text = f"{name} {importlib.metadata.version(name)}" if there else f"{name} is not installed (only for {use})"
+        findings.append(Finding(True if there else None, text))
+    findings.append(Finding(True, f"CPU: {torch.get_num_threads()} threads"))
+    for i in range(torch.cuda.device_count()):
+        memory = torch.cuda.get_device_properties(i).total_memory / 2**30
+        findings.append(Finding(True, f"GPU {i}: {torch.cuda.get_device_name(i)}, {memory:.0f} GiB"))
+    if not torch.cuda.device_count():
+        findings.append(Finding(None, "no CUDA GPU: training runs on the CPU"))
+    return findings
+
+
+def check_data(root: Path, files: int = 50) -> list[Finding]:
+    """A data folder: layout, pairs, sizes, label values, classes.
+
+    Args:
+        root: Cityscapes, CamVid or Streets.
+        files: frames to open per split, evenly spread; 0 for all.
+    """
+    findings = []
+    for split in ("train", "val", "test"):
+        try:
+            dataset = open_dataset(root, split)
+        except DataError as error:
+            # Only train and val are needed to work with a data set.
+            findings.append(Finding(None if split == "test" else False, f"{split}: {error}"))
+            continue
+        findings.append(Finding(True, f"{split}: {len(dataset)} frames, {type(dataset).__name__} at {root}"))
+        if dataset.frames[0].labels is not None:
+            findings += _check_files(dataset, files)
+    return findings
+
+
+def _check_files(dataset: SegmentationDataset, files: int) -> list[Finding]:
+    """Open frames as training does, and count the classes in them."""
+    count = len(dataset) if files == 0 else min(files, len(dataset))
+    faults, sizes, pixels = [], set(), np.zeros(256, dtype=np.int64)
+    for index in tqdm(np.linspace(0, len(dataset) - 1, count).round().astype(int), dataset.split, leave=False):
+        try:
+            image, labels = dataset[int(index)]
+        except DataError as error:
+            faults.append(Finding(False, f"{dataset.split}: {error}"))
+            continue
+        sizes.add((image.shape[-1], image.shape[-2]))
+        pixels += np.bincount(labels.numpy().ravel(), minlength=256)
+    findings = faults[:SHOWN]
+    if len(faults) > SHOWN:
+        findings.append(Finding(False, f"{dataset.split}: {len(faults) - SHOWN} more files with faults"))
+    if sizes:
+        shown = ", ".join(f"{width}x{height}" for width, height in sorted(sizes)[:SHOWN])
+        findings.append(Finding(True, f"{dataset.split}: {count - len(faults)} frames read, size {shown}"))
+        findings.append(_classes(dataset, pixels))
+    return findings
+
+
+def _classes(dataset: SegmentationDataset, pixels: np.ndarray) -> Finding:
+    """Which classes occur, and the share of ignored pixels."""
+    absent = [name for name, n in zip(dataset.classes, pixels, strict=False) if n == 0]
+    ignored = 100 * (1 - pixels[: dataset.num_classes].sum() / pixels.sum())
+    text = f"{dataset.split}: {dataset.num_classes - len(absent)} of {dataset.num_classes} classes occur in them"
+    text += f" (not: {', '.join(absent)})" if absent else ""
+    if ignored == 100:
+        return Finding(False, f"{dataset.split}: every pixel is ignored", "put the real label files in place")
+    return Finding(True, f"{text}, {ignored:.1f} % of the pixels are ignored")

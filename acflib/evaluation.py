@@ -1,0 +1,115 @@
+"""Scores of a network on a data set."""
+
+import signal
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Subset
+from tqdm import tqdm
+
+from acflib import distributed
+from acflib.acfnet import ACFNet
+from acflib.datasets.base import SegmentationDataset
+from acflib.datasets.transforms import evaluation_transform
+from acflib.devices import autocast
+from acflib.errors import ConfigError, DataError
+from acflib.inference import InferenceConfig, predict_probabilities
+from acflib.metrics import Scores, confusion_matrix
+
+
+class _Prepared(Dataset):
+    """A data set whose items are ready for the network."""
+
+    def __init__(self, dataset: SegmentationDataset):
+        self.dataset, self.transform = dataset, evaluation_transform()
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int):
+        return self.transform(*self.dataset[index])
+
+
+def evaluate(
+    model: ACFNet,
+    dataset: SegmentationDataset,
+    config: InferenceConfig = InferenceConfig(),
+    batch_size: int = 1,
+    workers: int = 0,
+    precision: str = "float32",
+    progress: bool = True,
+) -> Scores:
+    """Confusion matrices of the fine and the coarse result over a data set.
+
+    Under torchrun each process takes every n-th image and the counts are added: every image counts once, none twice.
+
+    Args:
+        model: the network; it is evaluated where it is, and its training mode is put back.
+        dataset: a split with labels.
+        config: whole image, sliding window, scales, flip.
+        batch_size: images at a time; above 1 only where all have one size.
+        workers: data loading processes.
+        precision: "float32", "bf16", "fp16" or "float64".
+        progress: whether to show a progress bar (first process only).
+
+    Raises:
+        DataError: a file cannot be used, or a batch holds images of different size.
+        ConfigError: the network has another number of classes than the data.
+    """
+    check_classes(model.num_classes, dataset)
+    device = next(model.parameters()).device
+    first, step = distributed.rank(), distributed.world_size()
+    indices = range(first, len(dataset), step)
+    loader = DataLoader(
+        Subset(_Prepared(dataset), indices),
+        batch_size,
+        num_workers=workers,
+        collate_fn=_collate,
+        worker_init_fn=ignore_interrupts,
+        generator=torch.Generator(),  # else the loader would draw from the global random state
+    )
+    zeros = torch.zeros(model.num_classes, model.num_classes, dtype=torch.int64, device=device)
+    counts = {"out": zeros, "coarse": zeros.clone()}
+    was_training = model.training
+    model.eval()
+    try:
+        for images, labels in tqdm(clear_errors(loader), "evaluating", len(loader), disable=not progress or first > 0):
+            images = images.to(device, dtype=next(model.parameters()).dtype)
+            with autocast(device, precision):
+                found = predict_probabilities(model, images, config)
+            for name, probabilities in found.items():
+                predictions = probabilities.argmax(dim=1)
+                counts[name] += confusion_matrix(predictions, labels.to(device), model.num_classes)
+    finally:
+        model.train(was_training)
+    counts = {name: distributed.sum_over_ranks(count).cpu() for name, count in counts.items()}
+    return Scores(dataset.classes, counts["out"], counts["coarse"] if model.acf is not None else None)
+
+
+def check_classes(num_classes: int, dataset: SegmentationDataset) -> None:
+    """Raise ConfigError unless network and data have the same number of classes."""
+    if num_classes != dataset.num_classes:
+        raise ConfigError(
+            f"the network has {num_classes} classes, {dataset.root} has {dataset.num_classes}: "
+            f"pass num_classes={dataset.num_classes} (--num-classes {dataset.num_classes})"
+        )
+
+
+def ignore_interrupts(_: int) -> None:
+    """For loader processes: Ctrl-C reaches them too, but only the main process may decide what to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def clear_errors(loader: DataLoader):
+    """Iterate over a loader; an error in a worker process comes out with its own message, without a traceback in it."""
+    try:
+        yield from loader
+    except DataError as error:
+        last_line = str(error).strip().splitlines()[-1]
+        raise DataError(last_line.removeprefix("acflib.errors.DataError: ")) from None
+
+
+def _collate(items: list) -> tuple[torch.Tensor, torch.Tensor]:
+    sizes = {tuple(image.shape[-2:]) for image, _ in items}
+    if len(sizes) > 1:
+        raise DataError(f"images of different size in one batch: {sorted(sizes)}; evaluate with a batch size of 1")
+    return torch.stack([image for image, _ in items]), torch.stack([labels for _, labels in items])

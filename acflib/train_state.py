@@ -1,0 +1,115 @@
+"""All that changes while a network is trained, and how it goes into a checkpoint and comes back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import SGD
+
+from acflib import distributed
+from acflib.acfnet import ACFNet, build_model, without_weights
+from acflib.checkpoints import config_as_dict, rng_state, save_checkpoint, set_rng_state
+from acflib.config import TrainConfig
+from acflib.datasets.base import SegmentationDataset
+from acflib.devices import weights_dtype
+from acflib.errors import TrainingError
+from acflib.norm import synchronise
+
+LOSSES = ("loss", "fine", "coarse", "aux")
+
+
+@dataclass
+class TrainState:
+    """Network, optimiser and position of a run.
+
+    Attributes:
+        model: the network itself.
+        network: the same, wrapped so that gradients are averaged over processes; call this one in training.
+        optimizer: SGD as in section 4.2.
+        scaler: gradient scaler, active for fp16 only.
+        position: global batches consumed = optimiser steps done.
+        window: sums of the losses since the last log line (in the order of ``LOSSES``) and their count, (5,).
+    """
+
+    model: ACFNet
+    network: nn.Module
+    optimizer: SGD
+    scaler: GradScaler
+    position: int
+    window: Tensor
+
+
+def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.device, precision: str) -> TrainState:
+    """A fresh state, or that of a checkpoint.
+
+    Random states are put back where the number of processes is the one that was saved; otherwise dropout draws anew.
+    """
+    torch.manual_seed(config.seed)  # the same initial weights on every process
+    model = build_model(without_weights(config.model) if checkpoint else config.model)
+    if checkpoint:
+        model.load_state_dict(checkpoint["model"])
+    world_size = distributed.world_size()
+    if config.norm == "sync" and world_size > 1:
+        model = synchronise(model, device.type)
+    memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    model = model.to(device, weights_dtype(precision), memory_format=memory_format).train()
+    network = model
+    if world_size > 1:
+        network = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
+    optimizer = SGD(model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay)
+    scaler = GradScaler(device.type, enabled=precision == "fp16")
+    window = torch.zeros(len(LOSSES) + 1, dtype=torch.float64)
+    if not checkpoint:
+        torch.manual_seed(config.seed + distributed.rank())  # dropout differs between processes
+        return TrainState(model, network, optimizer, scaler, 0, window.to(device))
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    scaler.load_state_dict(checkpoint["scaler"])
+    if len(checkpoint["rng"]) == world_size:
+        set_rng_state(checkpoint["rng"][distributed.rank()])
+        window = checkpoint["window"][distributed.rank()]
+    else:
+        torch.manual_seed(config.seed + distributed.rank() + checkpoint["position"])
+    return TrainState(model, network, optimizer, scaler, checkpoint["position"], window.to(device))
+
+
+def save_state(path: Path, state: TrainState, config: TrainConfig, dataset: SegmentationDataset) -> None:
+    """Write a checkpoint; every process must call this, the first one writes.
+
+    Raises:
+        TrainingError: if a loss or a parameter is not finite (the older checkpoint stays), or the disk is full.
+    """
+    check_finite(state, path)
+    device = state.window.device
+    rng = rng_state()
+    rng = {name: distributed.gather(value, device) for name, value in rng.items()}  # name -> one tensor a process
+    windows = distributed.gather(state.window, device)
+    if distributed.rank() > 0:
+        return
+    content = {
+        "config": config_as_dict(config),
+        "classes": list(dataset.classes),
+        "colors": [list(color) for color in dataset.colors],
+        "position": state.position,
+        "model": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "scaler": state.scaler.state_dict(),
+        "rng": [dict(zip(rng, values, strict=True)) for values in zip(*rng.values(), strict=True)],
+        "window": windows,
+    }
+    save_checkpoint(path, content)
+
+
+def check_finite(state: TrainState, checkpoint_path: Path) -> None:
+    """Raise TrainingError if the losses since the last log line, or any weight or buffer, are not finite."""
+    tensors = [t for t in state.model.state_dict().values() if t.is_floating_point()]
+    finite = torch.stack([t.isfinite().all() for t in [state.window, *tensors]]).all()
+    if finite:
+        return
+    last = f"The last good checkpoint is {checkpoint_path}" if checkpoint_path.exists() else "Nothing was saved yet"
+    raise TrainingError(
+        f"loss or weights are not finite after iteration {state.position}. {last}; "
+        "start again with a lower --learning-rate, or with --precision float32"
+    )

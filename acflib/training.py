@@ -1,0 +1,239 @@
+"""The training loop (paper, section 4.2): from a data folder to a trained ACFNet, on a CPU, a GPU, or several."""
+
+import json
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from acflib import distributed
+from acflib.acfnet import ACFNet
+from acflib.checkpoints import check_same_config, config_as_dict, load_checkpoint, write_whole
+from acflib.config import MAY_CHANGE, TrainConfig
+from acflib.datasets import open_dataset
+from acflib.datasets.base import SegmentationDataset
+from acflib.datasets.transforms import SeededAugmentation, class_balance, training_transform
+from acflib.devices import autocast, pick_device, pick_precision, weights_dtype
+from acflib.errors import CheckpointError, ConfigError, TrainingError
+from acflib.evaluation import check_classes, clear_errors, evaluate, ignore_interrupts
+from acflib.interrupts import StopRequest
+from acflib.losses import pixel_weights, pixels_to_keep, poly_learning_rate, total_loss
+from acflib.metrics import Scores
+from acflib.runlog import RunLog
+from acflib.sampling import EpochBatches
+from acflib.train_state import LOSSES, TrainState, check_finite, save_state, start_state
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What :func:`train` returns."""
+
+    model: ACFNet
+    folder: Path  # holds checkpoint.pt, log.csv, evaluation.csv, config.json
+    position: int  # optimiser steps done
+    finished: bool  # False where Ctrl-C stopped it
+    scores: Scores | None  # of the last evaluation made by this call
+
+
+def train(config: TrainConfig, resume: bool = False, progress: bool = True) -> TrainResult:
+    """Train a network as ``config`` says; under torchrun, together with the other processes.
+
+    Writes into ``config.out``: ``checkpoint.pt`` (all that a resumed run needs), ``log.csv``, ``evaluation.csv``,
+    ``config.json`` and TensorBoard files. On a CPU, with the same number of processes and threads, a resumed run ends
+    with the same weights, bit for bit, as one that never stopped.
+
+    Args:
+        config: the run.
+        resume: go on from ``checkpoint.pt`` in ``config.out``; from the start where there is none yet.
+        progress: whether to show progress bars.
+
+    Raises:
+        ConfigError, DataError: a setting or a file cannot work.
+        CheckpointError: the folder holds another run, or a damaged checkpoint.
+        TrainingError: the loss is not finite any more, or the disk is full. The last good checkpoint stays.
+    """
+    device = pick_device(config.device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    precision = pick_precision(config.precision, device)
+    joined = distributed.setup(device)
+    try:
+        dataset = open_dataset(config.data, config.split)
+        check_classes(config.model.num_classes, dataset)
+        val_dataset = None if config.val_split == "none" else open_dataset(config.data, config.val_split)
+        checkpoint = prepare_folder(config, resume)
+        state = start_state(config, checkpoint, device, precision)
+        return run_loop(config, state, dataset, val_dataset, device, precision, progress)
+    finally:
+        if joined:
+            distributed.shutdown()
+
+
+def run_loop(
+    config: TrainConfig,
+    state: TrainState,
+    dataset: SegmentationDataset,
+    val_dataset: SegmentationDataset | None,
+    device: torch.device,
+    precision: str,
+    progress: bool,
+) -> TrainResult:
+    """The flat loop: one turn = one global batch = one optimiser step."""
+    folder = Path(config.out)
+    checkpoint_path = folder / "checkpoint.pt"
+    class_weights = make_class_weights(config, dataset, device, precision)
+    loader = make_loader(config, dataset, state.position, device)
+    scores, stopped = None, False
+    with RunLog(folder, config, state.position, progress) as log, StopRequest(device) as stop:
+        for images, labels in clear_errors(loader):
+            learning_rate = poly_learning_rate(
+                config.learning_rate, state.position, config.iterations, config.poly_power
+            )
+            losses = optimiser_step(state, images, labels, learning_rate, config, class_weights, precision)
+            state.window += torch.cat([losses, losses.new_ones(1)])
+            state.position += 1
+            last = state.position == config.iterations
+
+            log.step()
+            if last or state.position % config.log_every == 0:
+                check_finite(state, checkpoint_path)
+                log.losses(state.position, epoch_of(state.position, loader), read_window(state), learning_rate)
+            if val_dataset and (last or (config.eval_every and state.position % config.eval_every == 0)):
+                scores = evaluate(
+                    state.model, val_dataset, batch_size=config.eval_batch_size, precision=precision, progress=False
+                )
+                log.scores(state.position, scores)
+            stopped = not last and stop.requested(all_ranks_ask=state.position % config.log_every == 0)
+            if last or stopped or state.position % config.save_every == 0:
+                save_state(checkpoint_path, state, config, dataset)
+            if stopped:
+                break
+    return TrainResult(state.model, folder, state.position, not stopped, scores)
+
+
+def optimiser_step(
+    state: TrainState,
+    images: Tensor,
+    labels: Tensor,
+    learning_rate: float,
+    config: TrainConfig,
+    class_weights: Tensor | None,
+    precision: str,
+) -> Tensor:
+    """Forward and backward over this process's share of a global batch, in micro-batches, then one step of SGD.
+
+    Args:
+        images: (B, 3, H, W); labels: int64 (B, H, W); both on any device.
+
+    Returns:
+        The losses in the order of ``LOSSES``, float64 (4,); 0 for one that the network does not have. Their mean over
+        processes is the loss of the global batch.
+    """
+    device = state.window.device
+    images = images.to(device, weights_dtype(precision), non_blocking=True)
+    labels = labels.to(device, non_blocking=True)
+    if device.type == "cuda":
+        images = images.contiguous(memory_format=torch.channels_last)
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate
+    state.optimizer.zero_grad()
+    # One denominator for all parts of the global batch. DDP averages gradients, hence the mean over processes.
+    denominator = distributed.mean_over_ranks(pixel_weights(labels, class_weights).sum())
+    parts = distributed.world_size() * config.micro_steps
+    keep = pixels_to_keep(config.loss.bootstrap_keep, config.crop_pixels, parts)
+    totals = torch.zeros(len(LOSSES), dtype=torch.float64, device=device)
+    micro_batches = list(zip(images.chunk(config.micro_steps), labels.chunk(config.micro_steps), strict=True))
+    for i, (micro_images, micro_labels) in enumerate(micro_batches):
+        with average_gradients(state.network, now=i == len(micro_batches) - 1):
+            with autocast(device, precision):
+                logits = state.network(micro_images)
+            losses = total_loss(
+                logits, micro_labels, config.loss, class_weights, denominator, keep, config.micro_steps,
+                distributed.mean_over_ranks,
+            )  # fmt: skip
+            state.scaler.scale(losses["loss"]).backward()
+        totals += torch.stack([losses[name].detach() if name in losses else totals.new_zeros(()) for name in LOSSES])
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    return totals
+
+
+def average_gradients(network: nn.Module, now: bool):
+    """Context manager: several processes average their gradients in the last micro-batch only, not in each."""
+    return nullcontext() if now or not hasattr(network, "no_sync") else network.no_sync()
+
+
+def read_window(state: TrainState) -> dict[str, float | None]:
+    """The mean losses since the last log line, over all processes; then the window starts anew."""
+    window = distributed.mean_over_ranks(state.window).tolist()
+    state.window.zero_()
+    present = {"loss", "fine"} | ({"coarse"} if state.model.acf is not None else set())
+    present |= {"aux"} if getattr(state.model.base, "aux_head", None) is not None else set()
+    return {name: window[i] / window[-1] if name in present else None for i, name in enumerate(LOSSES)}
+
+
+def epoch_of(position: int, loader: DataLoader) -> int:
+    """The epoch (from 0) of the batch consumed last."""
+    return (position - 1) // loader.batch_sampler.batches_per_epoch
+
+
+def make_loader(config: TrainConfig, dataset: SegmentationDataset, position: int, device: torch.device) -> DataLoader:
+    """This process's share of the batches from ``position`` to the end: images (B, 3, h, w), labels int64 (B, h, w)."""
+    share = distributed.world_size() * config.micro_steps
+    if config.batch_size % share:
+        raise ConfigError(
+            f"batch_size={config.batch_size} must be a multiple of processes x micro_steps = "
+            f"{distributed.world_size()} x {config.micro_steps}"
+        )
+    transform = training_transform(config.crop_size, config.scale_range, config.flip_probability)
+    batches = EpochBatches(
+        len(dataset), config.batch_size, position, config.iterations, config.seed, distributed.rank(),
+        distributed.world_size(),
+    )  # fmt: skip
+    return DataLoader(
+        SeededAugmentation(dataset, transform, config.seed),
+        batch_sampler=batches,
+        num_workers=config.workers,
+        pin_memory=device.type == "cuda",
+        persistent_workers=config.workers > 0,
+        worker_init_fn=ignore_interrupts,
+        generator=torch.Generator(),  # else the loader would draw from the global random state
+    )
+
+
+def make_class_weights(
+    config: TrainConfig, dataset: SegmentationDataset, device: torch.device, precision: str
+) -> Tensor | None:
+    """Weights of the classes in the cross entropy: the data set's own, else from the frequencies of its labels."""
+    if not config.class_balance:
+        return None
+    weights = dataset.class_weights or class_balance(dataset)
+    return torch.tensor(weights, dtype=weights_dtype(precision), device=device)
+
+
+def prepare_folder(config: TrainConfig, resume: bool) -> dict | None:
+    """Make the run's folder and read the checkpoint to resume from, None for a fresh start.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+        CheckpointError: it holds a run that is not to be resumed, or one of another configuration.
+    """
+    folder, path = Path(config.out), Path(config.out) / "checkpoint.pt"
+    current = config_as_dict(config)
+    checkpoint = None
+    if path.exists():
+        if not resume:
+            raise CheckpointError(f"{folder} already holds a run: pass --resume to go on with it, or another --out")
+        checkpoint = load_checkpoint(path)
+        check_same_config(path, checkpoint["config"], current, MAY_CHANGE)
+    distributed.barrier()  # no process may look for a checkpoint after another has begun to write
+    if distributed.rank() == 0:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / "config.json", json.dumps(current, indent=2).encode() + b"\n")
+        except (OSError, TrainingError) as error:
+            raise ConfigError(f"out={config.out}: cannot write there ({error}); pass another --out") from error
+    return checkpoint

@@ -1,0 +1,50 @@
+"""Settings for `pytest --nbval notebooks/`: what makes the stored output of a notebook comparable everywhere.
+
+They hold for tests alone. A student who opens the same notebook in JupyterLab keeps the GPU and all threads.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Another thread count: NOTEBOOK_THREADS=4 pytest --nbval notebooks/
+KERNEL_ENVIRONMENT = {
+    "CUDA_VISIBLE_DEVICES": "",  # the outputs were stored on a CPU
+    "OMP_NUM_THREADS": os.environ.get("NOTEBOOK_THREADS", "2"),
+    # The acflib beside this file is the one that is tested, even in a copy of the repository.
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])),
+}
+
+# Warnings hold process ids and paths, HTML and SVG hold random ids and times. The text/plain beside them is compared.
+NOT_COMPARED = ("stderr", "text/html", "image/svg+xml")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not (getattr(config.option, "nbval", False) or getattr(config.option, "nbval_lax", False)):
+        return
+    if not config.option.nbval_kernel_name:
+        config.option.nbval_current_env = True  # the kernel is the Python that runs pytest
+    _patch_nbval()
+
+
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    if hasattr(collector, "skip_compare"):  # nbval's notebook file
+        collector.skip_compare += NOT_COMPARED
+
+
+def _patch_nbval() -> None:
+    """Two changes to nbval 0.11.0, whose version pyproject.toml therefore pins."""
+    import nbval.kernel
+
+    start_new_kernel = nbval.kernel.start_new_kernel
+
+    def start_with_environment(*args, **kwargs):
+        return start_new_kernel(*args, env={**os.environ, **KERNEL_ENVIRONMENT}, **kwargs)
+
+    def execute_with_history(self, cell_input, allow_stdin=None):
+        # store_history=True as in JupyterLab: only then does a trailing `;` keep a cell silent.
+        return self.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
+
+    nbval.kernel.start_new_kernel = start_with_environment
+    nbval.kernel.RunningKernel.execute_cell_input = execute_with_history
