@@ -1,18 +1,20 @@
 # Every target makes .venv when it is missing and is quick when it is there.
-# Needs Python 3.11 to 3.14, make and git. Another Python: make PYTHON=/path/to/python3.12 test
+# Needs Python 3.11 to 3.13, make and git. Another Python: make PYTHON=/path/to/python3.12 test
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/sh
 
 # The first Python on the path that can take the pins of constraints.txt.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
-	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1; \
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; \
 	then command -v $$p; break; fi; done)
 
 BIN := .venv/bin
 READY := .venv/.ready
 STREETS := data/streets-128x64
+# Jupyter asks for this flag where one is root, as in most containers.
+LAB_FLAGS ?= $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 
 .PHONY: help lab test test-slow mutate train lint notebooks venv
 
@@ -27,7 +29,7 @@ $(READY): pyproject.toml constraints.txt
 	@if [ ! -x $(BIN)/python ]; then \
 		py="$(PYTHON)"; \
 		if [ -z "$$py" ]; then \
-			echo "No Python 3.11 to 3.14 found. Install one, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; \
+			echo "No Python 3.11 to 3.13 found. Install one, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; \
 			exit 1; \
 		fi; \
 		echo "Making .venv with $$py (once; downloads PyTorch, a few minutes)"; \
@@ -59,7 +61,7 @@ mutate: $(READY)  ## put known bugs in, one by one, and see that the tests catch
 	$(BIN)/python tests/mutations.py
 
 train: $(READY) $(STREETS)/streets.json  ## train a small ACFNet on generated streets (CPU, minutes)
-	$(BIN)/python -m acflib train --data $(STREETS) --out runs/streets $(TRAIN_FLAGS)
+	$(BIN)/python -m acflib train --preset tiny-acf-sum --data $(STREETS) --out runs/streets $(TRAIN_FLAGS)
 
 $(STREETS)/streets.json: | $(READY)
 	$(BIN)/python -m acflib data streets --out $(STREETS) --size 128x64

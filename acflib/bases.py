@@ -135,7 +135,8 @@ def make_backbone(name: str, output_stride: int = 8, weights: str | None = None)
 def dilate(layer: nn.Module, dilation: int) -> None:
     """Take the stride out of a residual layer and dilate all its 3x3 convolutions instead (section 4.1).
 
-    torchvision's own option refuses BasicBlock and leaves the first block at the previous dilation.
+    torchvision's own option refuses BasicBlock and leaves the first block at the previous dilation; PSPNet, which the
+    paper follows, dilates every block.
     """
     for conv in layer.modules():
         if isinstance(conv, nn.Conv2d):

@@ -19,28 +19,27 @@ def training_curve(folder: Path) -> Figure:
         folder: of the run, with ``log.csv`` and ``evaluation.csv``.
     """
     log, evaluation = read_csv(folder / "log.csv"), read_csv(folder / "evaluation.csv")
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    losses, rate, scores = figure.subplots(1, 3)
     styles = (("fine", BLUE, "-"), ("coarse", ORANGE, "--"), ("aux", GREEN, ":"))
     for name, color, line in styles:
         points = [(int(row["iteration"]), float(row[name])) for row in log if row[name]]
         if points:
-            left.plot(*zip(*points, strict=True), color=color, linestyle=line, label=f"{name} loss")
-    left.set(title="Training loss", xlabel="iteration", ylabel="class-balanced cross entropy", yscale="log")
-    rate = left.twinx()
-    rate.plot([int(r["iteration"]) for r in log], [float(r["learning_rate"]) for r in log], color=GREY, linewidth=0.8)
-    rate.set_ylabel("learning rate (grey)")
-    left.legend()
+            losses.plot(*zip(*points, strict=True), line, color=color, label=name)
+    losses.set(title="Training loss", ylabel="class-balanced cross entropy", ylim=(0, None))
+    rate.plot([int(row["iteration"]) for row in log], [float(row["learning_rate"]) for row in log], color=GREY)
+    rate.set(title="Learning rate (poly)", ylim=(0, None))
     for name, color, line in styles[:2]:
         column = f"miou_{name}"
         points = [(int(row["iteration"]), 100 * float(row[column])) for row in evaluation if row[column]]
         if points:
-            right.plot(*zip(*points, strict=True), line, color=color, marker="o", label=name)
-    right.set(title="Validation", xlabel="iteration", ylabel="mIoU (%)", ylim=(0, None))
-    if right.lines:
-        right.legend()
-    for axes in (left, right):
+            scores.plot(*zip(*points, strict=True), line, color=color, marker="o", label=name)
+    scores.set(title="Validation", ylabel="mIoU (%)", ylim=(0, None))
+    for axes in (losses, rate, scores):
+        axes.set_xlabel("iteration")
         axes.grid(alpha=0.3)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
     return figure
 
 

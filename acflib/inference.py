@@ -81,7 +81,7 @@ def _predict_once(model: nn.Module, images: Tensor, config: InferenceConfig) -> 
     if config.window is None:
         return _probabilities(model, images)
     totals: dict[str, Tensor] = {}
-    count = images.new_zeros(1, 1, *images.shape[-2:])  # windows over each pixel
+    count = torch.zeros(1, 1, *images.shape[-2:], device=images.device)  # windows over each pixel
     for rows, columns in _window_slices(images.shape[-2:], config):
         count[..., rows, columns] += 1
         for name, part in _probabilities(model, images[..., rows, columns]).items():

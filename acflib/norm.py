@@ -27,6 +27,7 @@ class GlooSyncBatchNorm(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not dist.is_initialized():
             return super().forward(x)
+        dtype, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))  # bf16 cannot add up a batch
         # Processes may hold batches of different size, so the count is reduced too.
         count_and_sum = torch.cat([x.new_full((1,), x.numel() / x.shape[1]), x.sum(dim=(0, 2, 3))])  # (1 + C,)
         count_and_sum = all_reduce(count_and_sum)
@@ -40,7 +41,7 @@ class GlooSyncBatchNorm(nn.BatchNorm2d):
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centered * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)  # (C,) -> (1, C, 1, 1)
+        return (centered * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)).to(dtype)  # (C,) -> (1, C, 1, 1)
 
 
 def check_values_per_channel(x: Tensor, processes: int) -> None:

@@ -1,4 +1,4 @@
-"""The equations of the paper written as plain loops over pixels, classes and channels. Slow, and easy to check by eye."""
+"""The equations of the paper written as plain loops over pixels, classes and channels: slow, and easy to check."""
 
 import math
 

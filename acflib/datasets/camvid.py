@@ -54,7 +54,9 @@ def _frames(root: Path, split: str) -> list[Frame]:
         image, labels = (root.joinpath(*Path(word).parts[-2:]) for word in line)
         frames.append(Frame(image.stem, _photograph(image, listing, number), labels))
         if not labels.is_file():
-            raise DataError(f"{labels}: labels of {image.name} are missing ({listing}, line {number}). Put them back.")
+            raise DataError(
+                f"{labels}: labels of {frames[-1].image.name} are missing ({listing}, line {number}). Put them back."
+            )
     return frames
 
 

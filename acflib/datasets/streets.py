@@ -32,6 +32,7 @@ from acflib.errors import ConfigError, DataError
 
 GENERATOR_VERSION = 1
 MANIFEST = "streets.json"
+MAX_OVERSAMPLED_WIDTH = 512
 CITIES = {  # invented names
     "train": ("ahornstedt", "birkenau", "cedrusheim", "dornbach"),
     "val": ("eichenrode", "fliederfeld"),
@@ -93,7 +94,7 @@ def render_street(seed: int | tuple[int, ...], width: int = 128, height: int = 6
     if width != 2 * height or height < 32:
         raise ConfigError(f"size {width}x{height}: Streets are twice as wide as high, from 64x32. Try 128x64.")
     scene_rng, look_rng, pixel_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
-    samples = 3 if width <= 512 else 1
+    samples = 3 if width <= MAX_OVERSAMPLED_WIDTH else 1
     canvas = Canvas(width * samples, height * samples)
     paint_scene(scene_rng, canvas)
     image = colorize(canvas.labels, canvas.shade, draw_look(look_rng))

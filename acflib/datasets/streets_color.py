@@ -14,12 +14,12 @@ from acflib.datasets.labels import ID
 
 # Hue (0 to 1), saturation and value before the turn, about as on a sunny day; grain: 0 fine, 1 medium, 2 coarse.
 NATURAL: dict[str, tuple[float, float, float, int]] = {
-    "road": (0.72, 0.22, 0.42, 0),
-    "sidewalk": (0.88, 0.25, 0.62, 0),
+    "road": (0.72, 0.30, 0.45, 0),
+    "sidewalk": (0.88, 0.35, 0.62, 0),
     "building": (0.06, 0.45, 0.60, 1),
     "wall": (0.02, 0.62, 0.48, 0),
     "fence": (0.09, 0.70, 0.42, 0),
-    "pole": (0.60, 0.20, 0.38, 0),
+    "pole": (0.60, 0.45, 0.42, 0),
     "traffic light": (0.13, 0.85, 0.55, 0),
     "traffic sign": (0.15, 0.90, 0.82, 0),
     "vegetation": (0.30, 0.65, 0.42, 1),

@@ -126,9 +126,11 @@ def bicycle_profile(pen: Pen) -> None:
 
 
 def bicycle_end(pen: Pen) -> None:
-    """A single thin wheel under a handlebar."""
+    """A single thin wheel under a handlebar, two pedals, a saddle."""
     pen.rect(-0.13, 0.0, 0.13, 0.8, TIRE)
+    pen.rect(-0.28, 0.36, 0.28, 0.48, 0.7)
     pen.rect(-0.09, 0.7, 0.09, 1.15)
+    pen.rect(-0.18, 1.0, 0.18, 1.1, 0.5)
     pen.bar((-0.42, 1.18), (0.42, 1.18), 0.14)
     pen.rect(-0.15, 0.8, 0.15, 1.02, LAMP)
 

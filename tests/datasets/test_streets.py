@@ -1,0 +1,281 @@
+"""Streets: the layout on disk, determinism, and the property it is designed for."""
+
+import json
+import os
+import zlib
+
+import numpy as np
+import pytest
+from cityscapesscripts.helpers import labels as official
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+
+from acflib.datasets import Cityscapes, Streets, open_dataset
+from acflib.datasets import streets as module
+from acflib.datasets.labels import CITYSCAPES_CLASSES
+from acflib.datasets.streets import MANIFEST, render_street, write_streets
+from acflib.errors import ConfigError, DataError
+
+# zlib.crc32 of label ids and instance ids, rendered at 128x64. They must not change from machine to machine; whoever
+# changes the scenes on purpose sets new ones and raises GENERATOR_VERSION.
+CHECKSUMS: dict[int | tuple[int, ...], tuple[int, int]] = {
+    0: (1998389820, 1841460566),
+    1: (2876619100, 288987488),
+    (0, 0, 5): (2432050275, 3534620375),
+    (0, 1, 3): (3920079728, 3632051025),
+    (7, 2, 11): (4097030077, 3983755306),
+}
+
+
+@pytest.fixture(scope="module")
+def train(streets):
+    dataset = Streets(streets, "train")
+    images = np.stack([dataset.load_image(index) for index in range(len(dataset))])
+    labels = np.stack([dataset.load_labels(index) for index in range(len(dataset))])
+    return images, labels
+
+
+def small(root, **changes):
+    """Write a set of four tiny scenes."""
+    wanted = {"width": 64, "height": 32, "train": 2, "val": 1, "test": 1, "progress": False}
+    return write_streets(root, **wanted | changes)
+
+
+@pytest.mark.parametrize("seed", CHECKSUMS, ids=str)
+def test_label_maps_are_the_same_everywhere(seed):
+    street = render_street(seed, 128, 64)
+    found = zlib.crc32(street.label_ids.tobytes()), zlib.crc32(street.instance_ids.astype("<u2").tobytes())
+    assert found == CHECKSUMS[seed]
+
+
+def test_same_seed_same_street():
+    first, second, other = render_street((1, 2, 3)), render_street((1, 2, 3)), render_street((1, 2, 4))
+    assert np.array_equal(first.image, second.image)
+    assert np.array_equal(first.label_ids, second.label_ids)
+    assert np.array_equal(first.instance_ids, second.instance_ids)
+    assert not np.array_equal(first.label_ids, other.label_ids)
+
+
+def test_shapes_and_types():
+    street = render_street(0, 256, 128)
+    assert (street.image.shape, street.image.dtype) == ((128, 256, 3), np.uint8)
+    assert (street.label_ids.shape, street.label_ids.dtype) == ((128, 256), np.uint8)
+    assert (street.instance_ids.shape, street.instance_ids.dtype) == ((128, 256), np.uint16)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_same_scene_at_any_size(seed):
+    """Every pixel of the small label map is found among the few large pixels around its center."""
+    small, large = render_street(seed, 128, 64), render_street(seed, 1024, 512)  # large: without oversampling
+    blocks = large.label_ids.reshape(64, 8, 128, 8)[:, 3:5, :, 3:5]  # the four pixels around the center
+    assert (small.label_ids[:, None, :, None] == blocks).any(axis=(1, 3)).mean() > 0.99
+    shrunk = large.image.reshape(64, 8, 128, 8, 3).mean(axis=(1, 3))
+    assert np.abs(shrunk - small.image).mean() < 8
+
+
+def test_labels_do_not_depend_on_oversampling(monkeypatch):
+    street = render_street(5, 128, 64)
+    monkeypatch.setattr(module, "MAX_OVERSAMPLED_WIDTH", 0)
+    assert np.array_equal(render_street(5, 128, 64).label_ids, street.label_ids)
+
+
+def test_instance_ids_are_written_as_by_the_official_tools():
+    for seed in range(10):
+        street = render_street(seed)
+        things = street.instance_ids >= 1000
+        assert np.array_equal(np.where(things, street.instance_ids // 1000, street.instance_ids), street.label_ids)
+        assert all(official.id2label[i].hasInstances for i in np.unique(street.label_ids[things]))
+        assert not any(official.id2label[i].hasInstances for i in np.unique(street.label_ids[~things]))
+
+
+@pytest.mark.parametrize("size", [(128, 128), (100, 64), (32, 16), (0, 0)])
+def test_odd_sizes_are_refused(size):
+    with pytest.raises(ConfigError, match=f"size {size[0]}x{size[1]}: .* twice as wide as high.*Try"):
+        render_street(0, *size)
+
+
+def test_layout_on_disk(tmp_path):
+    root = small(tmp_path / "streets")
+    names = {path.name.split("_", 1)[1] for path in (root / "gtFine").rglob("*.png")}
+    ends = ("labelIds", "labelTrainIds", "color", "instanceIds")
+    assert names == {f"{k:06d}_000019_gtFine_{end}.png" for k in (0, 1) for end in ends}
+    cities = {split: {p.name for p in (root / "gtFine" / split).iterdir()} for split in ("train", "val", "test")}
+    assert not cities["train"] & cities["val"] and not cities["val"] & cities["test"]
+    street = render_street((0, 0, 1), 64, 32)
+    frame = Streets(root, "train").frames[1]
+    base = str(frame.labels).removesuffix("labelTrainIds.png")
+    assert np.array_equal(np.array(Image.open(frame.image)), street.image)
+    assert np.array_equal(np.array(Image.open(base + "labelIds.png")), street.label_ids)
+    assert np.array_equal(np.array(Image.open(base + "instanceIds.png")), street.instance_ids)
+    color = Image.open(base + "color.png")
+    assert color.mode == "RGBA"
+    expected = np.array([(*official.id2label[i].color, 255) for i in range(34)])[street.label_ids]
+    assert np.array_equal(np.array(color), expected)
+
+
+def test_the_real_loader_reads_it(streets):
+    for split, count in (("train", 200), ("val", 4), ("trainval", 204)):
+        real, ours = Cityscapes(streets, split), Streets(streets, split)
+        assert len(real) == len(ours) == count
+        assert np.array_equal(real.load_labels(2), ours.load_labels(2))
+    assert Cityscapes(streets, "test").frames[0].labels is None
+    assert Streets(streets, "test")[0][1].shape == (64, 128)
+    assert Streets(streets, "train").class_weights is None
+    assert type(open_dataset(streets, "val")) is Streets
+
+
+def test_label_ids_and_label_train_ids_agree(streets, tmp_path):
+    """Without the labelTrainIds files the loader maps the 34 ids itself, to the same labels."""
+    root = small(tmp_path / "streets")
+    before = Streets(root, "train").load_labels(0)
+    for path in (root / "gtFine").rglob("*labelTrainIds.png"):
+        path.unlink()
+    assert np.array_equal(Streets(root, "train").load_labels(0), before)
+
+
+def test_scenes_do_not_depend_on_the_counts(streets, tmp_path):
+    root = write_streets(tmp_path / "few", train=3, val=2, test=0, progress=False)
+    for split in ("train", "val"):
+        few, many = Streets(root, split), Streets(streets, split)
+        by_name = {frame.name: index for index, frame in enumerate(many.frames)}
+        for index, frame in enumerate(few.frames):
+            assert np.array_equal(few.load_image(index), many.load_image(by_name[frame.name]))
+
+
+def test_all_classes_occur_often_and_large_enough(train):
+    _, labels = train
+    pixels = np.array([np.bincount(scene.ravel(), minlength=256)[:19] for scene in labels])
+    assert ((pixels >= 20).mean(axis=0) >= 0.13).all(), "a class is too rare to be learnt from 200 scenes"
+    shares = pixels.sum(axis=0) / pixels.sum()
+    assert shares.argmax() == 0 and 0.2 < shares[0] < 0.4  # road, as in Cityscapes
+    assert (np.sort(shares)[:7] < 0.01).all()  # a long tail
+    assert 0.02 < (labels == 255).mean() < 0.1  # ignored pixels are real
+
+
+def test_no_class_has_a_fixed_color(train):
+    """For every class the mean color varies more than twice as much between images as within one.
+
+    Brightness is taken out: it varies within an image by design (windows, lamps, tires).
+    """
+    images, labels = train
+    for train_id in range(19):
+        means, spreads = [], []
+        for image, label in zip(images, labels, strict=True):
+            pixels = image[label == train_id] / 255.0
+            if len(pixels) >= 20:
+                chroma = pixels - pixels.mean(axis=1, keepdims=True)
+                means.append(chroma.mean(axis=0))
+                spreads.append(chroma.var(axis=0).sum())
+        assert np.var(means, axis=0).sum() > 2 * np.mean(spreads), CITYSCAPES_CLASSES[train_id]
+
+
+def mean_iou(guess: np.ndarray, truth: np.ndarray) -> float:
+    valid = truth < 19
+    hits = [((guess == k) & (truth == k)).sum() for k in range(19)]
+    unions = [(((guess == k) & valid) | (truth == k)).sum() for k in range(19)]
+    return float(np.mean(np.divide(hits, unions)))
+
+
+def test_position_alone_says_little(train):
+    """Predicting the most frequent class of each position scores far below what a network reaches (40 % and more)."""
+    _, labels = train
+    counts = np.stack([(labels[:100] == k).sum(axis=0) for k in range(19)])
+    assert mean_iou(np.broadcast_to(counts.argmax(axis=0), labels[100:].shape), labels[100:]) < 0.2
+
+
+def test_color_and_position_say_little(train):
+    """Logistic regression on a pixel's color and position, fitted on 100 scenes, scores below 20 % on 100 others."""
+    images, labels = train
+    rows, columns = np.mgrid[:64, :128] / 128
+    position = np.broadcast_to(np.stack([rows, columns], axis=-1), (200, 64, 128, 2))
+    pixels = np.concatenate([images / 255, position], axis=-1)  # (200, 64, 128, 5)
+    known = labels[:100] < 19
+    x, y = pixels[:100][known], labels[:100][known]
+    chosen = np.random.default_rng(0).choice(len(x), 20_000, replace=False)
+    for weight in (None, "balanced"):
+        regression = LogisticRegression(class_weight=weight, max_iter=100, tol=1e-3).fit(x[chosen], y[chosen])
+        guess = regression.predict(pixels[100:].reshape(-1, 5)).reshape(100, 64, 128)
+        assert mean_iou(guess, labels[100:]) < 0.2
+
+
+def test_matching_manifest_returns_at_once(tmp_path, monkeypatch):
+    root = small(tmp_path / "streets")
+    assert json.loads((root / MANIFEST).read_text())["counts"] == {"train": 2, "val": 1, "test": 1}
+
+    def fail(*_):
+        raise AssertionError("rendered again")
+
+    monkeypatch.setattr(module, "render_street", fail)
+    assert small(tmp_path / "streets") == root
+
+
+@pytest.mark.parametrize("changes", [{"seed": 1}, {"train": 3}, {"width": 128, "height": 64}])
+def test_another_set_is_not_overwritten(tmp_path, changes):
+    root = small(tmp_path / "streets")
+    before = sorted(root.rglob("*"))
+    with pytest.raises(DataError, match="streets: holds another set .*Delete it or choose another folder"):
+        small(root, **changes)
+    assert sorted(root.rglob("*")) == before
+
+
+def test_foreign_folder_is_not_touched(tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(DataError, match="holds other files .thesis.txt.. Choose an empty or new folder"):
+        small(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_root_that_is_a_file_or_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="file: is a file, not a folder"):
+        small(tmp_path / "file")
+    with pytest.raises(DataError, match="below: cannot be written"):
+        small(tmp_path / "file" / "below")
+
+
+def test_damaged_manifest(tmp_path):
+    root = small(tmp_path / "streets")
+    (root / MANIFEST).write_text("{")
+    with pytest.raises(DataError, match=r"streets.json: damaged .*Delete the folder and write it again"):
+        small(root)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_interrupted_writing_leaves_nothing(tmp_path, monkeypatch, error):
+    real, calls = module.render_street, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise error
+        return real(*arguments)
+
+    monkeypatch.setattr(module, "render_street", interrupted)
+    root = tmp_path / "streets"
+    with pytest.raises((KeyboardInterrupt, DataError)):
+        small(root)
+    assert list(root.iterdir()) == []
+    with pytest.raises(DataError, match="no streets.json.*not a complete Streets folder.*Write one"):
+        Streets(root, "train")
+    assert len(Streets(small(root), "train")) == 2  # and it can be written now
+
+
+def test_leftovers_of_a_killed_run_do_not_hinder(tmp_path):
+    """Old ones are removed; a young one may belong to a run that is still at work."""
+    root = tmp_path / "streets"
+    old, young = root / ".partial-old", root / ".partial-young"
+    for folder in (old, young):
+        (folder / "leftImg8bit").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    assert len(Streets(small(root), "train")) == 2
+    assert not old.exists() and young.exists()
+
+
+def test_missing_folder_and_bad_counts(tmp_path):
+    with pytest.raises(DataError, match="nowhere: does not exist. Write it with"):
+        Streets(tmp_path / "nowhere", "train")
+    with pytest.raises(ConfigError, match="val=-1: give a number"):
+        small(tmp_path / "streets", val=-1)
+    root = small(tmp_path / "streets", val=0)
+    with pytest.raises(DataError, match="val: no .* in this split"):
+        Streets(root, "val")
