@@ -35,12 +35,13 @@ def class_centers(features: Tensor, probabilities: Tensor) -> Tensor:
     dtype = torch.promote_types(torch.promote_types(features.dtype, probabilities.dtype), torch.float32)
     with _without_autocast(features.device.type):
         weights = probabilities.to(dtype).flatten(2)  # (B, N, H, W) -> (B, N, HW)
-        pixels = features.to(dtype).flatten(2).transpose(1, 2)  # (B, C, H, W) -> (B, HW, C)
+        pixels = features.to(dtype).flatten(2)  # (B, C, H, W) -> (B, C, HW)
         mass = weights.sum(dim=2, keepdim=True)  # (B, N, 1), the denominator
         # Dividing by infinity gives an absent class the center 0 and the gradient 0. (A tiny floor would give the
         # same center, but a gradient that overflows.)
         mass = mass.masked_fill(mass < torch.finfo(dtype).tiny, torch.inf)
-        return ((weights @ pixels) / mass).to(features.dtype)  # (B, N, C)
+        sums = pixels @ weights.transpose(1, 2)  # (B, C, HW) @ (B, HW, N) -> (B, C, N), the numerator
+        return (sums.transpose(1, 2) / mass).to(features.dtype)  # (B, C, N) -> (B, N, C)
 
 
 def hard_class_centers(

@@ -36,7 +36,8 @@ def flags(config: TrainConfig) -> list[str]:
     texts += ["--bootstrap", "--bootstrap-keep", "0.021", "--crop-size", "32", "64", "--scale-range", "0.5", "2"]
     for name in ("batch_size", "iterations", "log_every", "eval_every", "save_every", "workers", "device"):
         texts += ["--" + name.replace("_", "-"), str(getattr(config, name))]
-    return [*texts, "--learning-rate", str(config.learning_rate), "--eval-batch-size", "1", "--no-tensorboard", "--quiet"]
+    texts += ["--learning-rate", str(config.learning_rate), "--eval-batch-size", "1"]
+    return [*texts, "--no-tensorboard", "--quiet"]
 
 
 def final_weights(folder: Path) -> dict[str, torch.Tensor]:

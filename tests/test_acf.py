@@ -72,7 +72,7 @@ def test_module(batch, variant):
 def test_factorised_equals_literal(variant, training):
     """Outputs, gradients of inputs and parameters, and running buffers."""
     fast = randomise(ACFModule(6, 4, channels=3, variant=variant)).train(training)
-    for name, buffer in fast.named_buffers():
+    for buffer in fast.buffers():
         if buffer.is_floating_point():
             buffer.copy_(torch.rand_like(buffer) + 0.5)
     slow = randomise(ACFModule(6, 4, channels=3, variant=variant, factorised=False)).train(training)

@@ -52,11 +52,12 @@ def _frames(root: Path, split: str) -> list[Frame]:
         if len(line) != 2:
             raise DataError(f"{listing}: line {number} has {len(line)} words. Write an image, a space, its label file.")
         image, labels = (root.joinpath(*Path(word).parts[-2:]) for word in line)
-        frames.append(Frame(image.stem, _photograph(image, listing, number), labels))
+        photograph = _photograph(image, listing, number)
         if not labels.is_file():
             raise DataError(
-                f"{labels}: labels of {frames[-1].image.name} are missing ({listing}, line {number}). Put them back."
+                f"{labels}: labels of {photograph.name} are missing ({listing}, line {number}). Put them back."
             )
+        frames.append(Frame(image.stem, photograph, labels))
     return frames
 
 

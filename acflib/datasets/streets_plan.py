@@ -9,22 +9,26 @@ ONCOMING = -3.5  # x of the middle of the other lane
 
 
 class Dice:
-    """Random numbers. Everything comes from ``random()``, whose stream NumPy keeps stable."""
+    """Random numbers, made from the raw bits of the generator: NumPy promises that only those never change."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
+        self._bits = rng.bit_generator
+
+    def roll(self) -> float:
+        """A number from 0 to 1, 1 excluded."""
+        return (self._bits.random_raw() >> 11) * 2.0**-53
 
     def between(self, low: float, high: float) -> float:
         """A number from low to high."""
-        return low + (high - low) * float(self._rng.random())
+        return low + (high - low) * self.roll()
 
     def chance(self, probability: float) -> bool:
         """True with the given probability."""
-        return float(self._rng.random()) < probability
+        return self.roll() < probability
 
     def whole(self, low: int, high: int) -> int:
         """A whole number, both limits included."""
-        return low + int(float(self._rng.random()) * (high - low + 1))
+        return low + int(self.roll() * (high - low + 1))
 
     def pick(self, choices: tuple):
         """One of the choices, all equally likely."""

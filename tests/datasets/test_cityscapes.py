@@ -7,7 +7,7 @@ from PIL import Image
 from torchvision import tv_tensors
 
 from acflib.datasets import Cityscapes, open_dataset
-from acflib.datasets.labels import CITYSCAPES_CLASS_WEIGHTS, TRAIN_ID_OF_ID
+from acflib.datasets.labels import CITYSCAPES_CLASS_WEIGHTS, CITYSCAPES_COLORS, TRAIN_ID_OF_ID
 from acflib.errors import DataError
 from tests.datasets.conftest import picture, save
 
@@ -170,6 +170,16 @@ def test_ids_in_a_train_id_file(cityscapes):
     path = save(np.full((32, 64), 26, np.uint8), labels.with_name(labels.name.replace("labelIds", "labelTrainIds")))
     with pytest.raises(DataError, match=rf"{path.name}: label values 26 .*known: 0-18, 255\)"):
         Cityscapes(cityscapes, "train")[0]
+
+
+def test_palette_labels_are_their_indices(cityscapes):
+    _, labels = files(cityscapes)
+    ids = np.full((32, 64), 7, dtype=np.uint8)
+    painted = Image.fromarray(ids)
+    painted.putpalette([value for color in CITYSCAPES_COLORS for value in color])
+    painted.save(labels)
+    assert Image.open(labels).mode == "P"
+    assert (Cityscapes(cityscapes, "train").load_labels(0) == 0).all()
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])

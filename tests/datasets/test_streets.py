@@ -2,7 +2,11 @@
 
 import json
 import os
+import subprocess
+import sys
+import time
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -258,6 +262,25 @@ def test_interrupted_writing_leaves_nothing(tmp_path, monkeypatch, error):
     with pytest.raises(DataError, match="no streets.json.*not a complete Streets folder.*Write one"):
         Streets(root, "train")
     assert len(Streets(small(root), "train")) == 2  # and it can be written now
+
+
+def test_killed_run_leaves_nothing_that_looks_complete(tmp_path):
+    """A real process, killed while it writes."""
+    root = tmp_path / "streets"
+    code = "import sys; from acflib.datasets.streets import write_streets; write_streets(sys.argv[1], train=100_000)"
+    environment = os.environ | {"PYTHONPATH": str(Path(module.__file__).parents[2])}
+    process = subprocess.Popen([sys.executable, "-c", code, str(root)], stderr=subprocess.DEVNULL, env=environment)
+    deadline = time.monotonic() + 120
+    while not list(root.rglob("*_color.png")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert list(root.rglob("*_color.png")), "the process was killed before it wrote anything"
+    for split in ("train", "val", "test"):
+        for opens in (open_dataset, Streets, Cityscapes):
+            with pytest.raises(DataError):
+                opens(root, split)
+    assert len(Streets(small(root), "train")) == 2
 
 
 def test_leftovers_of_a_killed_run_do_not_hinder(tmp_path):

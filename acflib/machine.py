@@ -1,0 +1,43 @@
+"""What a measured number was measured on."""
+
+import platform
+import subprocess
+from pathlib import Path
+
+import torch
+import torchvision
+
+
+def describe_machine() -> dict[str, str | int | None]:
+    """Processor, GPU, versions and commit, for a result file. Holds no names of machines or users."""
+    return {
+        "cpu": cpu_name(),
+        "cores": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "commit": commit(),
+    }
+
+
+def cpu_name() -> str:
+    """The processor's name, as Linux tells it; elsewhere the kind of machine."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def commit() -> str | None:
+    """The commit of the clone that acflib runs from, with "+" where it was changed; None outside a clone."""
+    folder = Path(__file__).resolve().parent
+    try:
+        run = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=12"], cwd=folder, capture_output=True, text=True
+        )
+    except OSError:
+        return None
+    return run.stdout.strip() or None

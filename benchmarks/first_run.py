@@ -1,0 +1,124 @@
+"""What `make train` reaches, against what needs no network at all.
+
+    python benchmarks/first_run.py [--seeds 0 1 2] [--out results/first_run.json]
+
+Trains the preset "tiny-acf-sum" on Streets 128x64 once a seed and compares its fine mIoU on the val split with
+- the position prior: the most frequent class at each position over the train split, the same for every image;
+- logistic regression on color and position of a pixel (R, G, B, x, y), fitted on train pixels by scikit-learn;
+- the same trained network with all class centers set to zero at test time.
+"""
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from acflib.checkpoints import load_model, write_whole
+from acflib.datasets import SegmentationDataset, open_dataset
+from acflib.datasets.streets import write_streets
+from acflib.evaluation import evaluate
+from acflib.functional import IGNORE_INDEX
+from acflib.machine import describe_machine
+from acflib.metrics import confusion_matrix, mean_iou
+from acflib.presets import PRESETS
+from acflib.training import train
+
+PIXELS_PER_IMAGE = 300  # for the logistic regression, drawn at random
+
+
+def position_prior(train_set: SegmentationDataset, val_set: SegmentationDataset) -> float:
+    """mIoU of predicting, everywhere, the class that is most frequent at that position in the train split."""
+    counts = sum(np.eye(256, dtype=np.int64)[train_set.load_labels(i)] for i in range(len(train_set)))  # (H, W, 256)
+    guess = counts[..., : train_set.num_classes].argmax(axis=-1)
+    return score(val_set, lambda index: guess)
+
+
+def logistic_regression(train_set: SegmentationDataset, val_set: SegmentationDataset) -> float:
+    """mIoU of a linear classifier of single pixels."""
+    generator = np.random.default_rng(0)
+    samples, targets = [], []
+    for index in range(len(train_set)):
+        labels = train_set.load_labels(index).ravel()
+        chosen = generator.choice(np.flatnonzero(labels != IGNORE_INDEX), PIXELS_PER_IMAGE, replace=False)
+        samples.append(pixel_features(train_set.load_image(index))[chosen])
+        targets.append(labels[chosen])
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+    classifier.fit(np.concatenate(samples), np.concatenate(targets))
+
+    def predict(index: int) -> np.ndarray:
+        image = val_set.load_image(index)
+        return classifier.predict(pixel_features(image)).reshape(image.shape[:2])
+
+    return score(val_set, predict)
+
+
+def pixel_features(image: np.ndarray) -> np.ndarray:
+    """RGB uint8 (H, W, 3) -> one row (R, G, B, x, y) a pixel, (H*W, 5)."""
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    stacked = np.dstack([image, columns * 255 / image.shape[1], rows * 255 / image.shape[0]])
+    return stacked.reshape(-1, 5).astype(np.float64)  # (H, W, 5) -> (H*W, 5)
+
+
+def score(dataset: SegmentationDataset, predict) -> float:
+    """mIoU of a function from an index to a class map."""
+    total = 0
+    for index in range(len(dataset)):
+        labels = torch.from_numpy(dataset.load_labels(index))
+        total = total + confusion_matrix(torch.from_numpy(predict(index)), labels, dataset.num_classes)
+    return mean_iou(total)
+
+
+def without_centers(checkpoint: Path, val_set: SegmentationDataset) -> float:
+    """Fine mIoU with every class center zero: the network has learnt to use them, and gets none."""
+    model, _ = load_model(checkpoint)
+    forward = model.intermediates
+
+    def blind(images, *_):
+        features = model.base(images).features
+        return forward(images, center_probs=features.new_zeros(len(images), model.num_classes, *features.shape[-2:]))
+
+    model.intermediates = blind
+    return evaluate(model, val_set, batch_size=20, progress=False).miou_fine
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--data", type=Path, default=Path("data/streets-128x64"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/first_run"))
+    parser.add_argument("--out", type=Path, help="also write the numbers to this JSON file")
+    arguments = parser.parse_args()
+    write_streets(arguments.data)
+    train_set, val_set = open_dataset(arguments.data, "train"), open_dataset(arguments.data, "val")
+    rows = []
+    for seed in arguments.seeds:
+        folder = arguments.runs / f"seed-{seed}"
+        config = dataclasses.replace(PRESETS["tiny-acf-sum"], data=str(arguments.data), out=str(folder), seed=seed)
+        start = time.perf_counter()
+        scores = train(config, resume=True).scores
+        row = {"seed": seed, "miou_fine": scores.miou_fine, "miou_coarse": scores.miou_coarse}
+        row["seconds"] = round(time.perf_counter() - start)
+        row["miou_fine_without_centers"] = without_centers(folder / "checkpoint.pt", val_set)
+        rows.append(row)
+        print(row)
+    baselines = {
+        "position_prior": position_prior(train_set, val_set),
+        "logistic_regression": logistic_regression(train_set, val_set),
+    }
+    print(baselines)
+    if arguments.out:
+        command = f"python benchmarks/first_run.py --seeds {' '.join(map(str, arguments.seeds))}"
+        content = {"command": command, "machine": describe_machine(), "runs": rows, "baselines": baselines}
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(arguments.out, json.dumps(content, indent=2).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()

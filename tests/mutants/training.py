@@ -1,0 +1,194 @@
+"""Mutations of losses, scores, inference, batch normalisation, sampling and the training step."""
+
+from tests.mutants.mutation import Mutation
+
+LOSSES, METRICS, INFERENCE = "acflib/losses.py", "acflib/metrics.py", "acflib/inference.py"
+NORM, SAMPLING, TRAINING = "acflib/norm.py", "acflib/sampling.py", "acflib/training.py"
+LOSS, HARD = ("tests/test_losses.py",), ("tests/test_bootstrapping.py",)
+SCORE, PREDICT, ORDER = ("tests/test_metrics.py",), ("tests/test_inference.py",), ("tests/test_sampling.py",)
+RANKS, STEP = ("tests/test_two_ranks.py",), ("tests/test_optimiser_step.py",)
+
+MUTATIONS = [
+    Mutation(
+        "loss averaged over ignored pixels", LOSSES,
+        "_nonzero(weights.sum() if denominator is None else denominator)",
+        "_nonzero(weights.new_tensor(labels.numel()) if denominator is None else denominator)",
+        LOSS, public_bug=True,
+    ),
+    Mutation(
+        "loss of an ignored batch is NaN", LOSSES,
+        "return denominator.masked_fill(denominator == 0, 1.0)", "return denominator", LOSS,
+    ),
+    Mutation(
+        "each part of a batch divided by its own denominator", LOSSES,
+        "weights.sum() if denominator is None else denominator", "weights.sum()", LOSS,
+    ),
+    Mutation(
+        "class weights forgotten", LOSSES,
+        "class_weights[labels.masked_fill(~valid, 0)] * valid", "valid.to(class_weights.dtype)", LOSS,
+    ),
+    Mutation(
+        "auxiliary and coarse weight swapped", LOSSES,
+        '("coarse", config.coarse_weight), ("aux", config.aux_weight)',
+        '("coarse", config.aux_weight), ("aux", config.coarse_weight)', LOSS,
+    ),
+    Mutation(
+        "baseline with the weight of the fine loss", LOSSES,
+        'config.fine_weight if "coarse" in logits else config.baseline_weight', "config.fine_weight", LOSS,
+    ),
+    Mutation(
+        "poly rule without its power", LOSSES,
+        "return initial * (1 - iteration / iterations) ** power", "return initial * (1 - iteration / iterations)", LOSS,
+    ),
+    Mutation(
+        "K times the batch size", LOSSES,
+        "keep = pixels_to_keep(config.bootstrap_keep, labels.numel(), 1)",
+        "keep = len(labels) * pixels_to_keep(config.bootstrap_keep, labels.numel(), 1)", HARD, public_bug=True,
+    ),
+    Mutation(
+        "K not shared out over processes and micro-batches", LOSSES,
+        "round(total / parts, 6)", "round(total, 6)", HARD,
+    ),
+    Mutation(
+        "ignored pixels take places among the K", LOSSES,
+        "probability.masked_fill(~valid, torch.inf)", "probability.masked_fill(~valid, 0.0)", HARD,
+    ),
+    Mutation(
+        "bootstrapping keeps the easy pixels", LOSSES,
+        "hard = probability < threshold", "hard = probability > threshold", HARD,
+    ),
+    Mutation(
+        "bootstrapping fills up with the easiest pixels", LOSSES,
+        "probability.argsort(stable=True)", "probability.argsort(stable=True, descending=True)", HARD,
+    ),
+    Mutation(
+        "bootstrapped micro-batches added, not averaged", LOSSES,
+        "fine = fine / parts", "pass", HARD,
+    ),
+    Mutation(
+        "IoU without false positives", METRICS,
+        "hits / (confusion.sum(dim=0) + confusion.sum(dim=1) - hits)", "hits / confusion.sum(dim=1)", SCORE,
+    ),
+    Mutation(
+        "confusion matrix transposed", METRICS,
+        "truth * num_classes + guess", "guess * num_classes + truth", SCORE,
+    ),
+    Mutation(
+        "scores count ignored pixels as class 0", METRICS,
+        "truth, guess = labels[valid].long(), predictions[valid].long()",
+        "truth, guess = labels.masked_fill(~valid, 0).flatten().long(), predictions.flatten().long()", SCORE,
+    ),
+    Mutation(
+        "absent classes count as IoU 0", METRICS,
+        ".nanmean()", ".nan_to_num().mean()", SCORE,
+    ),
+    Mutation(
+        "scores take labels out of range", METRICS,
+        "if values.numel() and not", "if False and not", SCORE, public_bug=True,
+    ),
+    Mutation(
+        "mirrored along the height", INFERENCE,
+        "scaled.flip(dims=[3]) if flip else scaled, config)\n"
+        "            for name, probabilities in found.items():\n"
+        "                back = probabilities.flip(dims=[3])",
+        "scaled.flip(dims=[2]) if flip else scaled, config)\n"
+        "            for name, probabilities in found.items():\n"
+        "                back = probabilities.flip(dims=[2])",
+        PREDICT, public_bug=True,
+    ),
+    Mutation(
+        "mirrored result not mirrored back", INFERENCE,
+        "back = probabilities.flip(dims=[3]) if flip else probabilities", "back = probabilities", PREDICT,
+    ),
+    Mutation(
+        "scaled results not resized back", INFERENCE,
+        "back = resize(back, size, align_corners)", "pass", PREDICT, public_bug=True,
+    ),
+    Mutation(
+        "image 0's prediction for the whole batch", INFERENCE,
+        "logits = model(images)",
+        "logits = {name: maps[:1].expand_as(maps) for name, maps in model(images).items()}", PREDICT, public_bug=True,
+    ),
+    Mutation(
+        "logits averaged instead of probabilities", INFERENCE,
+        "logits[name].float().softmax(dim=1)", "logits[name].float()", PREDICT, public_bug=True,
+    ),
+    Mutation(
+        "last window not flush with the end", INFERENCE,
+        "return [*range(0, length - window, step), length - window]",
+        "return [*range(0, length - window + 1, step)]", PREDICT,
+    ),
+    Mutation(
+        "windows do not overlap", INFERENCE,
+        "step = max(1, int(window * (1 - overlap)))", "step = window", PREDICT,
+    ),
+    Mutation(
+        "overlapping windows added, not averaged", INFERENCE,
+        "total / count for name", "total for name", PREDICT,
+    ),
+    Mutation(
+        "mirrored passes not counted in the mean", INFERENCE,
+        "len(config.scales) * (2 if config.flip else 1)", "len(config.scales)", PREDICT,
+    ),
+    Mutation(
+        "scaled image resized with other corners", INFERENCE,
+        "scaled = resize(images, _scaled_size(size, scale), align_corners)",
+        "scaled = resize(images, _scaled_size(size, scale), False)", PREDICT,
+    ),
+    Mutation(
+        "batch normalisation takes a single value", NORM,
+        "* processes == 1:", "* processes == 0:", ("tests/test_norm.py",),
+    ),
+    Mutation(
+        "running variance biased", NORM,
+        "variance * count / (count - 1)", "variance", RANKS,
+    ),
+    Mutation(
+        "no gradient through the variance over processes", NORM,
+        "variance = all_reduce(centered.square().sum(dim=(0, 2, 3))) / count",
+        "variance = all_reduce(centered.square().sum(dim=(0, 2, 3))).detach() / count", RANKS,
+    ),
+    Mutation(
+        "incomplete batches not dropped", SAMPLING,
+        "self.batches_per_epoch = length // batch_size", "self.batches_per_epoch = -(-length // batch_size)", ORDER,
+    ),
+    Mutation(
+        "every epoch in the same order", SAMPLING,
+        "default_rng([self.seed, epoch])", "default_rng([self.seed, 0])", ORDER,
+    ),
+    Mutation(
+        "every process gets the same images", SAMPLING,
+        "slice(rank * share, (rank + 1) * share)", "slice(0, share)", ORDER,
+    ),
+    Mutation(
+        "a resumed run starts the epoch again", SAMPLING,
+        "for position in range(self.first, self.last):", "for position in range(0, self.last - self.first):", ORDER,
+    ),
+    Mutation(
+        "loss divided by the valid pixels of one process", TRAINING,
+        "denominator = distributed.mean_over_ranks(pixel_weights(labels, class_weights).sum())",
+        "denominator = pixel_weights(labels, class_weights).sum()", RANKS,
+    ),
+    Mutation(
+        "gradients of earlier steps not cleared", TRAINING,
+        "state.optimizer.zero_grad()", "pass", STEP,
+    ),
+    Mutation(
+        "learning rate of the schedule not used", TRAINING,
+        'group["lr"] = learning_rate', "pass", STEP,
+    ),
+    Mutation(
+        "evaluation over processes pads", "acflib/evaluation.py",
+        "indices = range(first, len(dataset), step)",
+        "indices = [i % len(dataset) for i in range(first, -(-len(dataset) // step) * step, step)]", RANKS,
+    ),
+    Mutation(
+        "unknown values in a label file pass", "acflib/datasets/base.py",
+        "if unknown.any():", "if False:", ("tests/datasets/test_cityscapes.py",), public_bug=True,
+    ),
+    Mutation(
+        "padding of a crop counts as class 0", "acflib/datasets/transforms.py",
+        "fill = IGNORE_INDEX if isinstance(inpt, tv_tensors.Mask) else 0", "fill = 0",
+        ("tests/datasets/test_transforms.py",),
+    ),
+]  # fmt: skip

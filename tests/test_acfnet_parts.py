@@ -1,0 +1,138 @@
+"""ACFNet against its parts put together by hand, in float64 on the smallest base network."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from acflib.acf import VARIANTS
+from acflib.acfnet import ACFNet, ModelConfig, build_model, inspect, without_weights
+from acflib.bases import BaseOutput
+from acflib.errors import ConfigError
+from tests import paper_loops as loops
+
+CLOSE = dict(rtol=0, atol=1e-10)
+
+
+class Base(nn.Module):
+    """Two convolutions, output stride 4."""
+
+    feature_channels, num_classes = 6, 5
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 6, 4, stride=4)
+        self.classifier = nn.Conv2d(6, 5, 1)
+
+    def forward(self, x):
+        features = self.body(x).tanh()
+        aux = self.classifier(features.flip(1)) if self.training else None
+        return BaseOutput(features, self.classifier(features), aux)
+
+
+def make(variant="sum", **settings):
+    network = ACFNet(Base(), variant, channels=4, **settings)
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.7)
+    return network.double()
+
+
+def pictures():
+    return torch.randn(2, 3, 12, 20, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_results_are_those_of_the_parts(variant, align_corners):
+    network, x = make(variant, align_corners=align_corners), pictures()
+    features, coarse, aux = network.base(x)
+    total = sum(coarse[:, i].exp() for i in range(5))
+    p = torch.stack([coarse[:, i].exp() / total for i in range(5)], dim=1)  # softmax over classes
+    fine = network.classifier(network.acf(features, p).fused)
+    found = network(x)
+    assert list(found) == ["out", "coarse", "aux"]
+    for name, logits in (("out", fine), ("coarse", coarse), ("aux", aux)):
+        expected = F.interpolate(logits, (12, 20), mode="bilinear", align_corners=align_corners)
+        torch.testing.assert_close(found[name], expected, **CLOSE)
+
+
+def test_align_corners_in_numbers():
+    """True: the first and last pixel keep their value, as in crops of 8k + 1 pixels. False: pixels are areas."""
+    for align_corners, expected in ((True, [0, 1, 2, 3, 4]), (False, [0, 0.4, 2, 3.6, 4])):
+        network = make(variant=None, align_corners=align_corners)
+        network.base = nn.Module()
+        network.base.forward = lambda x: BaseOutput(x[..., :1, :2], x[..., :1, :2], None)  # two pixels: 0 and 4
+        x = torch.tensor([0.0, 4, 0, 0, 0]).expand(1, 5, 1, 5)
+        assert network(x)["out"][0, 0, 0].tolist() == pytest.approx(expected)
+
+
+def test_baseline_is_the_base_network():
+    network, x = make(variant=None), pictures()
+    found = network(x)
+    assert list(found) == ["out", "aux"] and network.acf is None and inspect(network, x).centers is None
+    torch.testing.assert_close(found["out"], F.interpolate(network.base(x).coarse, (12, 20), mode="bilinear"), **CLOSE)
+
+
+def test_intermediates_belong_together():
+    network, x = make(), pictures()
+    found = inspect(network, x)
+    assert network.training and found.aux_logits is None and not found.fine_logits.requires_grad
+    network.eval()
+    torch.testing.assert_close(found.coarse_features, network.base(x).features, **CLOSE)
+    reduced = network.acf.center_block.reduce(found.coarse_features)
+    torch.testing.assert_close(found.centers, loops.eq2(reduced, found.probabilities), **CLOSE)
+    torch.testing.assert_close(inspect(network, x[0]).fine_logits, found.fine_logits[:1], **CLOSE)
+    assert not network.training
+
+
+@pytest.mark.parametrize("settings, flows", [({}, True), ({"detach": False}, True), ({"detach": True}, False)])
+def test_gradient_flows_through_the_coarse_probabilities_by_default(settings, flows):
+    """Only by way of P does the fine loss reach the coarse classifier. No public implementation detaches."""
+    network = make(**settings)
+    network(pictures())["out"].square().sum().backward()
+    gradient = network.base.classifier.weight.grad
+    assert (gradient is not None and bool(gradient.abs().sum() > 0)) == flows
+
+
+def test_probabilities_from_outside_go_where_they_belong():
+    network, x = make().eval(), pictures()
+    own, q = inspect(network, x), torch.randn(2, 5, 3, 5, dtype=torch.float64).softmax(1)
+    for name in ("center_probs", "attention_probs"):
+        expected = network.acf(own.coarse_features, own.probabilities, **{name: q})
+        found = network.intermediates(x, **{name: q})
+        torch.testing.assert_close(found.centers, expected.centers, **CLOSE)
+        torch.testing.assert_close(found.fine_features, expected.fused, **CLOSE)
+        assert not torch.allclose(found.fine_features, own.fine_features)
+        torch.testing.assert_close(found.coarse_logits, own.coarse_logits, **CLOSE)
+
+
+def test_finer_probabilities_are_averaged_by_area():
+    network, x = make().eval(), pictures()
+    fine = torch.randn(2, 5, 12, 20, dtype=torch.float64).softmax(1)
+    cells = torch.stack([fine[..., y::4, x::4] for y in range(4) for x in range(4)]).mean(0)  # 3 x 5 cells of 4 x 4
+    torch.testing.assert_close(network(x, fine, fine)["out"], network(x, cells, cells)["out"], **CLOSE)
+
+
+def test_defaults_are_the_paper_s_network():
+    config = ModelConfig()
+    assert (config.backbone, config.context, config.variant, config.num_classes) == ("resnet101", None, "sum", 19)
+    assert (config.channels, config.output_stride, config.aux) == (512, 8, True)
+    assert (config.detach, config.align_corners, config.weights) == (False, True, "IMAGENET1K_V1")
+    with torch.device("meta"):
+        network = build_model(without_weights(config))
+    assert network.acf.variant == "sum" and network.acf.attention_block.factorised
+    assert (network.detach, network.align_corners, network.num_classes) == (False, True, 19)
+
+
+def test_build_model_passes_every_setting_on():
+    config = ModelConfig("tiny", "psp", "concat", 3, 8, 16, aux=False, detach=True, align_corners=True, weights=None)
+    network = build_model(config)
+    assert network.acf.variant == "concat" and network.detach and network.align_corners
+    assert network.base.context.align_corners and network.base.aux_head is None
+    assert network.acf.center_block.reduce[0].out_channels == network.base.feature_channels == 8
+    assert inspect(network, torch.randn(3, 32, 64)).fine_logits.shape == (1, 3, 2, 4)
+
+
+def test_unknown_variant():
+    with pytest.raises(ConfigError, match="None or one of sum, concat, center"):
+        ACFNet(Base(), "max")

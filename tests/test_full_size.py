@@ -1,0 +1,25 @@
+"""Full-size files (2048x1024) through the whole chain: slow, so only in `make test-slow`."""
+
+import pytest
+from PIL import Image
+
+from acflib import cli
+from acflib.runlog import read_csv
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_train_evaluate_predict_at_full_size(tmp_path):
+    data, run = tmp_path / "data", tmp_path / "run"
+    sizes = ["--size", "2048x1024", "--train", "4", "--val", "2", "--test", "0"]
+    assert cli.main(["data", "streets", "--out", str(data), *sizes]) == 0
+    settings = ["--crop-size", "257", "513", "--align-corners", "--batch-size", "2", "--iterations", "6"]
+    settings += ["--eval-batch-size", "1", "--eval-every", "0", "--save-every", "3", "--quiet", "--no-tensorboard"]
+    assert cli.main(["train", "--preset", "tiny-acf-sum", "--data", str(data), "--out", str(run), *settings]) == 0
+    assert [int(row["iteration"]) for row in read_csv(run / "evaluation.csv")] == [6]
+    checkpoint = ["--checkpoint", str(run / "checkpoint.pt")]
+    windows = ["--window", "769", "769", "--scales", "0.75", "1", "--flip"]
+    assert cli.main(["evaluate", *checkpoint, "--data", str(data), *windows]) == 0
+    photograph = next((data / "leftImg8bit" / "val").rglob("*.png"))
+    assert cli.main(["predict", *checkpoint, "--out", str(tmp_path / "out"), str(photograph)]) == 0
+    assert Image.open(next((tmp_path / "out").glob("*_classes.png"))).size == (2048, 1024)
