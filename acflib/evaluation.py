@@ -95,8 +95,12 @@ def check_classes(num_classes: int, dataset: SegmentationDataset) -> None:
 
 
 def ignore_interrupts(_: int) -> None:
-    """For loader processes: Ctrl-C reaches them too, but only the main process may decide what to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """For loader processes: a signal to the whole group reaches them too, but only the main process may decide.
+
+    They end when the main process ends or tells them to.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def clear_errors(loader: DataLoader):

@@ -1,6 +1,7 @@
 """The training loop: it learns, logs, resumes exactly, and stops cleanly."""
 
 import csv
+import os
 import signal
 import subprocess
 import sys
@@ -107,11 +108,11 @@ def test_losses_between_log_lines_survive_a_resume(streets, tmp_path, monkeypatc
 def test_ctrl_c_saves_and_says_how_to_go_on(streets, tmp_path, number):
     config = tiny_config(streets, tmp_path / "run", iterations=100_000, save_every=50_000, workers=1, eval_every=0)
     command = [sys.executable, "-m", "acflib", "train", *flags(config)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.time() + 120
     while len(read_csv(tmp_path / "run" / "log.csv")) < 3 and time.time() < deadline:
         time.sleep(0.05)
-    process.send_signal(number)
+    os.killpg(process.pid, number)  # as a terminal does: the loader processes get it too
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "--resume" in errors and "Traceback" not in errors
