@@ -51,6 +51,14 @@ class StreetsConfig:
     seed: int = option(0, "another seed gives other scenes")
 
 
+@dataclass(frozen=True)
+class DoctorConfig:
+    """``acflib doctor``: is everything in place?"""
+
+    data: str | None = option(None, "data folder to check too")
+    files: int = option(50, "frames to open per split, 0 for all")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; the exit status: 0, 1 (doctor found a fault), 2 (a mistake to mend), 130 (Ctrl-C)."""
     parser = make_parser()
@@ -82,10 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
     text = "write generated street scenes in the layout of Cityscapes"
     streets = _add(data, "streets", run_streets, text, StreetsConfig)
     streets.add_argument("--size", type=image_size, default=(128, 64), help="width x height (default: 128x64)")
-    doctor = commands.add_parser("doctor", help="check this installation and, if given, a data folder")
-    doctor.add_argument("--data", type=Path, help="data folder to check")
-    doctor.add_argument("--files", type=int, default=50, help="label files to open per split, 0 for all (default: 50)")
-    doctor.set_defaults(run=run_doctor)
+    _add(commands, "doctor", run_doctor, "check this installation and, if given, a data folder", DoctorConfig)
     return parser
 
 
@@ -174,7 +179,8 @@ def run_doctor(given: argparse.Namespace) -> int:
     """``acflib doctor``."""
     from acflib.doctor import check_data, check_environment
 
-    findings = check_environment() + (check_data(given.data, given.files) if given.data else [])
+    config = from_flags(DoctorConfig(), given)
+    findings = check_environment() + (check_data(Path(config.data), config.files) if config.data else [])
     for finding in findings:
         print(finding)
     return 1 if any(finding.ok is False for finding in findings) else 0

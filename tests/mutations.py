@@ -25,6 +25,7 @@ from tests.mutants.mutation import Mutation  # noqa: E402
 
 MUTATIONS: list[Mutation] = [*network.MUTATIONS, *training.MUTATIONS]
 COPIED = ("acflib", "tests", "conftest.py", "pyproject.toml")
+UNUSED_PLUGINS = ("nbval", "hypothesispytest", "anyio")  # they take longer to import than most tests to run
 # A mutation that cannot even run proves nothing about the tests.
 BROKEN = ("SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError", "NameError")
 
@@ -42,7 +43,8 @@ def copy_repository(folder: Path) -> None:
 def run_tests(folder: Path, tests: list[str], stop_at_first: bool = True) -> tuple[int, str]:
     """Run pytest in the copy: its exit status (0 green, 1 red, anything else did not run) and its output."""
     command = [sys.executable, "-m", "pytest", "-q", "-rfE", "--tb=short", "-p", "no:cacheprovider", *tests]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "160"}
+    command += [word for plugin in UNUSED_PLUGINS for word in ("-p", f"no:{plugin}")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "400"}
     found = subprocess.run(
         command + ["-x"] * stop_at_first, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -78,7 +80,7 @@ def try_mutation(folder: Path, mutation: Mutation) -> tuple[bool, str]:
 
 def judge(status: int, output: str) -> tuple[bool, str]:
     """Caught means: tests ran, one failed, and not because the mutated code cannot be imported or lacks a name."""
-    failed = re.search(r"^FAILED (\S+?::[^\s\[]+)\S*(?: - (.*))?$", output, re.MULTILINE)
+    failed = re.search(r"^FAILED (\S+?::\w+)(?:\[.*?\])?(?: - (.*))?$", output, re.MULTILINE)
     if status == 0:
         return False, "SURVIVED"
     if status != 1 or failed is None:

@@ -40,6 +40,7 @@ def test_old_text_that_is_gone_or_not_unique_is_an_error():
         (0, "3 passed", False, "SURVIVED"),
         (1, "FAILED tests/a.py::test_b[1-x] - AssertionError: no\n1 failed", True, "a.py::test_b"),
         (1, "FAILED tests/a.py::test_b\n1 failed", True, "a.py::test_b"),
+        (1, "FAILED tests/a.py::test_b[a b - c] - ValueError: x[1]\n1 failed", True, "a.py::test_b"),
         (1, "FAILED tests/a.py::test_b - NameError: name 'x'\n1 failed", False, "does not run"),
         (1, "ERROR tests/a.py::test_b - OSError: no\n1 error", False, "did not run"),
         (2, "ERROR tests/a.py\n1 error", False, "did not run"),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-IGNORE_INDEX = 255
+from acflib.functional import IGNORE_INDEX
+
 UNKNOWN = 254  # what the lookups below give for a value that no label has
 
 

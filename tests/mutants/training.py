@@ -41,6 +41,10 @@ MUTATIONS = [
         "return initial * (1 - iteration / iterations) ** power", "return initial * (1 - iteration / iterations)", LOSS,
     ),
     Mutation(
+        "poly rule with the wrong sign", LOSSES,
+        "return initial * (1 - iteration / iterations)", "return initial * (1 + iteration / iterations)", LOSS,
+    ),
+    Mutation(
         "K times the batch size", LOSSES,
         "keep = pixels_to_keep(config.bootstrap_keep, labels.numel(), 1)",
         "keep = len(labels) * pixels_to_keep(config.bootstrap_keep, labels.numel(), 1)", HARD, public_bug=True,
@@ -52,6 +56,10 @@ MUTATIONS = [
     Mutation(
         "ignored pixels take places among the K", LOSSES,
         "probability.masked_fill(~valid, torch.inf)", "probability.masked_fill(~valid, 0.0)", HARD,
+    ),
+    Mutation(
+        "probability of the true class with the wrong sign", LOSSES,
+        "true_class_probability = torch.exp(-", "true_class_probability = torch.exp(", HARD,
     ),
     Mutation(
         "bootstrapping keeps the easy pixels", LOSSES,
@@ -140,6 +148,11 @@ MUTATIONS = [
         "* processes == 1:", "* processes == 0:", ("tests/test_norm.py",),
     ),
     Mutation(
+        "mean of the processes' means, whatever their shares", NORM,
+        "count, mean = count_and_sum[0], count_and_sum[1:] / count_and_sum[0]",
+        "count, mean = count_and_sum[0], all_reduce(x.mean(dim=(0, 2, 3))) / dist.get_world_size()", RANKS,
+    ),
+    Mutation(
         "running variance biased", NORM,
         "variance * count / (count - 1)", "variance", RANKS,
     ),
@@ -176,6 +189,10 @@ MUTATIONS = [
     Mutation(
         "learning rate of the schedule not used", TRAINING,
         'group["lr"] = learning_rate', "pass", STEP,
+    ),
+    Mutation(
+        "each process keeps its own confusion matrix", "acflib/evaluation.py",
+        "distributed.sum_over_ranks(count).cpu()", "count.cpu()", RANKS,
     ),
     Mutation(
         "evaluation over processes pads", "acflib/evaluation.py",
