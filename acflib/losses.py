@@ -54,7 +54,10 @@ def pixel_weights(labels: Tensor, class_weights: Tensor | None, ignore_index: in
 
 
 def pixel_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
-    """-log of the true class's probability at each pixel, (B, H, W); 0 where ignored. float32 at least."""
+    """-log of the true class's probability at each pixel, (B, H, W); 0 where ignored. float32 at least.
+
+    Labels must be in range: the data sets of acflib see to that; ``functional.check_labels`` checks your own.
+    """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="none")
 

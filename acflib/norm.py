@@ -62,6 +62,9 @@ def synchronise(model: nn.Module, device_type: str) -> nn.Module:
 
     Returns:
         The model (changed in place where it is no BatchNorm itself).
+
+    Raises:
+        ConfigError: on a CPU, for a BatchNorm without weights, running statistics or momentum.
     """
     if device_type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(model)
@@ -73,6 +76,8 @@ def synchronise(model: nn.Module, device_type: str) -> nn.Module:
 
 
 def _as_gloo_norm(norm: nn.BatchNorm2d) -> GlooSyncBatchNorm:
+    if not norm.affine or not norm.track_running_stats or norm.momentum is None:
+        raise ConfigError(f'{norm} cannot be synchronised on a CPU; use norm="batch", or a GPU')
     new = GlooSyncBatchNorm(norm.num_features, norm.eps, norm.momentum)
     new.weight, new.bias = norm.weight, norm.bias
     new.running_mean, new.running_var = norm.running_mean, norm.running_var

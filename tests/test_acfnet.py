@@ -1,121 +1,153 @@
-"""Base networks, ACFNet, inspect() and tap()."""
+"""ACFNet against its parts put together by hand, in float64 on the smallest base network."""
 
 import pytest
 import torch
-import torchvision
+import torch.nn.functional as F
 from torch import nn
 
-from acflib import ACFNet, ConfigError, ModelConfig, ResNetBase, build_model, inspect, tap
-from acflib.bases import BACKBONES, make_backbone
-from acflib.contexts import ASPP, PSP
+from acflib.acf import VARIANTS
+from acflib.acfnet import ACFNet, ModelConfig, build_model, inspect, without_weights
+from acflib.bases import BaseOutput
+from acflib.errors import ConfigError
 from acflib.functional import label_fractions, label_probabilities
+from tests import paper_loops as loops
 
+CLOSE = dict(rtol=0, atol=1e-10)
 IMAGES = torch.randn(2, 3, 49, 65)
+
+
+class Base(nn.Module):
+    """Two convolutions, output stride 4."""
+
+    feature_channels, num_classes = 6, 5
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 6, 4, stride=4)
+        self.classifier = nn.Conv2d(6, 5, 1)
+
+    def forward(self, x):
+        features = self.body(x).tanh()
+        aux = self.classifier(features.flip(1)) if self.training else None
+        return BaseOutput(features, self.classifier(features), aux)
+
+
+def make(variant="sum", **settings):
+    network = ACFNet(Base(), variant, channels=4, **settings)
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.7)
+    return network.double()
+
+
+def pictures():
+    return torch.randn(2, 3, 12, 20, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_results_are_those_of_the_parts(variant, align_corners):
+    network, x = make(variant, align_corners=align_corners), pictures()
+    features, coarse, aux = network.base(x)
+    total = sum(coarse[:, i].exp() for i in range(5))
+    p = torch.stack([coarse[:, i].exp() / total for i in range(5)], dim=1)  # softmax over classes
+    fine = network.classifier(network.acf(features, p).fused)
+    found = network(x)
+    assert list(found) == ["out", "coarse", "aux"]
+    for name, logits in (("out", fine), ("coarse", coarse), ("aux", aux)):
+        expected = F.interpolate(logits, (12, 20), mode="bilinear", align_corners=align_corners)
+        torch.testing.assert_close(found[name], expected, **CLOSE)
+
+
+def test_align_corners_in_numbers():
+    """True: the first and last pixel keep their value, as in crops of 8k + 1 pixels. False: pixels are areas."""
+    for align_corners, expected in ((True, [0, 1, 2, 3, 4]), (False, [0, 0.4, 2, 3.6, 4])):
+        network = make(variant=None, align_corners=align_corners)
+        network.base = nn.Module()
+        network.base.forward = lambda x: BaseOutput(x[..., :1, :2], x[..., :1, :2], None)  # two pixels: 0 and 4
+        x = torch.tensor([0.0, 4, 0, 0, 0]).expand(1, 5, 1, 5)
+        assert network(x)["out"][0, 0, 0].tolist() == pytest.approx(expected)
+
+
+def test_baseline_is_the_base_network():
+    network, x = make(variant=None), pictures()
+    found = network(x)
+    assert list(found) == ["out", "aux"] and network.acf is None and inspect(network, x).centers is None
+    torch.testing.assert_close(found["out"], F.interpolate(network.base(x).coarse, (12, 20), mode="bilinear"), **CLOSE)
+
+
+def test_intermediates_belong_together():
+    network, x = make(), pictures()
+    found = inspect(network, x)
+    assert network.training and found.aux_logits is None and not found.fine_logits.requires_grad
+    network.eval()
+    torch.testing.assert_close(found.coarse_features, network.base(x).features, **CLOSE)
+    reduced = network.acf.center_block.reduce(found.coarse_features)
+    torch.testing.assert_close(found.centers, loops.eq2(reduced, found.probabilities), **CLOSE)
+    torch.testing.assert_close(inspect(network, x[0]).fine_logits, found.fine_logits[:1], **CLOSE)
+    assert not network.training
+
+
+@pytest.mark.parametrize("settings, flows", [({}, True), ({"detach": False}, True), ({"detach": True}, False)])
+def test_gradient_flows_through_the_coarse_probabilities_by_default(settings, flows):
+    """Only by way of P does the fine loss reach the coarse classifier. No public implementation detaches."""
+    network = make(**settings)
+    network(pictures())["out"].square().sum().backward()
+    gradient = network.base.classifier.weight.grad
+    assert (gradient is not None and bool(gradient.abs().sum() > 0)) == flows
+
+
+def test_probabilities_from_outside_go_where_they_belong():
+    network, x = make().eval(), pictures()
+    own, q = inspect(network, x), torch.randn(2, 5, 3, 5, dtype=torch.float64).softmax(1)
+    for name in ("center_probs", "attention_probs"):
+        expected = network.acf(own.coarse_features, own.probabilities, **{name: q})
+        found = network.intermediates(x, **{name: q})
+        torch.testing.assert_close(found.centers, expected.centers, **CLOSE)
+        torch.testing.assert_close(found.fine_features, expected.fused, **CLOSE)
+        assert not torch.allclose(found.fine_features, own.fine_features)
+        torch.testing.assert_close(found.coarse_logits, own.coarse_logits, **CLOSE)
+
+
+def test_finer_probabilities_are_averaged_by_area():
+    network, x = make().eval(), pictures()
+    fine = torch.randn(2, 5, 12, 20, dtype=torch.float64).softmax(1)
+    cells = torch.stack([fine[..., y::4, x::4] for y in range(4) for x in range(4)]).mean(0)  # 3 x 5 cells of 4 x 4
+    torch.testing.assert_close(network(x, fine, fine)["out"], network(x, cells, cells)["out"], **CLOSE)
+
+
+def test_defaults_are_the_paper_s_network():
+    config = ModelConfig()
+    assert (config.backbone, config.context, config.variant, config.num_classes) == ("resnet101", None, "sum", 19)
+    assert (config.channels, config.output_stride, config.aux) == (512, 8, True)
+    assert (config.detach, config.align_corners, config.weights) == (False, True, "IMAGENET1K_V1")
+    with torch.device("meta"):
+        network = build_model(without_weights(config))
+    assert network.acf.variant == "sum" and network.acf.attention_block.factorised
+    assert (network.detach, network.align_corners, network.num_classes) == (False, True, 19)
+
+
+def test_build_model_passes_every_setting_on():
+    config = ModelConfig("tiny", "psp", "concat", 3, 8, 16, aux=False, detach=True, align_corners=True, weights=None)
+    network = build_model(config)
+    assert network.acf.variant == "concat" and network.detach and network.align_corners
+    assert network.base.context.align_corners and network.base.aux_head is None
+    assert network.acf.center_block.reduce[0].out_channels == network.base.feature_channels == 8
+    assert inspect(network, torch.randn(3, 32, 64)).fine_logits.shape == (1, 3, 2, 4)
+
+
+def test_unknown_variant():
+    with pytest.raises(ConfigError, match="None or one of sum, concat, center"):
+        ACFNet(Base(), "max")
 
 
 def tiny(**changes):
     return build_model(ModelConfig(**({"backbone": "tiny", "channels": 16, "weights": None} | changes)))
 
 
-def receptive_dilations(layer):
-    return {conv.dilation for conv in layer.modules() if isinstance(conv, nn.Conv2d) and conv.kernel_size == (3, 3)}
-
-
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_output_stride_8_by_dilation_2_and_4_in_every_block(backbone):
-    network = make_backbone(backbone)
-    assert receptive_dilations(network.layer3) == {(2, 2)} and receptive_dilations(network.layer4) == {(4, 4)}
-    assert all(conv.stride == (1, 1) for layer in (network.layer3, network.layer4) for conv in convs(layer))
-
-
-def convs(layer):
-    return [module for module in layer.modules() if isinstance(module, nn.Conv2d)]
-
-
-@pytest.mark.parametrize("backbone", ["tiny", "resnet18", "resnet50"])
-@pytest.mark.parametrize("output_stride", [8, 16, 32])
-def test_output_stride_is_the_size_of_the_maps(backbone, output_stride):
-    base = ResNetBase(backbone, num_classes=5, output_stride=output_stride).eval()
-    features, coarse, aux = base(torch.randn(1, 3, 97, 129))
-    size = (96 // output_stride + 1, 128 // output_stride + 1)
-    assert features.shape == (1, base.feature_channels, *size) and coarse.shape == (1, 5, *size) and aux is None
-
-
-@pytest.mark.parametrize(
-    "backbone, channels, aux", [("resnet18", 512, 64), ("resnet34", 512, 64), ("resnet50", 2048, 256)]
-)
-def test_channels_of_the_paper(backbone, channels, aux):
-    base = ResNetBase(backbone)
-    assert base.feature_channels == channels and base.aux_head[0].out_channels == aux
-
-
-def test_state_dict_is_that_of_torchvision():
-    ours = make_backbone("resnet50")
-    theirs = torchvision.models.resnet50(weights=None)
-    ours.load_state_dict(theirs.state_dict())
-
-
-@pytest.mark.parametrize("variant", [None, "sum", "concat", "center"])
-def test_logits_at_input_size(variant):
-    model = tiny(variant=variant)
-    found = model(IMAGES)
-    expected = {"out", "aux"} if variant is None else {"out", "coarse", "aux"}
-    assert found.keys() == expected and all(value.shape == (2, 19, 49, 65) for value in found.values())
-    assert model.eval()(IMAGES).keys() == expected - {"aux"}
-
-
 @pytest.mark.parametrize("variant", ["sum", "concat", "center"])
 def test_tiny_network_is_tiny(variant):
     model = tiny(variant=variant, channels=128)
     assert sum(parameter.numel() for parameter in model.parameters()) < 1_500_000
-
-
-def test_aspp_is_the_paper_s():
-    module = ASPP(2048)
-    branches = [branch[0] for branch in module.branches]
-    assert [(c.kernel_size[0], c.dilation[0], c.out_channels) for c in branches] == [
-        (1, 1, 512), (3, 12, 512), (3, 24, 512), (3, 36, 512)
-    ]  # fmt: skip
-    assert module.project[0].weight.shape == (512, 4 * 512, 1, 1)
-    assert ResNetBase("resnet50", context="aspp").feature_channels == 512
-
-
-def test_psp_levels_are_means_of_regions():
-    module = PSP(8, channels=4).eval()
-    x = torch.randn(1, 8, 6, 6)
-    seen = []
-    for level in module.levels:
-        level.register_forward_hook(lambda _, inputs, output: seen.append(inputs[0]))
-    assert module(x).shape == (1, 4, 6, 6)
-    torch.testing.assert_close(seen[0][..., 0, 0], x.mean((2, 3)))
-    torch.testing.assert_close(seen[1][..., 1, 0], x[..., 3:, :3].mean((2, 3)))
-    assert torch.equal(seen[3], x)
-
-
-def test_inspect_names_what_forward_used():
-    model = tiny()
-    model.train()
-    found = inspect(model, IMAGES[0])
-    assert model.training
-    assert found.coarse_features.shape == (1, 128, 7, 9) and found.centers.shape == (1, 19, 16)
-    assert found.attended.shape == found.fine_features.shape == (1, 16, 7, 9)
-    torch.testing.assert_close(found.probabilities.sum(1), torch.ones(1, 7, 9))
-    model.eval()
-    torch.testing.assert_close(model.classifier(found.fine_features), found.fine_logits)
-    torch.testing.assert_close(model.base.classifier(found.coarse_features), found.coarse_logits)
-    upsampled = nn.functional.interpolate(found.fine_logits, (49, 65), mode="bilinear", align_corners=True)
-    torch.testing.assert_close(upsampled, model(IMAGES[:1])["out"])
-
-
-def test_detach_stops_the_gradient_of_p_alone():
-    gradients = []
-    for detach in (False, True):
-        torch.manual_seed(0)
-        model = tiny(detach=detach, aux=False).double().train()
-        model(IMAGES.double())["out"].square().mean().backward()
-        gradients.append(model.base.classifier.weight.grad)
-    assert gradients[0].abs().max() > 0
-    assert gradients[1] is None or gradients[1].abs().max() == 0
 
 
 def test_oracles_take_ground_truth_at_any_size():
@@ -132,51 +164,6 @@ def test_oracles_take_ground_truth_at_any_size():
         model(IMAGES, center_probs=fractions[:, :5])
     with pytest.raises(ValueError, match="variant None"):
         tiny(variant=None)(IMAGES, attention_probs=probabilities)
-
-
-class Stranger(nn.Module):
-    """A user's network that knows nothing of torchvision."""
-
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, stride=4, padding=1), nn.ReLU())
-        self.last = nn.Conv2d(8, 5, 3, padding=1)
-
-    def forward(self, x):
-        return nn.functional.interpolate(self.last(self.body(x)), x.shape[-2:], mode="bilinear")
-
-
-@pytest.mark.parametrize("name", ["fcn_resnet50", "deeplabv3_resnet50"])
-def test_tap_torchvision(name):
-    network = torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=7, aux_loss=True)
-    model = ACFNet(tap(network, "classifier.4"), channels=16).eval()
-    found = model(IMAGES)
-    assert found["out"].shape == (2, 7, 49, 65)
-    torch.testing.assert_close(found["coarse"].size(), network(IMAGES)["out"].size())
-    coarse = nn.functional.interpolate(model.intermediates(IMAGES).coarse_logits, (49, 65), mode="bilinear")
-    torch.testing.assert_close(coarse, network(IMAGES)["out"])
-    assert model.train()(IMAGES).keys() == {"out", "coarse", "aux"}
-
-
-def test_tap_a_stranger_and_train_it():
-    network = Stranger()
-    model = ACFNet(tap(network, "last"), channels=16)
-    found = model(IMAGES)
-    assert found["out"].shape == (2, 5, 49, 65)
-    found["out"].mean().backward()
-    assert network.body[0].weight.grad.abs().max() > 0 and network.last.weight.grad.abs().max() > 0
-    assert inspect(model, IMAGES).coarse_features.shape == (2, 8, 13, 17)
-
-
-def test_tap_says_what_is_wrong():
-    with pytest.raises(ConfigError, match='no layer "classifier".*body.0, last'):
-        tap(Stranger(), "classifier")
-    with pytest.raises(ConfigError, match="feature_channels and num_classes"):
-        tap(Stranger(), "body")
-    twice = nn.Sequential(nn.Conv2d(3, 3, 1))
-    twice.append(twice[0])
-    with pytest.raises(ConfigError, match="ran 2 times"):
-        ACFNet(tap(twice, "0"), channels=4)(IMAGES)
 
 
 def test_networks_build_and_run_on_the_meta_device():

@@ -1,10 +1,12 @@
-"""Base networks: what dilation does to a layer, the auxiliary head, wrong settings. More in test_acfnet.py."""
+"""Base networks: what dilation does to a layer, the auxiliary head, context modules, wrong settings."""
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from acflib.bases import BACKBONES, ResNetBase, dilate, make_backbone
+from acflib.contexts import ASPP, PSP
 from acflib.errors import ConfigError
 
 
@@ -76,3 +78,31 @@ def test_auxiliary_result_only_in_training_and_only_where_wanted():
 def test_wrong_settings_are_named(settings, message):
     with pytest.raises(ConfigError, match=message):
         ResNetBase(**settings)
+
+
+def test_state_dict_is_that_of_torchvision():
+    ours = make_backbone("resnet50")
+    theirs = torchvision.models.resnet50(weights=None)
+    ours.load_state_dict(theirs.state_dict())
+
+
+def test_aspp_is_the_paper_s():
+    module = ASPP(2048)
+    branches = [branch[0] for branch in module.branches]
+    assert [(c.kernel_size[0], c.dilation[0], c.out_channels) for c in branches] == [
+        (1, 1, 512), (3, 12, 512), (3, 24, 512), (3, 36, 512)
+    ]  # fmt: skip
+    assert module.project[0].weight.shape == (512, 4 * 512, 1, 1)
+    assert ResNetBase("resnet50", context="aspp").feature_channels == 512
+
+
+def test_psp_levels_are_means_of_regions():
+    module = PSP(8, channels=4).eval()
+    x = torch.randn(1, 8, 6, 6)
+    seen = []
+    for level in module.levels:
+        level.register_forward_hook(lambda _, inputs, output: seen.append(inputs[0]))
+    assert module(x).shape == (1, 4, 6, 6)
+    torch.testing.assert_close(seen[0][..., 0, 0], x.mean((2, 3)))
+    torch.testing.assert_close(seen[1][..., 1, 0], x[..., 3:, :3].mean((2, 3)))
+    assert torch.equal(seen[3], x)

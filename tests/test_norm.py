@@ -105,3 +105,9 @@ def test_conv_bn_relu_keeps_the_size():
         block = conv_bn_relu(3, 5, kernel_size, dilation)
         assert block(torch.randn(2, 3, 7, 9)).shape == (2, 5, 7, 9)
         assert block[0].bias is None and block[0].dilation == (dilation, dilation)
+
+
+@pytest.mark.parametrize("settings", [{"affine": False}, {"track_running_stats": False}, {"momentum": None}])
+def test_norms_that_cannot_be_synchronised_on_a_cpu_are_refused(settings):
+    with pytest.raises(ConfigError, match="cannot be synchronised on a CPU"):
+        synchronise(nn.Sequential(nn.BatchNorm2d(3, **settings)), "cpu")

@@ -4,7 +4,7 @@ from tests.mutants.mutation import Mutation
 
 FUNCTIONAL, ACF, ACFNET, BASES = "acflib/functional.py", "acflib/acf.py", "acflib/acfnet.py", "acflib/bases.py"
 EQUATIONS, BLOCKS = ("tests/test_functional.py",), ("tests/test_acf.py",)
-NETWORK, BASE_NETWORKS = ("tests/test_acfnet_parts.py",), ("tests/test_bases.py",)
+NETWORK, BASE_NETWORKS = ("tests/test_acfnet.py",), ("tests/test_bases.py",)
 
 MUTATIONS = [
     Mutation(

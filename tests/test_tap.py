@@ -1,0 +1,54 @@
+"""tap(): any segmentation network as a base network."""
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from acflib import ACFNet, ConfigError, inspect, tap
+
+IMAGES = torch.randn(2, 3, 49, 65)
+
+
+class Stranger(nn.Module):
+    """A user's network that knows nothing of torchvision."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, stride=4, padding=1), nn.ReLU())
+        self.last = nn.Conv2d(8, 5, 3, padding=1)
+
+    def forward(self, x):
+        return nn.functional.interpolate(self.last(self.body(x)), x.shape[-2:], mode="bilinear")
+
+
+@pytest.mark.parametrize("name", ["fcn_resnet50", "deeplabv3_resnet50"])
+def test_tap_torchvision(name):
+    network = torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=7, aux_loss=True)
+    model = ACFNet(tap(network, "classifier.4"), channels=16).eval()
+    found = model(IMAGES)
+    assert found["out"].shape == (2, 7, 49, 65)
+    coarse = nn.functional.interpolate(model.intermediates(IMAGES).coarse_logits, (49, 65), mode="bilinear")
+    torch.testing.assert_close(coarse, network(IMAGES)["out"])
+    assert model.train()(IMAGES).keys() == {"out", "coarse", "aux"}
+
+
+def test_tap_a_stranger_and_train_it():
+    network = Stranger()
+    model = ACFNet(tap(network, "last"), channels=16)
+    found = model(IMAGES)
+    assert found["out"].shape == (2, 5, 49, 65)
+    found["out"].mean().backward()
+    assert network.body[0].weight.grad.abs().max() > 0 and network.last.weight.grad.abs().max() > 0
+    assert inspect(model, IMAGES).coarse_features.shape == (2, 8, 13, 17)
+
+
+def test_tap_says_what_is_wrong():
+    with pytest.raises(ConfigError, match='no layer "classifier".*body.0, last'):
+        tap(Stranger(), "classifier")
+    with pytest.raises(ConfigError, match="feature_channels and num_classes"):
+        tap(Stranger(), "body")
+    twice = nn.Sequential(nn.Conv2d(3, 3, 1))
+    twice.append(twice[0])
+    with pytest.raises(ConfigError, match="ran 2 times"):
+        ACFNet(tap(twice, "0"), channels=4)(IMAGES)
