@@ -85,6 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate = _add(commands, "evaluate", run_evaluate, "scores of a checkpoint on a data set", EvaluateConfig)
     evaluate.epilog = "Under torchrun, the processes share the images."
     predict = _add(commands, "predict", run_predict, "segment photographs, write overlays with a legend", PredictConfig)
+    predict.usage = "acflib predict IMAGE [IMAGE ...] --checkpoint FILE [options, see below]"
     predict.add_argument("images", nargs="+", type=Path, help="photographs, or folders of them")
     data = commands.add_parser("data", help="make data").add_subparsers(title="kinds", metavar="KIND", required=True)
     text = "write generated street scenes in the layout of Cityscapes"

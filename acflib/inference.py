@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acflib.acfnet import resize
@@ -37,6 +38,9 @@ def predict_probabilities(
 ) -> dict[str, Tensor]:
     """Class probabilities, averaged over scales and mirrored copies.
 
+    Memory: beside the network's own, one accumulator of image size per result. With a sliding window nothing of the
+    size of a scaled image is ever built but the scaled image itself.
+
     Args:
         model: an ACFNet (or a module with the same dict result) in evaluation mode.
         images: normalised (B, 3, H, W) on the model's device.
@@ -52,17 +56,23 @@ def predict_probabilities(
         raise ValueError("the model is in training mode: call model.eval() first")
     size = images.shape[-2:]
     align_corners = getattr(model, "align_corners", False)
+    flips = (False, True) if config.flip else (False,)
+    passes = len(config.scales) * len(flips)
     totals: dict[str, Tensor] = {}
     for scale in config.scales:
         scaled = resize(images, _scaled_size(size, scale), align_corners)
-        for flip in (False, True) if config.flip else (False,):
-            found = _predict_once(model, scaled.flip(dims=[3]) if flip else scaled, config)
-            for name, probabilities in found.items():
-                back = probabilities.flip(dims=[3]) if flip else probabilities  # dim 3 is the width
-                back = resize(back, size, align_corners)
-                totals[name] = totals[name] + back if name in totals else back
-    passes = len(config.scales) * (2 if config.flip else 1)
-    return {name: total / passes for name, total in totals.items()}
+        for flip in flips:
+            for rows, columns, share in _window_slices(scaled.shape[-2:], config):
+                place = _mirror(columns, scaled.shape[-1]) if flip else columns
+                view = scaled[..., rows, place]
+                found = _probabilities(model, view.flip(dims=[3]) if flip else view)  # dim 3 is the width
+                for name, part in found.items():
+                    if name not in totals:
+                        totals[name] = part.new_zeros(*part.shape[:2], *size)
+                    part = part * (share.to(part.device) / passes)  # windows that overlap share a pixel
+                    part = part.flip(dims=[3]) if flip else part
+                    add_resized(totals[name], part, rows, place, scaled.shape[-2:], align_corners)
+    return totals
 
 
 def windows(length: int, window: int, overlap: float) -> list[int]:
@@ -76,19 +86,40 @@ def windows(length: int, window: int, overlap: float) -> list[int]:
     return [*range(0, length - window, step), length - window]
 
 
-def _predict_once(model: nn.Module, images: Tensor, config: InferenceConfig) -> dict[str, Tensor]:
-    """Probabilities (B, N, h, w) of one pass; overlapping windows are averaged."""
-    if config.window is None:
-        return _probabilities(model, images)
-    totals: dict[str, Tensor] = {}
-    count = torch.zeros(1, 1, *images.shape[-2:], device=images.device)  # windows over each pixel
-    for rows, columns in _window_slices(images.shape[-2:], config):
-        count[..., rows, columns] += 1
-        for name, part in _probabilities(model, images[..., rows, columns]).items():
-            if name not in totals:
-                totals[name] = part.new_zeros(*part.shape[:2], *images.shape[-2:])
-            totals[name][..., rows, columns] += part
-    return {name: total / count for name, total in totals.items()}
+def add_resized(
+    total: Tensor, part: Tensor, rows: slice, columns: slice, size: tuple[int, int], align_corners: bool
+) -> None:
+    """Add to ``total`` the bilinear resize of a map that is 0 but in one window, without building that map.
+
+    Resizing is linear and separable: what a window adds is ``down @ part @ across.T`` with two small matrices.
+
+    Args:
+        total: (B, N, H, W), changed in place.
+        part: the window, (B, N, h, w).
+        rows, columns: its place in the map.
+        size: (height, width) of the map.
+        align_corners: as in :func:`acflib.acfnet.resize`.
+    """
+    if tuple(size) == tuple(total.shape[-2:]):
+        total[..., rows, columns] += part
+    elif part.shape[-2:] == tuple(size):
+        total += resize(part, total.shape[-2:], align_corners)
+    else:
+        down, to_rows = _interpolation(rows, size[0], total.shape[-2], align_corners, part)  # (h, H')
+        across, to_columns = _interpolation(columns, size[1], total.shape[-1], align_corners, part)  # (w, W')
+        total[..., to_rows, to_columns] += down.T @ part @ across
+
+
+def _interpolation(
+    place: slice, length: int, new_length: int, align_corners: bool, like: Tensor
+) -> tuple[Tensor, slice]:
+    """How much each of the pixels in ``place`` gives to each pixel of the resized line, and which of those get any."""
+    units = like.new_zeros(1, place.stop - place.start, length)
+    units[0, :, place] = torch.eye(place.stop - place.start, dtype=like.dtype, device=like.device)
+    weights = F.interpolate(units, new_length, mode="linear", align_corners=align_corners)[0]  # (n, new_length)
+    reached = weights.any(dim=0).nonzero().flatten().tolist()
+    to = slice(reached[0], reached[-1] + 1) if reached else slice(0, 0)
+    return weights[:, to], to
 
 
 def _probabilities(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
@@ -96,11 +127,24 @@ def _probabilities(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     return {name: logits[name].float().softmax(dim=1) for name in ("out", "coarse") if name in logits}
 
 
-def _window_slices(size: tuple[int, int], config: InferenceConfig) -> Iterator[tuple[slice, slice]]:
-    height, width = config.window
-    for top in windows(size[0], height, config.overlap):
-        for left in windows(size[1], width, config.overlap):
-            yield slice(top, top + height), slice(left, left + width)
+def _window_slices(size: tuple[int, int], config: InferenceConfig) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Rows and columns of each window, and the share (h, w) that it has in the mean of each of its pixels."""
+    lines = []
+    for length, window in zip(size, config.window or size, strict=True):
+        places = [slice(start, min(start + window, length)) for start in windows(length, window, config.overlap)]
+        count = torch.zeros(length)  # windows over each pixel of this side
+        for place in places:
+            count[place] += 1
+        lines.append((places, 1 / count))
+    (rows_of, row_share), (columns_of, column_share) = lines
+    for rows in rows_of:
+        for columns in columns_of:
+            yield rows, columns, row_share[rows, None] * column_share[columns]
+
+
+def _mirror(columns: slice, width: int) -> slice:
+    """The same columns counted from the other side."""
+    return slice(width - columns.stop, width - columns.start)
 
 
 def _scaled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:

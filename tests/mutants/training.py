@@ -96,21 +96,35 @@ MUTATIONS = [
     ),
     Mutation(
         "mirrored along the height", INFERENCE,
-        "scaled.flip(dims=[3]) if flip else scaled, config)\n"
-        "            for name, probabilities in found.items():\n"
-        "                back = probabilities.flip(dims=[3])",
-        "scaled.flip(dims=[2]) if flip else scaled, config)\n"
-        "            for name, probabilities in found.items():\n"
-        "                back = probabilities.flip(dims=[2])",
+        "view.flip(dims=[3]) if flip else view)  # dim 3 is the width\n"
+        "                for name, part in found.items():\n"
+        "                    if name not in totals:\n"
+        "                        totals[name] = part.new_zeros(*part.shape[:2], *size)\n"
+        "                    part = part * (share.to(part.device) / passes)  # windows that overlap share a pixel\n"
+        "                    part = part.flip(dims=[3])",
+        "view.flip(dims=[2]) if flip else view)\n"
+        "                for name, part in found.items():\n"
+        "                    if name not in totals:\n"
+        "                        totals[name] = part.new_zeros(*part.shape[:2], *size)\n"
+        "                    part = part * (share.to(part.device) / passes)\n"
+        "                    part = part.flip(dims=[2])",
         PREDICT, public_bug=True,
     ),
     Mutation(
         "mirrored result not mirrored back", INFERENCE,
-        "back = probabilities.flip(dims=[3]) if flip else probabilities", "back = probabilities", PREDICT,
+        "part = part.flip(dims=[3]) if flip else part", "pass", PREDICT,
+    ),
+    Mutation(
+        "mirrored windows put in the wrong place", INFERENCE,
+        "place = _mirror(columns, scaled.shape[-1]) if flip else columns", "place = columns", PREDICT,
     ),
     Mutation(
         "scaled results not resized back", INFERENCE,
-        "back = resize(back, size, align_corners)", "pass", PREDICT, public_bug=True,
+        "    else:\n        down, to_rows", "    elif False:\n        down, to_rows", PREDICT, public_bug=True,
+    ),
+    Mutation(
+        "scaled results of the whole image not resized back", INFERENCE,
+        "total += resize(part, total.shape[-2:], align_corners)", "pass", PREDICT, public_bug=True,
     ),
     Mutation(
         "image 0's prediction for the whole batch", INFERENCE,
@@ -132,11 +146,11 @@ MUTATIONS = [
     ),
     Mutation(
         "overlapping windows added, not averaged", INFERENCE,
-        "total / count for name", "total for name", PREDICT,
+        "row_share[rows, None] * column_share[columns]", "torch.ones(1)", PREDICT,
     ),
     Mutation(
         "mirrored passes not counted in the mean", INFERENCE,
-        "len(config.scales) * (2 if config.flip else 1)", "len(config.scales)", PREDICT,
+        "passes = len(config.scales) * len(flips)", "passes = len(config.scales)", PREDICT,
     ),
     Mutation(
         "scaled image resized with other corners", INFERENCE,
