@@ -69,7 +69,7 @@ class ClassAttentionBlock(nn.Module):
         in_channels = channels if variant == "sum" else num_classes * channels
         self.variant, self.factorised = variant, factorised
         self.refine = nn.Conv2d(in_channels, out_channels, 1, bias=False)
-        self.bn = BatchNorm(out_channels)
+        self.bn, self.relu = BatchNorm(out_channels), nn.ReLU(inplace=True)
 
     def forward(self, centers: Tensor, probabilities: Tensor) -> Tensor:
         """Class centers (B, N, C') and probabilities (B, N, H, W) -> (B, O, H, W)."""
@@ -79,7 +79,7 @@ class ClassAttentionBlock(nn.Module):
         else:
             attend = functional.attend_sum if self.variant == "sum" else functional.attend_concat
             refined = self.refine(attend(centers, probabilities))
-        return F.relu(self.bn(refined))
+        return self.relu(self.bn(refined))
 
 
 class FuseBlock(nn.Module):
@@ -94,7 +94,7 @@ class FuseBlock(nn.Module):
         self.literal = literal
         self.split = [context_channels, feature_channels]
         self.conv = nn.Conv2d(context_channels + feature_channels, out_channels, 1, bias=False)
-        self.bn = BatchNorm(out_channels)
+        self.bn, self.relu = BatchNorm(out_channels), nn.ReLU(inplace=True)
 
     def forward(self, context: Tensor, features: Tensor) -> Tensor:
         """Context (B, K, H, W), or class centers (B, N, C') with N*C' = K; features (B, C, H, W) -> (B, O, H, W)."""
@@ -102,13 +102,13 @@ class FuseBlock(nn.Module):
         if self.literal:
             if is_centers:
                 context = functional.expand_centers(context, features.shape[-2:])
-            return F.relu(self.bn(self.conv(torch.cat([context, features], dim=1))))
+            return self.relu(self.bn(self.conv(torch.cat([context, features], dim=1))))
         for_context, for_features = self.conv.weight.split(self.split, dim=1)
         if is_centers:
             mixed = functional.expand_centers_conv(context, for_context)  # (B, O, 1, 1)
         else:
             mixed = F.conv2d(context, for_context)  # (B, O, H, W)
-        return F.relu(self.bn(F.conv2d(features, for_features) + mixed))
+        return self.relu(self.bn(F.conv2d(features, for_features) + mixed))
 
 
 class ACFModule(nn.Module):

@@ -156,6 +156,7 @@ class ModelConfig:
     aux: bool = option(True, "auxiliary head on layer3")
     detach: bool = option(False, "stop the gradient of P inside the ACF module")
     align_corners: bool = option(True, "of bilinear resizing; True only for crops of 8k+1 pixels, such as 769")
+    recompute: bool = option(False, "run residual blocks again in the backward pass: less memory, a third more time")
     weights: str | None = option("IMAGENET1K_V1", "pretrained weights of the backbone, by torchvision's name, or none")
 
 
@@ -174,6 +175,7 @@ def build_model(config: ModelConfig) -> ACFNet:
         config.aux,
         config.weights,
         config.align_corners,
+        config.recompute,
     )
     return ACFNet(base, config.variant, config.channels, config.detach, config.align_corners)
 

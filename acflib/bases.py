@@ -13,6 +13,7 @@ from torchvision.models.resnet import BasicBlock
 from acflib.contexts import ASPP, PSP
 from acflib.errors import ConfigError
 from acflib.norm import BatchNorm, conv_bn_relu
+from acflib.recompute import run_blocks
 
 BACKBONES = ("tiny", "resnet18", "resnet34", "resnet50", "resnet101")
 CONTEXTS = (None, "aspp", "psp")
@@ -62,6 +63,7 @@ class ResNetBase(nn.Module):
         aux: whether to add the auxiliary head on layer3, as PSPNet does.
         weights: name of torchvision weights for the backbone, for example "IMAGENET1K_V1", or None.
         align_corners: of the bilinear upsampling inside "psp".
+        recompute: run the residual blocks again in the backward pass instead of keeping their activations.
 
     Raises:
         ConfigError: for an unknown backbone, context or output stride, or weights for "tiny".
@@ -77,12 +79,13 @@ class ResNetBase(nn.Module):
         aux: bool = True,
         weights: str | None = None,
         align_corners: bool = False,
+        recompute: bool = False,
     ):
         super().__init__()
         if context not in CONTEXTS:
             raise ConfigError(f'context must be None, "aspp" or "psp", got {context!r}')
         network = make_backbone(backbone, output_stride, weights)
-        self.num_classes = num_classes
+        self.num_classes, self.recompute = num_classes, recompute
         self.stem = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool)
         self.layer1, self.layer2 = network.layer1, network.layer2
         self.layer3, self.layer4 = network.layer3, network.layer4
@@ -99,8 +102,9 @@ class ResNetBase(nn.Module):
 
     def forward(self, x: Tensor) -> BaseOutput:
         """Images (B, 3, H, W) -> maps at 1/output_stride of the size."""
-        layer3 = self.layer3(self.layer2(self.layer1(self.stem(x))))
-        features = self.context(self.layer4(layer3))
+        x = run_blocks(self.layer2, run_blocks(self.layer1, self.stem(x), self.recompute), self.recompute)
+        layer3 = run_blocks(self.layer3, x, self.recompute)
+        features = self.context(run_blocks(self.layer4, layer3, self.recompute))
         aux = self.aux_head(layer3) if self.aux_head is not None and self.training else None
         return BaseOutput(features, self.classifier(features), aux)
 

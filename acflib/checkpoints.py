@@ -17,6 +17,7 @@ from torch import Tensor
 
 from acflib.acfnet import ACFNet, ModelConfig, build_model, without_weights
 from acflib.errors import CheckpointError, TrainingError
+from acflib.inplace import use_inplace
 
 FORMAT = 1
 KEYS = {"format", "config", "classes", "colors", "position", "model", "optimizer", "scaler", "rng", "window"}
@@ -92,6 +93,8 @@ def load_model(path: str | Path) -> tuple[ACFNet, dict[str, Any]]:
     state = load_checkpoint(path)
     config = ModelConfig(**state["config"]["model"])
     model = build_model(without_weights(config))
+    if state["config"]["norm"] == "inplace":  # the same weights with leaky ReLU instead of ReLU
+        model = use_inplace(model)
     try:
         model.load_state_dict(state["model"])
     except RuntimeError as error:

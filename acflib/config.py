@@ -32,7 +32,7 @@ class TrainConfig:
     momentum: float = option(0.9, "of SGD")
     weight_decay: float = option(0.0005, "of SGD, on all parameters")
     poly_power: float = option(0.9, "learning rate = initial * (1 - iteration / iterations) ** power")
-    norm: str = option("sync", '"sync": batch statistics over all processes; "batch": over each alone')
+    norm: str = option("sync", '"sync": statistics over all processes; "batch": each alone; "inplace": sync, leaky')
     seed: int = option(0, "of initial weights, sample order and augmentation")
     device: str = option("auto", '"auto", "cpu", "cuda", "cuda:1" or "mps"')
     precision: str = option("auto", '"auto", "float32", "bf16", "fp16" or "float64"')
@@ -52,8 +52,8 @@ class TrainConfig:
                 raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
         if self.learning_rate <= 0:
             raise ConfigError(f"learning_rate must be positive, got {self.learning_rate}")
-        if self.norm not in ("batch", "sync"):
-            raise ConfigError(f'norm must be "batch" or "sync", got {self.norm!r}')
+        if self.norm not in ("batch", "sync", "inplace"):
+            raise ConfigError(f'norm must be "batch", "sync" or "inplace", got {self.norm!r}')
         fits = all(side % 8 == 1 for side in self.crop_size)
         if self.model.align_corners and not fits:
             raise ConfigError(

@@ -35,6 +35,7 @@ def training_curve(folder: Path) -> Figure:
         if points:
             scores.plot(*zip(*points, strict=True), line, color=color, marker="o", label=name)
     scores.set(title="Validation", ylabel="mIoU (%)", ylim=(0, None))
+    scores.set_visible(bool(scores.lines))
     for axes in (losses, rate, scores):
         axes.set_xlabel("iteration")
         axes.grid(alpha=0.3)

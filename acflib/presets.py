@@ -1,23 +1,67 @@
 """Complete settings by name, for ``python -m acflib train --preset NAME``."""
 
+from dataclasses import replace
+
 from acflib.acfnet import ModelConfig
 from acflib.config import TrainConfig
+from acflib.losses import LossConfig
 
-PRESETS = {
-    # Sections 4.1 and 4.2: ResNet-101 + ACF(sum), 769 x 769 crops, batch 8, 40k iterations: the defaults.
-    "r101-acf-sum": TrainConfig(out="runs/r101-acf-sum"),
-    # A network of 0.6 M parameters on Streets 128 x 64, for a laptop CPU. The learning rate is larger than the paper's
-    # because nothing is pretrained.
-    "tiny-acf-sum": TrainConfig(
-        out="runs/tiny-acf-sum",
-        model=ModelConfig(backbone="tiny", channels=128, align_corners=False, weights=None),
-        crop_size=(64, 128),
-        scale_range=(0.75, 1.5),
-        learning_rate=0.05,
-        iterations=1600,
-        eval_every=400,
-        eval_batch_size=20,
-        save_every=200,
-        workers=1,
+
+def paper_row(
+    out: str, variant: str | None, context: str | None = None, bootstrap: bool = False, split: str = "train"
+) -> TrainConfig:
+    """One row of Table 1, 2 or 3 with the values of sections 4.1, 4.2 and 4.4: ResNet-101, 769 x 769, batch 8, 40k."""
+    return TrainConfig(
+        out=f"runs/{out}",
+        split=split,
+        val_split="val" if split == "train" else "none",  # what was trained on is no test
+        model=ModelConfig(variant=variant, context=context),
+        loss=LossConfig(bootstrap=bootstrap),
+    )
+
+
+PAPER = {
+    "r101-baseline": paper_row("r101-baseline", None),
+    "r101-center": paper_row("r101-center", "center"),
+    "r101-acf-concat": paper_row("r101-acf-concat", "concat"),
+    "r101-acf-sum": paper_row("r101-acf-sum", "sum"),
+    "r101-aspp": paper_row("r101-aspp", None, "aspp"),
+    "r101-aspp-acf": paper_row("r101-aspp-acf", "sum", "aspp"),
+    "r101-aspp-acf-ob": paper_row("r101-aspp-acf-ob", "sum", "aspp", bootstrap=True),
+    "r101-aspp-acf-ob-trainval": paper_row("r101-aspp-acf-ob-trainval", "sum", "aspp", True, "trainval"),
+}
+
+# One GPU with less memory. Against the paper, batch statistics are those of fewer images at a time, and
+SMALL_GPU = {
+    # ... 2 images at a time, 4 times before each step;
+    "r101-acf-sum-24gb": replace(PAPER["r101-acf-sum"], out="runs/r101-acf-sum-24gb", micro_steps=4),
+    # ... 1 image at a time, 8 times before each step, activations recomputed (a third more time);
+    "r101-acf-sum-12gb": replace(
+        PAPER["r101-acf-sum"], out="runs/r101-acf-sum-12gb", micro_steps=8, model=ModelConfig(recompute=True)
+    ),
+    # ... the same with ResNet-50 and 513 x 513 crops: another network, so no row of the paper.
+    "r50-acf-sum-8gb": replace(
+        PAPER["r101-acf-sum"],
+        out="runs/r50-acf-sum-8gb",
+        micro_steps=8,
+        crop_size=(513, 513),
+        model=ModelConfig(backbone="resnet50", recompute=True),
     ),
 }
+
+# A network of 0.6 M parameters on Streets 128 x 64, for a laptop CPU. The learning rate is larger than the paper's
+# because nothing is pretrained.
+TINY = TrainConfig(
+    out="runs/tiny-acf-sum",
+    model=ModelConfig(backbone="tiny", channels=128, align_corners=False, weights=None),
+    crop_size=(64, 128),
+    scale_range=(0.75, 1.5),
+    learning_rate=0.05,
+    iterations=1600,
+    eval_every=400,
+    eval_batch_size=20,
+    save_every=200,
+    workers=1,
+)
+
+PRESETS: dict[str, TrainConfig] = {**PAPER, **SMALL_GPU, "tiny-acf-sum": TINY}

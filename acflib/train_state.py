@@ -16,6 +16,7 @@ from acflib.config import TrainConfig
 from acflib.datasets.base import SegmentationDataset
 from acflib.devices import weights_dtype
 from acflib.errors import TrainingError
+from acflib.inplace import use_inplace
 from acflib.norm import synchronise
 
 LOSSES = ("loss", "fine", "coarse", "aux")
@@ -52,7 +53,9 @@ def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.devi
     if checkpoint:
         model.load_state_dict(checkpoint["model"])
     world_size = distributed.world_size()
-    if config.norm == "sync" and world_size > 1:
+    if config.norm == "inplace":
+        model = use_inplace(model)  # synchronised too
+    elif config.norm == "sync" and world_size > 1:
         model = synchronise(model, device.type)
     memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
     model = model.to(device, weights_dtype(precision), memory_format=memory_format).train()

@@ -122,7 +122,7 @@ class PreActivation(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.branch = nn.Sequential(BatchNorm(3), nn.ReLU(), nn.Conv2d(3, 3, 1))
+        self.branch = nn.Sequential(nn.Identity(), BatchNorm(3), nn.ReLU(), nn.Conv2d(3, 3, 1))
 
     def forward(self, x):
         x = x * 1
@@ -132,7 +132,7 @@ class PreActivation(nn.Module):
 def test_a_norm_that_follows_no_convolution_stays_plain():
     plain = PreActivation()
     converted = use_inplace(copy.deepcopy(plain))
-    assert type(converted.branch[0]) is BatchNorm and isinstance(converted.branch[1], nn.ReLU)
+    assert type(converted.branch[1]) is BatchNorm and isinstance(converted.branch[2], nn.ReLU)
     x = torch.randn(2, 3, 4, 5)
     assert torch.equal(converted(x), plain(x))
 

@@ -155,6 +155,27 @@ def test_other_rows_of_the_tables_train_too(streets, tmp_path, variant, context)
     assert train(tiny_config(streets, tmp_path, model=model, iterations=2), progress=False).finished
 
 
+def test_inplace_norm_trains_resumes_and_is_loaded_as_what_it_is(streets, tmp_path, monkeypatch):
+    """A checkpoint trained with leaky ReLU would give other logits in a network with ReLU, without any error."""
+    whole = train(tiny_config(streets, tmp_path / "whole", norm="inplace"), progress=False)
+    model, _ = load_model(whole.folder / "checkpoint.pt")
+    scores = evaluate(model, open_dataset(streets, "val"), progress=False)
+    assert scores.miou_fine == whole.scores.miou_fine
+    config, step, done = tiny_config(streets, tmp_path / "cut", norm="inplace"), training.optimiser_step, []
+
+    def failing_step(*arguments):
+        done.append(1)
+        if len(done) == 4:
+            raise RuntimeError("power cut")
+        return step(*arguments)
+
+    monkeypatch.setattr(training, "optimiser_step", failing_step)
+    with pytest.raises(RuntimeError):
+        train(config, progress=False)
+    monkeypatch.undo()
+    assert_same_run(train(config, resume=True, progress=False).folder, whole.folder)
+
+
 def test_csv_log_drops_what_a_resumed_run_writes_again(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("iteration,loss\n1,0.5\n2,0.25\n3,0.1\n4,0.")  # the last line was cut by a kill

@@ -91,7 +91,7 @@ MUTATIONS = [
     ),
     Mutation(
         "no ReLU after the refinement", ACF,
-        "return F.relu(self.bn(refined))", "return self.bn(refined)", BLOCKS,
+        "return self.relu(self.bn(refined))", "return self.bn(refined)", BLOCKS,
     ),
     Mutation(
         "fusion concatenates features before context", ACF,
@@ -99,8 +99,8 @@ MUTATIONS = [
     ),
     Mutation(
         "fusion forgets the context", ACF,
-        "return F.relu(self.bn(F.conv2d(features, for_features) + mixed))",
-        "return F.relu(self.bn(F.conv2d(features, for_features) + 0 * mixed))", BLOCKS,
+        "return self.relu(self.bn(F.conv2d(features, for_features) + mixed))",
+        "return self.relu(self.bn(F.conv2d(features, for_features) + 0 * mixed))", BLOCKS,
     ),
     Mutation(
         "raw logits instead of probabilities", ACFNET,
