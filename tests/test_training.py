@@ -64,22 +64,26 @@ def test_same_seed_same_weights_other_seed_others(finished, streets, tmp_path):
     assert not torch.equal(final_weights(other.folder)[name], final_weights(finished.folder)[name])
 
 
-@pytest.mark.parametrize("stop_at", [1, 2, 3, 5])
-def test_resume_is_exact(finished, streets, tmp_path, monkeypatch, stop_at):
-    """Stopped without warning after any iteration, resumed from the last checkpoint before it (or from the start)."""
-    config = tiny_config(streets, tmp_path / "run", workers=2)
+def train_until_power_cut(config, steps, monkeypatch):
+    """Train, and fail without warning after ``steps`` optimiser steps."""
     step, done = training.optimiser_step, []
 
     def failing_step(*arguments):
-        if len(done) == stop_at:
+        if len(done) == steps:
             raise RuntimeError("power cut")
         done.append(1)
         return step(*arguments)
 
-    monkeypatch.setattr(training, "optimiser_step", failing_step)
-    with pytest.raises(RuntimeError, match="power cut"):
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
+        patch.setattr(training, "optimiser_step", failing_step)
         train(config, progress=False)
-    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 3, 5])
+def test_resume_is_exact(finished, streets, tmp_path, monkeypatch, stop_at):
+    """Stopped without warning after any iteration, resumed from the last checkpoint before it (or from the start)."""
+    config = tiny_config(streets, tmp_path / "run", workers=2)
+    train_until_power_cut(config, stop_at, monkeypatch)
     result = train(config, resume=True, progress=False)
     assert result.finished
     assert_same_run(result.folder, finished.folder)
@@ -89,18 +93,7 @@ def test_losses_between_log_lines_survive_a_resume(streets, tmp_path, monkeypatc
     """log_every=3 with a checkpoint every 2: the window of the log is part of the checkpoint."""
     whole = train(tiny_config(streets, tmp_path / "whole", log_every=3), progress=False)
     config = tiny_config(streets, tmp_path / "cut", log_every=3)
-    step, done = training.optimiser_step, []
-
-    def failing_step(*arguments):
-        done.append(1)
-        if len(done) == 5:
-            raise RuntimeError("power cut")
-        return step(*arguments)
-
-    monkeypatch.setattr(training, "optimiser_step", failing_step)
-    with pytest.raises(RuntimeError):
-        train(config, progress=False)
-    monkeypatch.undo()
+    train_until_power_cut(config, 4, monkeypatch)
     assert_same_run(train(config, resume=True, progress=False).folder, whole.folder)
 
 
@@ -161,18 +154,8 @@ def test_inplace_norm_trains_resumes_and_is_loaded_as_what_it_is(streets, tmp_pa
     model, _ = load_model(whole.folder / "checkpoint.pt")
     scores = evaluate(model, open_dataset(streets, "val"), progress=False)
     assert scores.miou_fine == whole.scores.miou_fine
-    config, step, done = tiny_config(streets, tmp_path / "cut", norm="inplace"), training.optimiser_step, []
-
-    def failing_step(*arguments):
-        done.append(1)
-        if len(done) == 4:
-            raise RuntimeError("power cut")
-        return step(*arguments)
-
-    monkeypatch.setattr(training, "optimiser_step", failing_step)
-    with pytest.raises(RuntimeError):
-        train(config, progress=False)
-    monkeypatch.undo()
+    config = tiny_config(streets, tmp_path / "cut", norm="inplace")
+    train_until_power_cut(config, 3, monkeypatch)
     assert_same_run(train(config, resume=True, progress=False).folder, whole.folder)
 
 
