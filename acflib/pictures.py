@@ -34,7 +34,9 @@ def overlay(image: np.ndarray, labels: np.ndarray, colors: Colors, opacity: floa
     return np.round(mixed).astype(np.uint8)
 
 
-def add_legend(picture: np.ndarray, labels: np.ndarray, classes: Sequence[str], colors: Colors) -> Image.Image:
+def add_legend(
+    picture: np.ndarray, labels: np.ndarray, classes: Sequence[str], colors: Colors, shares: bool = True
+) -> Image.Image:
     """Put a legend below a picture: the classes that occur in ``labels``, largest first, with their share of pixels."""
     picture = _at_least(picture, width=640)
     counts = np.bincount(labels.ravel(), minlength=256)[: len(classes)]
@@ -50,7 +52,8 @@ def add_legend(picture: np.ndarray, labels: np.ndarray, classes: Sequence[str], 
         x = place % columns * (width // columns) + 8
         y = height + 8 + place // columns * 24
         draw.rectangle((x, y, x + 18, y + 16), fill=tuple(colors[i]), outline="black")
-        draw.text((x + 26, y), f"{classes[i]}  {100 * counts[i] / labels.size:.1f} %", fill="black", font=font)
+        text = f"{classes[i]}  {100 * counts[i] / labels.size:.1f} %" if shares else classes[i]
+        draw.text((x + 26, y), text, fill="black", font=font)
     return canvas
 
 

@@ -98,13 +98,18 @@ def find_photographs(paths: list[Path]) -> list[Path]:
 
 
 def prediction_sheet(model: ACFNet, dataset: SegmentationDataset, count: int = 4) -> Image.Image:
-    """Image, ground truth, coarse (if there is one) and fine result: frames spread evenly over a split, a row each."""
-    rows = []
+    """Image, ground truth, coarse (if there is one) and fine result: frames spread evenly over a split, a row each.
+
+    A legend below names the classes that occur.
+    """
+    rows, shown = [], []
     for index in np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int):
         image = dataset.load_image(int(index))
-        columns = {"image": image, "ground truth": color_labels(dataset.load_labels(int(index)), dataset.colors)}
+        maps = {"ground truth": dataset.load_labels(int(index))}
         for name, output in (("coarse", "coarse"), ("fine", "out")):
             if output == "out" or model.acf is not None:
-                columns[name] = color_labels(predict_labels(model, image, output=output), dataset.colors)
-        rows.append(side_by_side(list(columns.values()), list(columns)))
-    return stack(rows)
+                maps[name] = predict_labels(model, image, output=output)
+        pictures = [image, *(color_labels(labels, dataset.colors) for labels in maps.values())]
+        rows.append(side_by_side(pictures, ["image", *maps]))
+        shown += [labels.ravel() for labels in maps.values()]
+    return add_legend(np.asarray(stack(rows)), np.concatenate(shown), dataset.classes, dataset.colors, shares=False)
