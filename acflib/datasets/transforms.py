@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional as tvf
 
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.labels import IGNORE_INDEX
@@ -38,47 +38,56 @@ def normalize_image(image: Tensor) -> Tensor:
 
 
 class RandomScale(v2.Transform):
-    """Resize by one factor drawn uniformly from ``scale_range``, the same for both sides.
+    """Resize by one factor drawn uniformly from ``scale_range``, and keep a random crop of the result.
 
-    Images are resized bilinearly with antialiasing, labels by the nearest pixel *center* (``NEAREST_EXACT``): plain
-    ``NEAREST`` would shift the labels by up to half a pixel against the image.
+    Args:
+        scale_range: limits of the factor, the same for both sides.
+        crop_size: (height, width); a side that is shorter after resizing is left as it is. None keeps all.
     """
 
-    def __init__(self, scale_range: tuple[float, float]) -> None:
+    def __init__(self, scale_range: tuple[float, float], crop_size: tuple[int, int] | None = None) -> None:
         super().__init__()
         self.scale_range = scale_range
+        self.crop_size = crop_size
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         low, high = self.scale_range
         factor = low + (high - low) * torch.rand(()).item()
-        height, width = flat_inputs[0].shape[-2:]
-        return {"size": [max(1, round(height * factor)), max(1, round(width * factor))]}
+        full = tuple(max(1, round(side * factor)) for side in flat_inputs[0].shape[-2:])
+        height, width = (min(pair) for pair in zip(full, self.crop_size or full, strict=True))
+        top = _random_int(full[0] - height)
+        left = _random_int(full[1] - width)
+        return {"full": full, "top": top, "left": left, "height": height, "width": width}
 
     def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
         if isinstance(inpt, tv_tensors.Mask):
-            # tvf.resize would take NEAREST for a Mask, whatever it is told.
             plain = inpt.as_subclass(Tensor)[None]  # (H, W) -> (1, H, W)
-            resized = tvf.resize_image(plain, params["size"], interpolation=v2.InterpolationMode.NEAREST_EXACT)[0]
-            return tv_tensors.wrap(resized, like=inpt)
-        return tvf.resize(inpt, params["size"], interpolation=v2.InterpolationMode.BILINEAR, antialias=True)
+            return tv_tensors.wrap(resize_part(plain, **params, resample=Image.Resampling.NEAREST)[0], like=inpt)
+        return tv_tensors.wrap(resize_part(inpt, **params, resample=Image.Resampling.BILINEAR), like=inpt)
 
 
-class RandomCrop(v2.Transform):
-    """Cut out (height, width) at a random place. A side that is shorter than that is left as it is."""
+def resize_part(
+    planes: Tensor, full: tuple[int, int], top: int, left: int, height: int, width: int, resample: Image.Resampling
+) -> Tensor:
+    """Resize to ``full`` and cut out a rectangle, without computing what lies outside of it.
 
-    def __init__(self, size: tuple[int, int]) -> None:
-        super().__init__()
-        self.size = size
+    The rectangle is where it would lie in the resized whole, to a fraction of a source pixel, and interpolation at its
+    border reads the source pixels beyond it. So it equals resizing first and cutting then, but for rounding, of at
+    most two gray levels. BILINEAR antialiases; NEAREST takes the nearest pixel *center*, so labels do not shift
+    against the image.
 
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        height, width = flat_inputs[0].shape[-2:]
-        crop_height, crop_width = min(self.size[0], height), min(self.size[1], width)
-        top = _random_int(height - crop_height)
-        left = _random_int(width - crop_width)
-        return {"top": top, "left": left, "height": crop_height, "width": crop_width}
+    Args:
+        planes: uint8 (C, H, W).
+        full: (height, width) of the resized whole.
+        top, left, height, width: the rectangle in it.
 
-    def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
-        return tvf.crop(inpt, **params)
+    Returns:
+        uint8 (C, height, width).
+    """
+    step_y, step_x = planes.shape[-2] / full[0], planes.shape[-1] / full[1]  # source pixels per resized pixel
+    box = (left * step_x, top * step_y, (left + width) * step_x, (top + height) * step_y)
+    pictures = (Image.fromarray(plane) for plane in planes.numpy())
+    return torch.from_numpy(np.stack([np.asarray(p.resize((width, height), resample, box)) for p in pictures]))
 
 
 class NormalizePair(v2.Transform):
@@ -108,6 +117,8 @@ class RandomPad(v2.Transform):
 
     def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
         border = (params["left"], params["right"], params["top"], params["bottom"])
+        if not any(border):  # the usual case: spare the copy
+            return inpt.as_subclass(Tensor)
         fill = IGNORE_INDEX if isinstance(inpt, tv_tensors.Mask) else 0
         return nn.functional.pad(inpt.as_subclass(Tensor), border, value=fill)
 
@@ -139,8 +150,7 @@ def training_transform(
     return v2.Compose(
         [
             v2.RandomHorizontalFlip(flip_probability),
-            RandomScale(scale_range),
-            RandomCrop(crop_size),
+            RandomScale(scale_range, crop_size),
             NormalizePair(),
             RandomPad(crop_size),
         ]
