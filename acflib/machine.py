@@ -1,5 +1,6 @@
 """What a measured number was measured on."""
 
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -9,10 +10,11 @@ import torchvision
 
 
 def describe_machine() -> dict[str, str | int | None]:
-    """Processor, GPU, versions and commit, for a result file. Holds no names of machines or users."""
+    """Processor, threads, GPU, versions and commit, for a result file. Holds no names of machines or users."""
     return {
         "cpu": cpu_name(),
-        "cores": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "torch": torch.__version__,
