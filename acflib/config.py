@@ -7,8 +7,8 @@ from acflib.errors import ConfigError
 from acflib.losses import LossConfig
 from acflib.options import option
 
-# Fields that may change when a run is resumed: they do not change what is computed.
-MAY_CHANGE = ("data", "out", "device", "workers", "tensorboard", "model.weights")
+# Fields that may change when a run is resumed: they change no more of what is computed than its rounding.
+MAY_CHANGE = ("data", "cache", "out", "device", "workers", "prefetch", "compile", "tensorboard", "model.weights")
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class TrainConfig:
     """A training run. ``batch_size`` counts all processes and micro-batches together."""
 
     data: str = option("", "data folder: Cityscapes, CamVid or Streets")
+    cache: str | None = option(None, "folder of `acflib data cache` to read the training images from")
     out: str = option("runs/acfnet", "folder of the run: checkpoint, log, pictures")
     split: str = option("train", 'part to train on, "trainval" for the paper\'s test-set entry')
     val_split: str = option("val", 'part to evaluate on; "none" to leave it out')
@@ -36,7 +37,9 @@ class TrainConfig:
     seed: int = option(0, "of initial weights, sample order and augmentation")
     device: str = option("auto", '"auto", "cpu", "cuda", "cuda:1" or "mps"')
     precision: str = option("auto", '"auto", "float32", "bf16", "fp16" or "float64"')
+    compile: bool = option(False, "torch.compile the network: minutes at the start, then faster steps")
     workers: int = option(4, "data loading processes per training process")
+    prefetch: int = option(2, "batches that each data loading process holds ready")
     log_every: int = option(10, "optimiser steps between log lines")
     eval_every: int = option(2000, "optimiser steps between evaluations; 0: only at the end")
     eval_batch_size: int = option(1, "images per evaluation step; above 1 only for images of one size")
@@ -44,7 +47,8 @@ class TrainConfig:
     tensorboard: bool = option(True, "also write TensorBoard files, where it is installed")
 
     def __post_init__(self):
-        for name in ("batch_size", "micro_steps", "iterations", "log_every", "save_every", "eval_batch_size"):
+        counts = ("batch_size", "micro_steps", "iterations", "prefetch", "log_every", "save_every", "eval_batch_size")
+        for name in counts:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("eval_every", "workers", "seed", "weight_decay", "momentum"):
@@ -54,6 +58,8 @@ class TrainConfig:
             raise ConfigError(f"learning_rate must be positive, got {self.learning_rate}")
         if self.norm not in ("batch", "sync", "inplace"):
             raise ConfigError(f'norm must be "batch", "sync" or "inplace", got {self.norm!r}')
+        if self.compile and self.model.recompute:
+            raise ConfigError("compile=True and recompute=True do not go together: torch cannot trace both; choose one")
         fits = all(side % 8 == 1 for side in self.crop_size)
         if self.model.align_corners and not fits:
             raise ConfigError(

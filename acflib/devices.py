@@ -57,6 +57,11 @@ def pick_precision(name: str, device: torch.device) -> str:
     return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
 
 
+def has_fused_sgd(device: torch.device) -> bool:
+    """Whether SGD updates all weights in a few kernels. Not on a CPU, where results stay those of the plain loop."""
+    return device.type == "cuda"
+
+
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     """The autocast context of a precision; for float32 and float64 one that does nothing."""
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)

@@ -3,7 +3,6 @@
 import importlib.metadata
 import importlib.util
 import platform
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,10 @@ import torch
 from tqdm import tqdm
 
 from acflib.datasets import SegmentationDataset, open_dataset
+from acflib.doctor_cityscapes import check_frames, check_layout, is_cityscapes
+from acflib.doctor_preset import check_disk
 from acflib.errors import DataError
+from acflib.findings import SHOWN, Finding
 
 MINIMUM = {"torch": (2, 6), "torchvision": (0, 21)}
 OPTIONAL = {
@@ -21,20 +23,7 @@ OPTIONAL = {
     "tensorboard": "TensorBoard files",
     "safetensors": "weights that come with the lessons",
 }
-SHOWN = 5  # faults of one kind that are listed
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report: good (ok True), a fault (False, ``mend`` says what to do), or a remark (None)."""
-
-    ok: bool | None
-    text: str
-    mend: str = ""
-
-    def __str__(self) -> str:
-        mark = {True: "[OK]", False: "[FAIL]", None: "[--]"}[self.ok]
-        return mark.ljust(7) + self.text + (f"\n       -> {self.mend}" if self.mend else "")
+LARGEST = "r101-aspp-acf-ob"  # of the presets; a run of it needs most space
 
 
 def check_environment() -> list[Finding]:
@@ -58,14 +47,16 @@ def check_environment() -> list[Finding]:
     return findings
 
 
-def check_data(root: Path, files: int = 50) -> list[Finding]:
+def check_data(root: Path, files: int = 50, subset: bool = False) -> list[Finding]:
     """A data folder: layout, pairs, sizes, label values, classes.
 
     Args:
         root: Cityscapes, CamVid or Streets.
         files: frames to open per split, evenly spread; 0 for all.
+        subset: this is part of Cityscapes, or a smaller copy, on purpose.
     """
-    findings = []
+    cityscapes = is_cityscapes(root)
+    findings = check_layout(root, subset) if cityscapes else []
     for split in ("train", "val", "test"):
         try:
             dataset = open_dataset(root, split)
@@ -74,18 +65,25 @@ def check_data(root: Path, files: int = 50) -> list[Finding]:
             findings.append(Finding(None if split == "test" else False, f"{split}: {error}"))
             continue
         findings.append(Finding(True, f"{split}: {len(dataset)} frames, {type(dataset).__name__} at {root}"))
+        indices = _spread(len(dataset), files)
         if dataset.frames[0].labels is not None:
-            findings += _check_files(dataset, files)
-    return findings
+            findings += _check_files(dataset, indices)
+        if cityscapes:
+            findings += check_frames(dataset, indices, subset)
+    return findings + ([check_disk(LARGEST)] if cityscapes else [])
 
 
-def _check_files(dataset: SegmentationDataset, files: int) -> list[Finding]:
-    """Open frames as training does, and count the classes in them."""
-    count = len(dataset) if files == 0 else min(files, len(dataset))
+def _spread(count: int, files: int) -> list[int]:
+    """``files`` of ``count`` indices, evenly spread; 0 for all."""
+    return np.linspace(0, count - 1, min(files, count) or count).round().astype(int).tolist()
+
+
+def _check_files(dataset: SegmentationDataset, indices: list[int]) -> list[Finding]:
+    """Open frames as training does, to their last byte, and count the classes in them."""
     faults, sizes, pixels = [], set(), np.zeros(256, dtype=np.int64)
-    for index in tqdm(np.linspace(0, len(dataset) - 1, count).round().astype(int), dataset.split, leave=False):
+    for index in tqdm(indices, dataset.split, leave=False):
         try:
-            image, labels = dataset[int(index)]
+            image, labels = dataset[index]
         except DataError as error:
             faults.append(Finding(False, f"{dataset.split}: {error}"))
             continue
@@ -96,7 +94,7 @@ def _check_files(dataset: SegmentationDataset, files: int) -> list[Finding]:
         findings.append(Finding(False, f"{dataset.split}: {len(faults) - SHOWN} more files with faults"))
     if sizes:
         shown = ", ".join(f"{width}x{height}" for width, height in sorted(sizes)[:SHOWN])
-        findings.append(Finding(True, f"{dataset.split}: {count - len(faults)} frames read, size {shown}"))
+        findings.append(Finding(True, f"{dataset.split}: {len(indices) - len(faults)} frames read whole, size {shown}"))
         findings.append(_classes(dataset, pixels))
     return findings
 

@@ -1,7 +1,5 @@
 """Scores of a network on a data set."""
 
-import signal
-
 import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
@@ -14,6 +12,7 @@ from acflib.devices import autocast
 from acflib.errors import ConfigError, DataError
 from acflib.inference import InferenceConfig, predict_probabilities
 from acflib.metrics import Scores, confusion_matrix
+from acflib.workers import ended_with, ignore_interrupts
 
 
 class _Prepared(Dataset):
@@ -63,6 +62,7 @@ def evaluate(
         Subset(_Prepared(dataset), indices),
         batch_size,
         num_workers=workers,
+        persistent_workers=workers > 0,  # so that ended_with can end them
         collate_fn=_collate,
         worker_init_fn=ignore_interrupts,
         generator=torch.Generator(),  # else the loader would draw from the global random state
@@ -71,14 +71,16 @@ def evaluate(
     counts = {"out": zeros, "coarse": zeros.clone()}
     was_training = model.training
     model.eval()
+    bar = tqdm(clear_errors(loader), "evaluating", len(loader), disable=not progress or first > 0)
     try:
-        for images, labels in tqdm(clear_errors(loader), "evaluating", len(loader), disable=not progress or first > 0):
-            images = images.to(device, dtype=next(model.parameters()).dtype)
-            with autocast(device, precision):
-                found = predict_probabilities(model, images, config)
-            for name, probabilities in found.items():
-                predictions = probabilities.argmax(dim=1)
-                counts[name] += confusion_matrix(predictions, labels.to(device), model.num_classes)
+        with ended_with(loader):
+            for images, labels in bar:
+                images = images.to(device, dtype=next(model.parameters()).dtype)
+                with autocast(device, precision):
+                    found = predict_probabilities(model, images, config)
+                for name, probabilities in found.items():
+                    predictions = probabilities.argmax(dim=1)
+                    counts[name] += confusion_matrix(predictions, labels.to(device), model.num_classes)
     finally:
         model.train(was_training)
     counts = {name: distributed.sum_over_ranks(count).cpu() for name, count in counts.items()}
@@ -92,15 +94,6 @@ def check_classes(num_classes: int, dataset: SegmentationDataset) -> None:
             f"the network has {num_classes} classes, {dataset.root} has {dataset.num_classes}: "
             f"pass num_classes={dataset.num_classes} (--num-classes {dataset.num_classes})"
         )
-
-
-def ignore_interrupts(_: int) -> None:
-    """For loader processes: a signal to the whole group reaches them too, but only the main process may decide.
-
-    They end when the main process ends or tells them to.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def clear_errors(loader: DataLoader):

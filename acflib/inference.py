@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,8 @@ from acflib.errors import ConfigError
 from acflib.options import option
 
 PAPER_SCALES = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)  # section 4.4, MS/Flip
+MIRRORED = 3  # the dimension of (B, C, H, W) that is mirrored: the width
+CHANNELS_AT_A_TIME = 4
 
 
 @dataclass(frozen=True)
@@ -54,25 +57,30 @@ def predict_probabilities(
     """
     if model.training:
         raise ValueError("the model is in training mode: call model.eval() first")
-    size = images.shape[-2:]
+    totals: dict[str, Tensor] = {}
+    for scale in config.scales:
+        _add_scale(totals, model, images, scale, config)
+    return totals
+
+
+def _add_scale(
+    totals: dict[str, Tensor], model: nn.Module, images: Tensor, scale: float, config: InferenceConfig
+) -> None:
+    """Add the result at one scale to the means. What it builds goes when it returns, before the next scale's."""
     align_corners = getattr(model, "align_corners", False)
     flips = (False, True) if config.flip else (False,)
     passes = len(config.scales) * len(flips)
-    totals: dict[str, Tensor] = {}
-    for scale in config.scales:
-        scaled = resize(images, _scaled_size(size, scale), align_corners)
-        for flip in flips:
-            for rows, columns, share in _window_slices(scaled.shape[-2:], config):
-                place = _mirror(columns, scaled.shape[-1]) if flip else columns
-                view = scaled[..., rows, place]
-                found = _probabilities(model, view.flip(dims=[3]) if flip else view)  # dim 3 is the width
-                for name, part in found.items():
-                    if name not in totals:
-                        totals[name] = part.new_zeros(*part.shape[:2], *size)
-                    part = part * (share.to(part.device) / passes)  # windows that overlap share a pixel
-                    part = part.flip(dims=[3]) if flip else part
-                    add_resized(totals[name], part, rows, place, scaled.shape[-2:], align_corners)
-    return totals
+    scaled = _resize_thriftily(images, _scaled_size(images.shape[-2:], scale), align_corners)
+    for flip in flips:
+        for rows, columns, share in _window_slices(scaled.shape[-2:], config):
+            place = _mirror(columns, scaled.shape[-1]) if flip else columns
+            view = scaled[..., rows, place]
+            window = Window(rows, place, scaled.shape[-2:], share.to(images.device) / passes, flip, align_corners)
+            found = _probabilities(model, view.flip(dims=[MIRRORED]) if flip else view)
+            for name in list(found):
+                if name not in totals:
+                    totals[name] = found[name].new_zeros(*found[name].shape[:2], *images.shape[-2:])
+                add_window(totals[name], found.pop(name), window)  # pop: one result less to keep
 
 
 def windows(length: int, window: int, overlap: float) -> list[int]:
@@ -86,40 +94,87 @@ def windows(length: int, window: int, overlap: float) -> list[int]:
     return [*range(0, length - window, step), length - window]
 
 
-def add_resized(
-    total: Tensor, part: Tensor, rows: slice, columns: slice, size: tuple[int, int], align_corners: bool
-) -> None:
-    """Add to ``total`` the bilinear resize of a map that is 0 but in one window, without building that map.
+@dataclass(frozen=True)
+class Window:
+    """Where a window lies in the scaled image, and how its result counts."""
 
-    Resizing is linear and separable: what a window adds is ``down @ part @ across.T`` with two small matrices.
+    rows: slice
+    columns: slice
+    scaled_size: tuple[int, int]  # (height, width) of the scaled image
+    share: Tensor  # (h, w), of each pixel in the mean over windows and passes
+    mirrored: bool  # whether the result is that of the mirrored window
+    align_corners: bool
+
+
+def add_window(total: Tensor, part: Tensor, window: Window) -> None:
+    """Add what one window contributes to the bilinear resize of the whole scaled result, which is never built.
+
+    A resized pixel is a weighted sum of two rows and two columns; those outside the window weigh nothing here. A few
+    channels at a time, so that what lies between is small.
 
     Args:
         total: (B, N, H, W), changed in place.
-        part: the window, (B, N, h, w).
-        rows, columns: its place in the map.
-        size: (height, width) of the map.
-        align_corners: as in :func:`acflib.acfnet.resize`.
+        part: probabilities of the window, (B, N, h, w).
+        window: its place and weight.
     """
-    if tuple(size) == tuple(total.shape[-2:]):
-        total[..., rows, columns] += part
-    elif part.shape[-2:] == tuple(size):
-        total += resize(part, total.shape[-2:], align_corners)
-    else:
-        down, to_rows = _interpolation(rows, size[0], total.shape[-2], align_corners, part)  # (h, H')
-        across, to_columns = _interpolation(columns, size[1], total.shape[-1], align_corners, part)  # (w, W')
-        total[..., to_rows, to_columns] += down.T @ part @ across
+    same_size = tuple(window.scaled_size) == tuple(total.shape[-2:])
+    if not same_size:
+        settings = window.align_corners, total.device
+        rows = resized_line(window.rows, window.scaled_size[0], total.shape[-2], *settings)
+        columns = resized_line(window.columns, window.scaled_size[1], total.shape[-1], *settings)
+    for sums, piece in zip(total.split(CHANNELS_AT_A_TIME, 1), part.split(CHANNELS_AT_A_TIME, 1), strict=True):
+        piece = piece * window.share  # windows that overlap share a pixel
+        piece = piece.flip(dims=[MIRRORED]) if window.mirrored else piece
+        if same_size:
+            sums[..., window.rows, window.columns] += piece
+        else:
+            piece = rows.weigh(piece, dim=2)
+            sums[..., rows.reached, columns.reached] += columns.weigh(piece, dim=3)
 
 
-def _interpolation(
-    place: slice, length: int, new_length: int, align_corners: bool, like: Tensor
-) -> tuple[Tensor, slice]:
-    """How much each of the pixels in ``place`` gives to each pixel of the resized line, and which of those get any."""
-    units = like.new_zeros(1, place.stop - place.start, length)
-    units[0, :, place] = torch.eye(place.stop - place.start, dtype=like.dtype, device=like.device)
+@dataclass(frozen=True)
+class Line:
+    """Bilinear resizing along one side: which pixels of a window make up each resized pixel that it reaches.
+
+    Attributes:
+        reached: the resized pixels, M in number.
+        first, second: positions in the window, int64 (M,).
+        weights: of both, float32 (2, M); 0 for a position outside the window.
+    """
+
+    reached: slice
+    first: Tensor
+    second: Tensor
+    weights: Tensor
+
+    def weigh(self, maps: Tensor, dim: int) -> Tensor:
+        """(..., n, ...) -> (..., M, ...) along ``dim``, counted from 0 of 4."""
+        shape = [-1 if d == dim else 1 for d in range(4)]  # (M,) -> (1, 1, M, 1) or (1, 1, 1, M)
+        found = maps.index_select(dim, self.first).mul_(self.weights[0].view(shape))
+        return found.addcmul_(maps.index_select(dim, self.second), self.weights[1].view(shape))
+
+
+def resized_line(place: slice, length: int, new_length: int, align_corners: bool, device: torch.device) -> Line:
+    """The :class:`Line` of a window at ``place`` on a side of ``length`` pixels that is resized to ``new_length``."""
+    return _resized_line(place.start, place.stop, length, new_length, align_corners, device)
+
+
+@lru_cache(maxsize=256)  # the windows of all scales come again with every image; an entry has some kilobytes
+def _resized_line(
+    start: int, stop: int, length: int, new_length: int, align_corners: bool, device: torch.device
+) -> Line:
+    # Resizing is linear: the weights are what comes out for one pixel of 1 at a time. So they are torch's own.
+    units = torch.zeros(1, stop - start, length, device=device)
+    units[0, :, start:stop].fill_diagonal_(1)
     weights = F.interpolate(units, new_length, mode="linear", align_corners=align_corners)[0]  # (n, new_length)
-    reached = weights.any(dim=0).nonzero().flatten().tolist()
-    to = slice(reached[0], reached[-1] + 1) if reached else slice(0, 0)
-    return weights[:, to], to
+    found = weights.any(dim=0).nonzero().flatten().tolist()
+    reached = slice(found[0], found[-1] + 1) if found else slice(0, 0)
+    weights = weights[:, reached]
+    first = (weights > 0).int().argmax(dim=0)
+    second = (first + 1).clamp(max=stop - start - 1)
+    pair = torch.stack([weights.gather(0, first[None])[0], weights.gather(0, second[None])[0]])
+    pair[1] *= second > first  # the last pixel of the window has none after it
+    return Line(reached, first, second, pair)
 
 
 def _probabilities(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
@@ -140,6 +195,16 @@ def _window_slices(size: tuple[int, int], config: InferenceConfig) -> Iterator[t
     for rows in rows_of:
         for columns in columns_of:
             yield rows, columns, row_share[rows, None] * column_share[columns]
+
+
+def _resize_thriftily(images: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
+    """As ``resize``, a channel at a time: on the CPU torch makes copies of all it resizes at once."""
+    if images.shape[-2:] == tuple(size):
+        return images
+    resized = images.new_empty(*images.shape[:2], *size)
+    for channel in range(images.shape[1]):
+        resized[:, channel : channel + 1] = resize(images[:, channel : channel + 1], size, align_corners)
+    return resized
 
 
 def _mirror(columns: slice, width: int) -> slice:

@@ -14,7 +14,7 @@ from acflib.acfnet import ACFNet, build_model, without_weights
 from acflib.checkpoints import config_as_dict, rng_state, save_checkpoint, set_rng_state
 from acflib.config import TrainConfig
 from acflib.datasets.base import SegmentationDataset
-from acflib.devices import weights_dtype
+from acflib.devices import has_fused_sgd, weights_dtype
 from acflib.errors import TrainingError
 from acflib.inplace import use_inplace
 from acflib.norm import synchronise
@@ -28,7 +28,8 @@ class TrainState:
 
     Attributes:
         model: the network itself.
-        network: the same, wrapped so that gradients are averaged over processes; call this one in training.
+        network: the same, wrapped so that gradients are averaged over processes, and compiled if the configuration
+            says so; call this one in training.
         optimizer: SGD as in section 4.2.
         scaler: gradient scaler, active for fp16 only.
         position: global batches consumed = optimiser steps done.
@@ -52,30 +53,62 @@ def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.devi
     model = build_model(without_weights(config.model) if checkpoint else config.model)
     if checkpoint:
         model.load_state_dict(checkpoint["model"])
-    world_size = distributed.world_size()
+    state = prepare(model, config, device, precision)
+    if not checkpoint:
+        torch.manual_seed(config.seed + distributed.rank())  # dropout differs between processes
+        return state
+    load_optimizer(state.optimizer, checkpoint["optimizer"])
+    state.scaler.load_state_dict(checkpoint["scaler"])
+    state.position = checkpoint["position"]
+    if len(checkpoint["rng"]) == distributed.world_size():
+        set_rng_state(checkpoint["rng"][distributed.rank()])
+        state.window.copy_(checkpoint["window"][distributed.rank()])
+    else:
+        torch.manual_seed(config.seed + distributed.rank() + state.position)
+        state.window.copy_(torch.stack(checkpoint["window"]).mean(dim=0))  # the log takes the mean over processes
+    return state
+
+
+def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precision: str) -> TrainState:
+    """A network made ready for its first step: norms, device, memory format, several processes, compiler, optimiser.
+
+    Args:
+        model: an ACFNet, or any network with the same dict of logits as its result.
+    """
+    several = distributed.world_size() > 1
     if config.norm == "inplace":
         model = use_inplace(model)  # synchronised too
-    elif config.norm == "sync" and world_size > 1:
+    elif config.norm == "sync" and several:
         model = synchronise(model, device.type)
     memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
     model = model.to(device, weights_dtype(precision), memory_format=memory_format).train()
     network = model
-    if world_size > 1:
+    if several:
         network = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
-    optimizer = SGD(model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay)
+    if config.compile:
+        network = torch.compile(network)  # around the one for several processes, which then sends while it computes
+    optimizer = SGD(
+        model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay,
+        fused=has_fused_sgd(device) or None,
+    )  # fmt: skip
     scaler = GradScaler(device.type, enabled=precision == "fp16")
-    window = torch.zeros(len(LOSSES) + 1, dtype=torch.float64)
-    if not checkpoint:
-        torch.manual_seed(config.seed + distributed.rank())  # dropout differs between processes
-        return TrainState(model, network, optimizer, scaler, 0, window.to(device))
-    optimizer.load_state_dict(checkpoint["optimizer"])
-    scaler.load_state_dict(checkpoint["scaler"])
-    if len(checkpoint["rng"]) == world_size:
-        set_rng_state(checkpoint["rng"][distributed.rank()])
-        window = checkpoint["window"][distributed.rank()]
-    else:
-        torch.manual_seed(config.seed + distributed.rank() + checkpoint["position"])
-    return TrainState(model, network, optimizer, scaler, checkpoint["position"], window.to(device))
+    window = torch.zeros(len(LOSSES) + 1, dtype=torch.float64, device=device)
+    return TrainState(model, network, optimizer, scaler, 0, window)
+
+
+def load_optimizer(optimizer: SGD, saved: dict) -> None:
+    """Put back the momentum of a checkpoint, which may come from another device.
+
+    Which kernels SGD takes stays as it is here, and so does the memory order of each weight: the fused ones want the
+    momentum in the same order.
+    """
+    (fused,) = {group["fused"] for group in optimizer.param_groups}
+    optimizer.load_state_dict(saved)
+    for group in optimizer.param_groups:
+        group["fused"] = fused
+    for weight, state in optimizer.state.items():
+        if state.get("momentum_buffer") is not None:
+            state["momentum_buffer"] = torch.empty_like(weight).copy_(state["momentum_buffer"])
 
 
 def save_state(path: Path, state: TrainState, config: TrainConfig, dataset: SegmentationDataset) -> None:

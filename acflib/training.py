@@ -15,16 +15,19 @@ from acflib.checkpoints import check_same_config, config_as_dict, load_checkpoin
 from acflib.config import MAY_CHANGE, TrainConfig
 from acflib.datasets import open_dataset
 from acflib.datasets.base import SegmentationDataset
+from acflib.datasets.cache import open_cache
 from acflib.datasets.transforms import SeededAugmentation, class_balance, training_transform
 from acflib.devices import autocast, pick_device, pick_precision, weights_dtype
 from acflib.errors import CheckpointError, ConfigError, TrainingError
-from acflib.evaluation import check_classes, clear_errors, evaluate, ignore_interrupts
+from acflib.evaluation import check_classes, clear_errors, evaluate
 from acflib.interrupts import StopRequest
+from acflib.launcher import last_words
 from acflib.losses import pixel_weights, pixels_to_keep, poly_learning_rate, total_loss
 from acflib.metrics import Scores
 from acflib.runlog import RunLog
 from acflib.sampling import EpochBatches
 from acflib.train_state import LOSSES, TrainState, check_finite, save_state, start_state
+from acflib.workers import ended_with, ignore_interrupts
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,14 @@ def train(config: TrainConfig, resume: bool = False, progress: bool = True) -> T
     joined = distributed.setup(device)
     try:
         dataset = open_dataset(config.data, config.split)
+        if config.cache:
+            dataset = open_cache(config.cache, config.split, source=dataset)
         check_classes(config.model.num_classes, dataset)
         val_dataset = None if config.val_split == "none" else open_dataset(config.data, config.val_split)
         checkpoint = prepare_folder(config, resume)
         state = start_state(config, checkpoint, device, precision)
-        return run_loop(config, state, dataset, val_dataset, device, precision, progress)
+        with last_words(f"checkpoints: {config.out}/checkpoint.pt; go on with the same command and --resume"):
+            return run_loop(config, state, dataset, val_dataset, device, precision, progress)
     finally:
         if joined:
             distributed.shutdown()
@@ -87,7 +93,7 @@ def run_loop(
     class_weights = make_class_weights(config, dataset, device, precision)
     loader = make_loader(config, dataset, state.position, device)
     scores, stopped = None, False
-    with RunLog(folder, config, state.position, progress) as log, StopRequest(device) as stop:
+    with RunLog(folder, config, state.position, progress) as log, StopRequest(device) as stop, ended_with(loader):
         for images, labels in clear_errors(loader):
             learning_rate = poly_learning_rate(
                 config.learning_rate, state.position, config.iterations, config.poly_power
@@ -197,6 +203,7 @@ def make_loader(config: TrainConfig, dataset: SegmentationDataset, position: int
         SeededAugmentation(dataset, transform, config.seed),
         batch_sampler=batches,
         num_workers=config.workers,
+        prefetch_factor=config.prefetch if config.workers else None,
         pin_memory=device.type == "cuda",
         persistent_workers=config.workers > 0,
         worker_init_fn=ignore_interrupts,

@@ -14,7 +14,7 @@ from acflib.options import from_flags
 from acflib.pictures import add_legend, color_labels, overlay
 from acflib.presets import PRESETS
 from acflib.runlog import read_csv
-from tests.runs import flags, tiny_config
+from tests.runs import assert_same_run, flags, tiny_config
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,15 @@ def test_data_streets(tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.main(["data", "streets", "--size", "big"])
     assert "width x height" in capsys.readouterr().err
+
+
+def test_train_from_a_cache_gives_the_same_run(streets, run_folder, tmp_path, capsys):
+    cache = str(tmp_path / "cache")
+    assert cli.main(["data", "cache", "--data", str(streets), "--out", cache, "--verify"]) == 0
+    assert "12 frames" in capsys.readouterr().out
+    config = tiny_config(streets, tmp_path / "run", iterations=4)
+    assert cli.main(["train", *flags(config), "--cache", cache]) == 0
+    assert_same_run(tmp_path / "run", run_folder)
 
 
 def test_doctor_approves_of_good_data_and_names_what_is_bad(streets, tmp_path, capsys):

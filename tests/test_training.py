@@ -1,6 +1,7 @@
 """The training loop: it learns, logs, resumes exactly, and stops cleanly."""
 
 import csv
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -89,6 +90,18 @@ def test_resume_is_exact(finished, streets, tmp_path, monkeypatch, stop_at):
     assert_same_run(result.folder, finished.folder)
 
 
+def test_the_loader_processes_end_with_a_run_that_failed(streets, tmp_path, monkeypatch):
+    """Also where the error, and so the loader in its traceback, is kept: else Python would wait for them at its end."""
+
+    def failing_step(*_):
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr(training, "optimiser_step", failing_step)
+    with pytest.raises(RuntimeError, match="power cut") as kept:
+        train(tiny_config(streets, tmp_path, workers=2), progress=False)
+    assert kept.value.__traceback__ is not None and not multiprocessing.active_children()
+
+
 def test_losses_between_log_lines_survive_a_resume(streets, tmp_path, monkeypatch):
     """log_every=3 with a checkpoint every 2: the window of the log is part of the checkpoint."""
     whole = train(tiny_config(streets, tmp_path / "whole", log_every=3), progress=False)
@@ -114,9 +127,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on(streets, tmp_path, number):
 
 
 def test_micro_steps_divide_by_the_whole_batch(streets, tmp_path):
-    """Two micro-batches of two, no batch statistics, float64: the same step as one batch of four."""
+    """Micro-batches of two, and of one, no batch statistics, float64: the same step as one batch of four."""
     results = []
-    for micro_steps in (1, 2):
+    for micro_steps in (1, 2, 4):
         model = ModelConfig("tiny", channels=16, align_corners=False, weights=None, aux=False)
         config = tiny_config(
             streets, tmp_path, model=model, loss=LossConfig(), precision="float64", micro_steps=micro_steps
@@ -125,12 +138,18 @@ def test_micro_steps_divide_by_the_whole_batch(streets, tmp_path):
         state.network.eval()  # running statistics: each image is on its own
         dataset, device = open_dataset(streets, "train"), torch.device("cpu")
         images, labels = next(iter(training.make_loader(config, dataset, 0, device)))
-        labels[:2, :20] = 255  # the micro-batches differ in what counts
+        for i, rows in enumerate((32, 20, 7, 0)):  # the micro-batches differ in what counts; image 0 has nothing
+            labels[i, :rows] = 255
         weights = training.make_class_weights(config, dataset, device, "float64")
         losses = training.optimiser_step(state, images, labels, 0.1, config, weights, "float64")
-        results.append([losses, *(p.detach() for p in state.model.parameters())])
-    for a, b in zip(*results, strict=True):
-        torch.testing.assert_close(a, b, rtol=0, atol=1e-10)
+        gradients = [p.grad for p in state.model.parameters()]
+        momenta = [s["momentum_buffer"] for s in state.optimizer.state_dict()["state"].values()]
+        results.append([losses, *gradients, *momenta, *(p.detach() for p in state.model.parameters())])
+    whole, *parts = results
+    assert len(whole) > 100 and weights.unique().numel() > 2
+    for part in parts:
+        for a, b in zip(whole, part, strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-10)
 
 
 def test_baseline_has_one_main_loss(streets, tmp_path):

@@ -95,24 +95,11 @@ MUTATIONS = [
         "if values.numel() and not", "if False and not", SCORE, public_bug=True,
     ),
     Mutation(
-        "mirrored along the height", INFERENCE,
-        "view.flip(dims=[3]) if flip else view)  # dim 3 is the width\n"
-        "                for name, part in found.items():\n"
-        "                    if name not in totals:\n"
-        "                        totals[name] = part.new_zeros(*part.shape[:2], *size)\n"
-        "                    part = part * (share.to(part.device) / passes)  # windows that overlap share a pixel\n"
-        "                    part = part.flip(dims=[3])",
-        "view.flip(dims=[2]) if flip else view)\n"
-        "                for name, part in found.items():\n"
-        "                    if name not in totals:\n"
-        "                        totals[name] = part.new_zeros(*part.shape[:2], *size)\n"
-        "                    part = part * (share.to(part.device) / passes)\n"
-        "                    part = part.flip(dims=[2])",
-        PREDICT, public_bug=True,
+        "mirrored along the height", INFERENCE, "MIRRORED = 3 ", "MIRRORED = 2 ", PREDICT, public_bug=True,
     ),
     Mutation(
         "mirrored result not mirrored back", INFERENCE,
-        "part = part.flip(dims=[3]) if flip else part", "pass", PREDICT,
+        "piece = piece.flip(dims=[MIRRORED]) if window.mirrored else piece", "pass", PREDICT,
     ),
     Mutation(
         "mirrored windows put in the wrong place", INFERENCE,
@@ -120,11 +107,16 @@ MUTATIONS = [
     ),
     Mutation(
         "scaled results not resized back", INFERENCE,
-        "    else:\n        down, to_rows", "    elif False:\n        down, to_rows", PREDICT, public_bug=True,
+        "sums[..., rows.reached, columns.reached] += columns.weigh(piece, dim=3)", "pass", PREDICT, public_bug=True,
     ),
     Mutation(
-        "scaled results of the whole image not resized back", INFERENCE,
-        "total += resize(part, total.shape[-2:], align_corners)", "pass", PREDICT, public_bug=True,
+        "resized pixels made of one pixel instead of two", INFERENCE,
+        "return found.addcmul_(maps.index_select(dim, self.second), self.weights[1].view(shape))",
+        "return found", PREDICT,
+    ),
+    Mutation(
+        "last pixel of a window counted twice when resized", INFERENCE,
+        "pair[1] *= second > first", "pair[1] *= 1", PREDICT,
     ),
     Mutation(
         "image 0's prediction for the whole batch", INFERENCE,
@@ -154,8 +146,8 @@ MUTATIONS = [
     ),
     Mutation(
         "scaled image resized with other corners", INFERENCE,
-        "scaled = resize(images, _scaled_size(size, scale), align_corners)",
-        "scaled = resize(images, _scaled_size(size, scale), False)", PREDICT,
+        "scaled = _resize_thriftily(images, _scaled_size(images.shape[-2:], scale), align_corners)",
+        "scaled = _resize_thriftily(images, _scaled_size(images.shape[-2:], scale), False)", PREDICT,
     ),
     Mutation(
         "batch normalisation takes a single value", NORM,

@@ -1,0 +1,233 @@
+"""What the subcommands of ``acflib`` do: a function each, and a frozen dataclass with its settings.
+
+Imports that take long are made by the command that needs them, so that ``--help`` is quick.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from acflib.errors import ConfigError
+from acflib.inference import InferenceConfig
+from acflib.options import from_flags, option
+
+INTERRUPTED = 130  # exit status, as a shell gives it after Ctrl-C
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """``acflib evaluate``: scores of a checkpoint on a split."""
+
+    checkpoint: str = option("", "checkpoint.pt of a run")
+    data: str = option("", "data folder")
+    split: str = option("val", "part of the data to evaluate on")
+    inference: InferenceConfig = InferenceConfig()
+    batch_size: int = option(1, "images at a time; above 1 only for images of one size")
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps")
+    precision: str = option("float32", "auto, float32, bf16, fp16 or float64")
+    workers: int = option(0, "data loading processes")
+    json: str | None = option(None, "also write the scores to this JSON file")
+    beside_paper: bool = option(False, "print the paper's per-class scores (its Table 3) beside ours")
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """``acflib export``: predictions as files for the evaluation server of Cityscapes."""
+
+    checkpoint: str = option("", "checkpoint.pt of a run")
+    data: str = option("", "data folder")
+    split: str = option("test", "part of the data to predict; it needs no labels")
+    out: str = option("submission", "folder for the PNGs, one a frame; for nothing else")
+    output: str = option("out", "out (the fine result) or coarse")
+    resume: bool = option(False, "keep the files that are there already")
+    inference: InferenceConfig = InferenceConfig()
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps")
+    precision: str = option("float32", "auto, float32, bf16, fp16 or float64")
+
+
+@dataclass(frozen=True)
+class PredictConfig:
+    """``acflib predict``: overlays of photographs."""
+
+    checkpoint: str = option("", "checkpoint.pt of a run")
+    out: str = option("predictions", "folder for the pictures")
+    inference: InferenceConfig = InferenceConfig()
+    opacity: float = option(0.5, "of the colors over the photograph, 0 to 1")
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps")
+
+
+@dataclass(frozen=True)
+class StreetsConfig:
+    """``acflib data streets``: write the generated street scenes."""
+
+    out: str = option("data/streets-128x64", "folder to write")
+    train: int = option(200, "scenes in the train split")
+    val: int = option(100, "scenes in the val split")
+    test: int = option(100, "scenes in the test split")
+    seed: int = option(0, "another seed gives other scenes")
+
+
+@dataclass(frozen=True)
+class CacheConfig:
+    """``acflib data cache``: a split, decoded, in memory-mapped files."""
+
+    data: str = option("", "data folder")
+    split: str = option("train", "part of the data to cache")
+    out: str = option("data/cache", "folder for the caches, one subfolder a split")
+    verify: bool = option(False, "read everything back and compare the checksums")
+
+
+@dataclass(frozen=True)
+class DoctorConfig:
+    """``acflib doctor``: is everything in place?"""
+
+    data: str | None = option(None, "data folder to check too")
+    files: int = option(50, "frames to open per split, 0 for all")
+    subset: bool = option(False, "part of Cityscapes, or resized, on purpose: other counts and sizes are no fault")
+    preset: str | None = option(None, "also estimate memory, disk space and time of training with this preset")
+    device: str = option("auto", "device for the estimate: auto, cpu, cuda or cuda:1")
+
+
+def run_train(given: argparse.Namespace) -> int:
+    """``acflib train``."""
+    from acflib.datasets import open_dataset
+    from acflib.presets import PRESETS
+    from acflib.report import report
+    from acflib.training import train
+
+    config = from_flags(PRESETS[given.preset], given)
+    _require(config.data, "--data", "a Cityscapes, CamVid or Streets folder")
+    if "num_classes" not in given:
+        classes = open_dataset(config.data, config.split).num_classes
+        config = replace(config, model=replace(config.model, num_classes=classes))
+    result = train(config, given.resume, progress=not given.quiet)
+    if not result.finished:
+        again = " ".join(["acflib", *_without_resume(sys.argv[1:]), "--resume"])
+        print(f"stopped after iteration {result.position} and saved; go on with: {again}", file=sys.stderr)
+        return INTERRUPTED
+    report(config, result)
+    return 0
+
+
+def run_evaluate(given: argparse.Namespace) -> int:
+    """``acflib evaluate``."""
+    from acflib import distributed
+    from acflib.checkpoints import load_model, write_whole
+    from acflib.datasets import open_dataset
+    from acflib.devices import pick_device, pick_precision
+    from acflib.evaluation import evaluate
+    from acflib.paper_tables import check_classes_of_table_3, table_beside_paper
+
+    config = from_flags(EvaluateConfig(), given)
+    _require(config.checkpoint, "--checkpoint", "checkpoint.pt of a run")
+    _require(config.data, "--data", "a Cityscapes, CamVid or Streets folder")
+    device = pick_device(config.device)
+    distributed.setup(device)
+    model, state = load_model(config.checkpoint)
+    precision = pick_precision(config.precision, device)
+    dataset = open_dataset(config.data, config.split)
+    if config.beside_paper:
+        check_classes_of_table_3(dataset.classes)
+    scores = evaluate(model.to(device), dataset, config.inference, config.batch_size, config.workers, precision)
+    if distributed.rank() == 0:
+        where = f"{type(dataset).__name__} {config.split}"
+        print(table_beside_paper(scores, where) if config.beside_paper else scores.table())
+        if config.json:
+            found = {"checkpoint": config.checkpoint, "iteration": state["position"], "split": config.split}
+            write_whole(Path(config.json), json.dumps({**found, **scores.as_dict()}, indent=2).encode() + b"\n")
+    distributed.shutdown()
+    return 0
+
+
+def run_export(given: argparse.Namespace) -> int:
+    """``acflib export``."""
+    from acflib import distributed
+    from acflib.checkpoints import load_model
+    from acflib.datasets import open_dataset
+    from acflib.devices import pick_device, pick_precision
+    from acflib.export import export_predictions
+
+    config = from_flags(ExportConfig(), given)
+    _require(config.checkpoint, "--checkpoint", "checkpoint.pt of a run")
+    _require(config.data, "--data", "a Cityscapes or Streets folder")
+    device = pick_device(config.device)
+    distributed.setup(device)
+    model, _ = load_model(config.checkpoint)
+    files = export_predictions(
+        model.to(device), open_dataset(config.data, config.split), config.out, config.inference, config.output,
+        pick_precision(config.precision, device), config.resume,
+    )  # fmt: skip
+    if distributed.rank() == 0:
+        print(f"{len(files)} label files are in {config.out}")
+    distributed.shutdown()
+    return 0
+
+
+def run_predict(given: argparse.Namespace) -> int:
+    """``acflib predict``."""
+    from acflib.checkpoints import load_model
+    from acflib.devices import pick_device
+    from acflib.predicting import predict_files
+
+    config = from_flags(PredictConfig(), given)
+    _require(config.checkpoint, "--checkpoint", "checkpoint.pt of a run")
+    model, state = load_model(config.checkpoint)
+    out = Path(config.out)
+    predict_files(
+        model.to(pick_device(config.device)), given.images, out, state["classes"],
+        [tuple(color) for color in state["colors"]], config.inference, config.opacity,
+    )  # fmt: skip
+    print(f"overlays and class maps are in {out}")
+    return 0
+
+
+def run_streets(given: argparse.Namespace) -> int:
+    """``acflib data streets``."""
+    from acflib.datasets.streets import write_streets
+
+    config = from_flags(StreetsConfig(), given)
+    width, height = given.size
+    write_streets(config.out, width, height, config.train, config.val, config.test, config.seed)
+    print(f"Streets {width}x{height} is in {config.out}")
+    return 0
+
+
+def run_cache(given: argparse.Namespace) -> int:
+    """``acflib data cache``."""
+    from acflib.datasets import open_dataset
+    from acflib.datasets.cache import build_cache
+
+    config = from_flags(CacheConfig(), given)
+    _require(config.data, "--data", "a Cityscapes, CamVid or Streets folder")
+    cached = build_cache(open_dataset(config.data, config.split), config.out)
+    if config.verify:
+        cached.verify()
+    print(f"{len(cached)} frames are in {config.out}; train with --cache {config.out}")
+    return 0
+
+
+def run_doctor(given: argparse.Namespace) -> int:
+    """``acflib doctor``."""
+    from acflib.doctor import check_data, check_environment
+    from acflib.doctor_preset import check_preset
+
+    config = from_flags(DoctorConfig(), given)
+    findings = check_environment()
+    if config.data:
+        findings += check_data(Path(config.data), config.files, config.subset)
+    if config.preset:
+        findings += [f for f in check_preset(config.preset, config.device) if f not in findings]
+    for finding in findings:
+        print(finding)
+    return 1 if any(finding.ok is False for finding in findings) else 0
+
+
+def _require(value: str, flag: str, what: str) -> None:
+    if not value:
+        raise ConfigError(f"{flag} is missing: give {what}")
+
+
+def _without_resume(arguments: list[str]) -> list[str]:
+    return [argument for argument in arguments if argument != "--resume"]

@@ -1,0 +1,27 @@
+"""What ``acflib train`` shows at its end."""
+
+from acflib import distributed
+from acflib.checkpoints import replacing
+from acflib.config import TrainConfig
+from acflib.datasets import open_dataset
+from acflib.predicting import prediction_sheet
+from acflib.training import TrainResult
+
+
+def report(config: TrainConfig, result: TrainResult) -> None:
+    """Print the scores, and write pictures of the curve and of predictions (first process only)."""
+    if distributed.env_rank() > 0:
+        return
+    if result.scores is not None:
+        print(result.scores.table())
+        picture = result.folder / "predictions.png"
+        with replacing(picture) as temporary:
+            prediction_sheet(result.model.eval(), open_dataset(config.data, config.val_split)).save(temporary, "PNG")
+        print(f"predictions: {picture}")
+    try:
+        from acflib.figures import save_training_curve
+    except ImportError:
+        print("no picture of the curve: matplotlib is not installed (pip install matplotlib)")
+    else:
+        print(f"curve: {save_training_curve(result.folder)}")
+    print(f"checkpoint: {result.folder / 'checkpoint.pt'}")
