@@ -7,7 +7,7 @@ from acflib.errors import ConfigError
 from acflib.losses import LossConfig
 from acflib.options import option
 
-# Fields that may change when a run is resumed: they change no more of what is computed than its rounding.
+# Fields that may change when a run is resumed: they change rounding at most, and compiling the draws of dropout.
 MAY_CHANGE = ("data", "cache", "out", "device", "workers", "prefetch", "compile", "tensorboard", "model.weights")
 
 

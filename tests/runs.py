@@ -33,7 +33,8 @@ def tiny_config(data: Path, out: Path, **changes) -> TrainConfig:
 def flags(config: TrainConfig) -> list[str]:
     """The command line that gives the same run as :func:`tiny_config`."""
     texts = ["--preset", "tiny-acf-sum", "--data", config.data, "--out", config.out, "--channels", "16"]
-    texts += ["--bootstrap", "--bootstrap-keep", "0.021", "--crop-size", "32", "64", "--scale-range", "0.5", "2"]
+    texts += ["--bootstrap", "--bootstrap-keep", "0.021", "--crop-size", *map(str, config.crop_size)]
+    texts += ["--scale-range", *map(str, config.scale_range)]
     for name in ("batch_size", "iterations", "log_every", "eval_every", "save_every", "workers", "device"):
         texts += ["--" + name.replace("_", "-"), str(getattr(config, name))]
     texts += ["--learning-rate", str(config.learning_rate), "--eval-batch-size", "1"]

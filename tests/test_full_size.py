@@ -1,10 +1,18 @@
 """Full-size files (2048x1024) through the whole chain: slow, so only in `make test-slow`."""
 
+import os
+import signal
+import subprocess
+
 import pytest
 from PIL import Image
 
 from acflib import cli
+from acflib.datasets import Cityscapes, open_dataset
 from acflib.runlog import read_csv
+from benchmarks.full_size_folder import write_full_size
+from tests.runs import assert_same_run, tiny_config
+from tests.test_kill import command
 
 
 @pytest.mark.slow
@@ -23,3 +31,20 @@ def test_train_evaluate_predict_at_full_size(tmp_path):
     photograph = next((data / "leftImg8bit" / "val").rglob("*.png"))
     assert cli.main(["predict", *checkpoint, "--out", str(tmp_path / "out"), str(photograph)]) == 0
     assert Image.open(next((tmp_path / "out").glob("*_classes.png"))).size == (2048, 1024)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_kill_minus_nine_with_textured_files_of_real_names(tmp_path):
+    """Killed between writing and renaming the second checkpoint, then resumed: the same weights, bit for bit."""
+    data = tmp_path / "data"
+    write_full_size(data, train=4, val=2, distinct=2, progress=False)
+    assert type(open_dataset(data, "train")) is Cityscapes
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    settings = {"crop_size": (257, 513), "batch_size": 2, "iterations": 6, "eval_every": 0, "workers": 2}
+    reference = tiny_config(data, tmp_path / "reference", **settings)
+    subprocess.run(command(reference), check=True, env=environment)
+    config = tiny_config(data, tmp_path / "killed", **settings)
+    assert subprocess.run(command(config, failpoint=2), env=environment).returncode == -signal.SIGKILL
+    subprocess.run(command(config, resume=True), check=True, env=environment)
+    assert_same_run(tmp_path / "killed", tmp_path / "reference")

@@ -16,10 +16,14 @@ from acflib.datasets import open_dataset
 from acflib.errors import ConfigError
 from acflib.evaluation import evaluate
 from acflib.presets import PAPER
+from acflib.runlog import read_csv
 from acflib.train_state import LOSSES, start_state
 from acflib.training import optimiser_step, train
-from tests.runs import assert_same_run, final_weights, tiny_config
+from tests.runs import assert_same_run, final_weights, flags, tiny_config
+from tests.test_torchrun import torchrun
 from tests.two_ranks import CONFIG, CPU, SIZE
+
+COMPILERS = ("c++", "g++", "clang++")
 
 
 def two_steps(config):
@@ -47,9 +51,22 @@ def assert_close_to_eager(config):
 @pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"norm": "inplace"}, {"micro_steps": 2}], ids=["plain", "inplace", "micro"])
 def test_compiled_training_is_close_to_eager(changes):
-    if not any(map(shutil.which, ("c++", "g++", "clang++"))):
+    if not any(map(shutil.which, COMPILERS)):
         pytest.skip("torch.compile needs a C++ compiler on a CPU, and there is none here")
     assert_close_to_eager(replace(CONFIG, precision="float32", **changes))
+
+
+@pytest.mark.slow
+def test_two_compiled_processes_are_close_to_two_eager_ones(streets, tmp_path):
+    """Around DistributedDataParallel, with batch statistics over both processes."""
+    if not any(map(shutil.which, COMPILERS)):
+        pytest.skip("torch.compile needs a C++ compiler on a CPU, and there is none here")
+    losses = {}
+    for name, extra in {"eager": [], "compiled": ["--compile"]}.items():
+        config = tiny_config(streets, tmp_path / name, iterations=4, eval_every=0)
+        torchrun(2, "train", *flags(config), "--no-aux", "--no-bootstrap", "--val-split", "none", *extra)
+        losses[name] = [float(row["loss"]) for row in read_csv(tmp_path / name / "log.csv")]
+    assert losses["compiled"] == pytest.approx(losses["eager"], rel=1e-4)
 
 
 @pytest.fixture
