@@ -1,12 +1,16 @@
 """What a measured number was measured on."""
 
+import json
 import os
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchvision
+
+from acflib.checkpoints import write_whole
 
 
 def describe_machine() -> dict[str, str | int | None]:
@@ -21,6 +25,13 @@ def describe_machine() -> dict[str, str | int | None]:
         "torchvision": torchvision.__version__,
         "commit": commit(),
     }
+
+
+def write_result(path: Path, command: str, **content: Any) -> None:
+    """Write a result file: the command that made it, the machine, and ``content``; the folder is made if missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = {"command": command, "machine": describe_machine(), **content}
+    write_whole(path, json.dumps(whole, indent=2).encode() + b"\n")
 
 
 def cpu_name() -> str:

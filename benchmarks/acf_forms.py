@@ -11,7 +11,6 @@ The exit status does not depend on the times: they are for reading, never for a 
 
 import argparse
 import gc
-import json
 import statistics
 import time
 from pathlib import Path
@@ -20,8 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from acflib import functional as acf
-from acflib.checkpoints import write_whole
-from acflib.machine import describe_machine
+from acflib.machine import write_result
 
 SIZE, CHANNELS, CLASSES = 97, 512, 19
 QUANTITIES = {"forward_ms": "forward", "step_ms": "step", "saved_mb": "saved", "peak_mb": "peak"}  # name -> its ratio
@@ -157,10 +155,7 @@ def main() -> None:
     print(f"literal -> factorised = ratio; the results differ by at most {worst:.1e} (float32)")
     if arguments.out:
         settings = {"repeats": arguments.repeats, "threads": arguments.threads}
-        command = "python benchmarks/acf_forms.py"
-        content = {"command": command, "settings": settings, "machine": describe_machine(), "results": results}
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(arguments.out, json.dumps(content, indent=2).encode() + b"\n")
+        write_result(arguments.out, "python benchmarks/acf_forms.py", settings=settings, results=results)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ Trains the preset "tiny-acf-sum" on Streets 128x64 once a seed and compares its 
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +18,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from acflib.checkpoints import load_model, write_whole
+from acflib.checkpoints import load_model
 from acflib.datasets import SegmentationDataset, open_dataset
 from acflib.datasets.streets import write_streets
 from acflib.evaluation import evaluate
 from acflib.functional import IGNORE_INDEX
-from acflib.machine import describe_machine
+from acflib.machine import write_result
 from acflib.metrics import confusion_matrix, mean_iou
 from acflib.presets import PRESETS
 from acflib.runlog import read_csv
@@ -115,9 +114,7 @@ def main() -> None:
     print(baselines)
     if arguments.out:
         command = f"python benchmarks/first_run.py --seeds {' '.join(map(str, arguments.seeds))}"
-        content = {"command": command, "machine": describe_machine(), "runs": rows, "baselines": baselines}
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(arguments.out, json.dumps(content, indent=2).encode() + b"\n")
+        write_result(arguments.out, command, runs=rows, baselines=baselines)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ more passes over the maps than torch's own BatchNorm kernel.
 
 import argparse
 import copy
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -25,9 +24,8 @@ from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck
 
 from acflib.bases import make_backbone
-from acflib.checkpoints import write_whole
 from acflib.inplace import use_inplace
-from acflib.machine import describe_machine
+from acflib.machine import write_result
 from acflib.memory import saved_bytes
 
 
@@ -114,10 +112,7 @@ def main() -> None:
         print(f"{name:37}{plain:22.2f}{converted:15.2f}{r['reduction_percent']:9.1f}%{step:>28}")
     if arguments.out:
         settings = {name: value for name, value in vars(arguments).items() if name != "out"}
-        command = "python benchmarks/inplace_bn.py"
-        content = {"command": command, "settings": settings, "machine": describe_machine(), "results": results}
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(arguments.out, json.dumps(content, indent=2).encode() + b"\n")
+        write_result(arguments.out, "python benchmarks/inplace_bn.py", settings=settings, results=results)
 
 
 if __name__ == "__main__":

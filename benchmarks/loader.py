@@ -13,7 +13,6 @@ The exit status does not depend on the times: they are for reading, never for a 
 """
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -23,12 +22,11 @@ from pathlib import Path
 import torch
 from full_size_folder import write_full_size
 
-from acflib.checkpoints import write_whole
 from acflib.config import TrainConfig
 from acflib.datasets import SegmentationDataset, open_dataset
 from acflib.datasets.cache import build_cache
 from acflib.datasets.transforms import SeededAugmentation, training_transform
-from acflib.machine import describe_machine
+from acflib.machine import write_result
 from acflib.training import make_loader
 
 
@@ -116,10 +114,7 @@ def main() -> None:
         print(f"{workers} workers: {rates} = {found['ratio']:.1f}x", flush=True)
     if arguments.out:
         settings = {"batch_size": config.batch_size, "batches": config.iterations, "rounds": arguments.rounds}
-        content = {"command": "python benchmarks/loader.py", "settings": settings}
-        content |= {"machine": describe_machine(), "results": results}
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(arguments.out, json.dumps(content, indent=2).encode() + b"\n")
+        write_result(arguments.out, "python benchmarks/loader.py", settings=settings, results=results)
 
 
 if __name__ == "__main__":

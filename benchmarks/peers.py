@@ -1,7 +1,6 @@
 """What training_step.py and inference.py share: the networks to compare with, clocks, memory, result files."""
 
 import gc
-import json
 import shlex
 import sys
 import time
@@ -12,8 +11,7 @@ import torch
 import torchvision
 from torch import nn
 
-from acflib.checkpoints import write_whole
-from acflib.machine import describe_machine
+from acflib.machine import write_result
 
 BASELINE = "r101-baseline"
 PEERS = ("deeplabv3_resnet101", "fcn_resnet101")  # torchvision's, output stride 8 like ours
@@ -84,6 +82,4 @@ def write_results(path: Path, script: str, settings: dict, labels: dict[str, str
     """A JSON file: command, settings, machine, what each number is, and the numbers."""
     shown = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
     command = shlex.join(["python", f"benchmarks/{script}", *sys.argv[1:]])
-    content = {"command": command, "settings": shown, "machine": describe_machine()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps({**content, "labels": labels, "results": results}, indent=2).encode() + b"\n")
+    write_result(path, command, settings=shown, labels=labels, results=results)
