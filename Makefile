@@ -14,7 +14,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 STREETS := data/streets-128x64
 # Jupyter asks for this flag where one is root, as in most containers.
-LAB_FLAGS ?= $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
+AS_ROOT := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 
 .PHONY: help lab test test-slow mutate train lint notebooks venv
 
@@ -48,7 +48,7 @@ lab: $(READY)  ## open the lessons in JupyterLab (your copy, in my-lessons/)
 		[ ! -e "$$lesson" ] || [ -e "$$copy" ] || cp "$$lesson" "$$copy"; \
 	done
 	@echo "Your lessons are in my-lessons/. For a fresh one, rename or delete yours and type make lab again."
-	$(BIN)/python -m jupyter lab --notebook-dir=my-lessons $(LAB_FLAGS)
+	$(BIN)/python -m jupyter lab --notebook-dir=my-lessons $(AS_ROOT) $(LAB_FLAGS)
 
 test: $(READY)  ## all quick tests, then every notebook against its stored output
 	$(BIN)/python -m pytest
