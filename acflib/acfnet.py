@@ -156,7 +156,7 @@ class ModelConfig:
     aux: bool = option(True, "auxiliary head on layer3")
     detach: bool = option(False, "stop the gradient of P inside the ACF module")
     align_corners: bool = option(True, "of bilinear resizing; True only for crops of 8k+1 pixels, such as 769")
-    recompute: bool = option(False, "run residual blocks again in the backward pass: less memory, a third more time")
+    recompute: bool = option(False, "run residual blocks again in the backward pass: less memory, more time")
     weights: str | None = option("IMAGENET1K_V1", "pretrained weights of the backbone, by torchvision's name, or none")
 
 

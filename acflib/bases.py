@@ -28,7 +28,7 @@ class BaseOutput(NamedTuple):
 
 
 class TinyResNet(nn.Module):
-    """A small residual network (0.7 M parameters) for lessons on a CPU; layers named as in torchvision's ResNet."""
+    """A small residual network (0.5 M parameters) for lessons on a CPU; layers named as in torchvision's ResNet."""
 
     def __init__(self):
         super().__init__()

@@ -39,7 +39,7 @@ SMALL_GPU = {
     "r101-acf-sum-24gb": replace(PAPER["r101-acf-sum"], out="runs/r101-acf-sum-24gb", micro_steps=2),
     # 2 images a pass, as on each of the paper's four GPUs
     "r101-acf-sum-12gb": replace(PAPER["r101-acf-sum"], out="runs/r101-acf-sum-12gb", micro_steps=4),
-    # 2 images a pass, activations recomputed (about a third more time)
+    # 2 images a pass, activations recomputed (one forward pass more)
     "r101-acf-sum-8gb": replace(
         PAPER["r101-acf-sum"], out="runs/r101-acf-sum-8gb", micro_steps=4, model=ModelConfig(recompute=True)
     ),
