@@ -4,6 +4,8 @@
     ClassAttentionBlock  class centers, P -> attentional feature     Fig. 3b, Eq. 3 or 5
     FuseBlock            attentional feature, F -> feature map before the fine segmentation (section 3.2)
     ACFModule            the three together
+
+The controls of :mod:`acflib.controls` put something else in the place of the first two.
 """
 
 from typing import NamedTuple
@@ -13,16 +15,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acflib import functional
+from acflib.controls import CONTROLS, make_control
 from acflib.errors import ConfigError
 from acflib.norm import BatchNorm, conv_bn_relu
 
-VARIANTS = ("sum", "concat", "center")
+VARIANTS = ("sum", "concat", "center")  # Table 1
+ALL_VARIANTS = (*VARIANTS, *CONTROLS)
 
 
 class ACFOutput(NamedTuple):
     """What the ACF module computes; see :class:`ACFModule`."""
 
-    centers: Tensor  # (B, N, C')
+    centers: Tensor | None  # (B, N, C'); None for a control, which has no class centers
     attended: Tensor  # (B, O, H, W), the refined F_a; variant "center": all centers in one vector, (B, N*C', H, W)
     fused: Tensor  # (B, O, H, W), the feature map before the fine segmentation
 
@@ -118,7 +122,8 @@ class ACFModule(nn.Module):
         feature_channels: C of the base network's feature map.
         num_classes: N.
         channels: C' of the class centers and of every result, 512 in the paper.
-        variant: "sum" (the paper's default), "concat", or "center" (no attention: all class centers at every pixel).
+        variant: "sum" (the paper's default), "concat", or "center" (no attention: all class centers at every pixel);
+            or a control without class centers: "self", "global", "psp" (see :mod:`acflib.controls`).
         factorised: False builds the literal tensors of the paper; the numbers are the same.
 
     Raises:
@@ -134,16 +139,19 @@ class ACFModule(nn.Module):
         factorised: bool = True,
     ):
         super().__init__()
-        if variant not in VARIANTS:
-            raise ConfigError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
+        if variant not in ALL_VARIANTS:
+            raise ConfigError(f"variant must be one of {', '.join(ALL_VARIANTS)}, got {variant!r}")
         self.variant = variant
-        self.center_block = ClassCenterBlock(feature_channels, channels)
-        if variant == "center":
-            self.attention_block = None
-            context_channels = num_classes * channels
+        self.control = self.center_block = self.attention_block = None
+        context_channels = channels
+        if variant in CONTROLS:
+            self.control = make_control(variant, feature_channels, channels)
         else:
+            self.center_block = ClassCenterBlock(feature_channels, channels)
+        if variant == "center":
+            context_channels = num_classes * channels
+        elif variant in VARIANTS:
             self.attention_block = ClassAttentionBlock(num_classes, channels, channels, variant, factorised)
-            context_channels = channels
         self.fuse = FuseBlock(context_channels, feature_channels, channels, literal=not factorised)
 
     def forward(
@@ -160,7 +168,15 @@ class ACFModule(nn.Module):
             probabilities: P_coarse, (B, N, H, W).
             center_probs: used instead of P in Eq. 2 (oracles, what-if experiments), (B, N, H, W).
             attention_probs: used instead of P in Eq. 3 and 5, (B, N, H, W).
+
+        Raises:
+            ValueError: if class maps are given to a variant that has no use for them.
         """
+        if self.control is not None:
+            if center_probs is not None or attention_probs is not None:
+                raise ValueError(f'the variant "{self.variant}" has no class centers: leave out the class maps')
+            context = self.control(features)
+            return ACFOutput(None, context, self.fuse(context, features))
         center_probs = probabilities if center_probs is None else center_probs
         attention_probs = probabilities if attention_probs is None else attention_probs
         centers = self.center_block(features, center_probs)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from acflib.acf import VARIANTS, ACFModule
+from acflib.acf import ALL_VARIANTS, ACFModule
 from acflib.bases import ResNetBase
 from acflib.errors import ConfigError
 from acflib.options import option
@@ -34,7 +34,8 @@ class ACFNet(nn.Module):
 
     Args:
         base: a base network (:class:`acflib.bases.ResNetBase`, or :func:`acflib.tap.tap` of any other).
-        variant: "sum", "concat" or "center" (Table 1), or None: the base network alone, the paper's baseline.
+        variant: "sum", "concat" or "center" (Table 1), or None: the base network alone, the paper's baseline; or one
+            of the controls without class centers, "self", "global" and "psp".
         channels: C' of the ACF module, 512 in the paper.
         detach: stop the gradient of P_coarse inside the ACF module (the paper lets it flow).
         align_corners: of the bilinear upsampling of the logits; True suits crops of 8k+1 pixels such as 769.
@@ -54,8 +55,8 @@ class ACFNet(nn.Module):
         factorised: bool = True,
     ):
         super().__init__()
-        if variant is not None and variant not in VARIANTS:
-            raise ConfigError(f"variant must be None or one of {', '.join(VARIANTS)}, got {variant!r}")
+        if variant is not None and variant not in ALL_VARIANTS:
+            raise ConfigError(f"variant must be None or one of {', '.join(ALL_VARIANTS)}, got {variant!r}")
         self.base = base
         self.num_classes = base.num_classes
         self.detach, self.align_corners = detach, align_corners
@@ -149,7 +150,7 @@ class ModelConfig:
 
     backbone: str = option("resnet101", "tiny, resnet18, resnet34, resnet50 or resnet101")
     context: str | None = option(None, "spatial context of the base network: none, aspp or psp")
-    variant: str | None = option("sum", "ACF module: sum, concat, center, or none for the baseline")
+    variant: str | None = option("sum", "sum, concat or center; none: the baseline; controls: self, global or psp")
     num_classes: int = option(19, "classes, ignore not counted")
     channels: int = option(512, "channels of the ACF module and of the context module")
     output_stride: int = option(8, "input pixels per feature pixel: 8, 16 or 32")

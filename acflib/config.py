@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from acflib.acf import VARIANTS
 from acflib.acfnet import ModelConfig
 from acflib.errors import ConfigError
 from acflib.losses import LossConfig
 from acflib.options import option
+from acflib.oracle import check_oracle
 
 # Fields that may change when a run is resumed: they change rounding at most, and compiling the draws of dropout.
 MAY_CHANGE = ("data", "cache", "out", "device", "workers", "prefetch", "compile", "tensorboard", "model.weights")
@@ -22,6 +24,7 @@ class TrainConfig:
     val_split: str = option("val", 'part to evaluate on; "none" to leave it out')
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
+    oracle: str = option("none", "ground truth in place of P: centers (in Eq. 2), attention (in Eq. 3 and 5) or both")
     class_balance: bool = option(True, "weigh the classes in the cross entropy")
     crop_size: tuple[int, int] = option((769, 769), "height and width of the training crop, in pixels")
     scale_range: tuple[float, float] = option((0.5, 2.0), "smallest and largest random scale")
@@ -58,6 +61,11 @@ class TrainConfig:
             raise ConfigError(f"learning_rate must be positive, got {self.learning_rate}")
         if self.norm not in ("batch", "sync", "inplace"):
             raise ConfigError(f'norm must be "batch", "sync" or "inplace", got {self.norm!r}')
+        check_oracle(self.oracle)
+        if self.oracle != "none" and self.model.variant not in VARIANTS:
+            raise ConfigError(f"oracle={self.oracle!r} needs class centers, variant is {self.model.variant!r}")
+        if self.oracle in ("attention", "both") and self.model.variant == "center":
+            raise ConfigError(f'oracle={self.oracle!r}: the variant "center" has no attention; choose "centers"')
         if self.compile and self.model.recompute:
             raise ConfigError("compile=True and recompute=True do not go together: torch cannot trace both; choose one")
         fits = all(side % 8 == 1 for side in self.crop_size)

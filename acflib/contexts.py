@@ -28,8 +28,32 @@ class ASPP(nn.Module):
         return self.project(torch.cat([branch(x) for branch in self.branches], dim=1))
 
 
-class PSP(nn.Module):
-    """Pyramid pooling (PSPNet): means over 1, 2x2, 3x3 and 6x6 regions, spread back over their regions.
+class PyramidPooling(nn.Module):
+    """Means over the image at several scales, spread back over their regions.
+
+    Args:
+        in_channels: C of the incoming feature map.
+        channels: of each level.
+        bins: regions a side, one level each: 1 is the mean of the whole image.
+        align_corners: of the bilinear upsampling of each level.
+    """
+
+    def __init__(self, in_channels: int, channels: int, bins: tuple[int, ...], align_corners: bool = False):
+        super().__init__()
+        self.bins, self.align_corners = bins, align_corners
+        self.levels = nn.ModuleList(conv_bn_relu(in_channels, channels) for _ in bins)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, channels * number of levels, H, W)."""
+        maps = []
+        for size, level in zip(self.bins, self.levels, strict=True):
+            pooled = level(F.adaptive_avg_pool2d(x, size))  # (B, channels, size, size)
+            maps.append(F.interpolate(pooled, x.shape[-2:], mode="bilinear", align_corners=self.align_corners))
+        return torch.cat(maps, dim=1)
+
+
+class PSP(PyramidPooling):
+    """Pyramid pooling module (PSPNet): the pyramid beside the features themselves, and a 3x3 projection of both.
 
     Args:
         in_channels: C of the incoming feature map; each level keeps a quarter of it.
@@ -41,15 +65,9 @@ class PSP(nn.Module):
     def __init__(
         self, in_channels: int, channels: int = 512, bins: tuple[int, ...] = (1, 2, 3, 6), align_corners: bool = False
     ):
-        super().__init__()
-        self.bins, self.align_corners = bins, align_corners
-        self.levels = nn.ModuleList(conv_bn_relu(in_channels, in_channels // len(bins)) for _ in bins)
+        super().__init__(in_channels, in_channels // len(bins), bins, align_corners)
         self.project = conv_bn_relu(in_channels + in_channels // len(bins) * len(bins), channels, kernel_size=3)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, channels, H, W)."""
-        maps = [x]
-        for size, level in zip(self.bins, self.levels, strict=True):
-            pooled = level(F.adaptive_avg_pool2d(x, size))  # (B, C/4, size, size)
-            maps.append(F.interpolate(pooled, x.shape[-2:], mode="bilinear", align_corners=self.align_corners))
-        return self.project(torch.cat(maps, dim=1))
+        return self.project(torch.cat([x, super().forward(x)], dim=1))

@@ -1,6 +1,10 @@
 """Scores of a network on a data set."""
 
+from collections.abc import Iterator
+from contextlib import closing
+
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
@@ -12,6 +16,7 @@ from acflib.devices import autocast
 from acflib.errors import ConfigError, DataError
 from acflib.inference import InferenceConfig, predict_probabilities
 from acflib.metrics import Scores, confusion_matrix
+from acflib.oracle import oracle_probs
 from acflib.workers import ended_with, ignore_interrupts
 
 
@@ -36,6 +41,7 @@ def evaluate(
     workers: int = 0,
     precision: str = "float32",
     progress: bool = True,
+    oracle: str = "none",
 ) -> Scores:
     """Confusion matrices of the fine and the coarse result over a data set.
 
@@ -49,17 +55,47 @@ def evaluate(
         workers: data loading processes.
         precision: "float32", "bf16", "fp16" or "float64".
         progress: whether to show a progress bar (first process only).
+        oracle: "centers", "attention" or "both" put the ground truth in the place of P (whole images only).
 
     Raises:
         DataError: a file cannot be used, or a batch holds images of different size.
-        ConfigError: the network has another number of classes than the data.
+        ConfigError: the network has another number of classes than the data, or an oracle meets windows or scales.
+    """
+    device = next(model.parameters()).device
+    zeros = torch.zeros(model.num_classes, model.num_classes, dtype=torch.int64, device=device)
+    counts = {"out": zeros, "coarse": zeros.clone()}
+    with closing(predictions(model, dataset, config, batch_size, workers, precision, progress, oracle)) as batches:
+        for found, labels in batches:
+            for name, probabilities in found.items():
+                counts[name] += confusion_matrix(probabilities.argmax(dim=1), labels, model.num_classes)
+    counts = {name: distributed.sum_over_ranks(count).cpu() for name, count in counts.items()}
+    return Scores(dataset.classes, counts["out"], counts["coarse"] if model.acf is not None else None)
+
+
+def predictions(
+    model: ACFNet,
+    dataset: SegmentationDataset,
+    config: InferenceConfig = InferenceConfig(),
+    batch_size: int = 1,
+    workers: int = 0,
+    precision: str = "float32",
+    progress: bool = True,
+    oracle: str = "none",
+) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+    """Class probabilities and labels of a data set, batch by batch: what every measure of a network is made from.
+
+    Arguments and errors as :func:`evaluate`. Under torchrun each process yields every n-th image. The network is in
+    evaluation mode until the end; use ``contextlib.closing``, so that its training mode comes back after an error too.
+
+    Yields:
+        Probabilities (B, N, H, W), "out" and with an ACF module "coarse", and labels int64 (B, H, W), on the network's
+        device.
     """
     check_classes(model.num_classes, dataset)
-    device = next(model.parameters()).device
-    first, step = distributed.rank(), distributed.world_size()
-    indices = range(first, len(dataset), step)
+    parameter = next(model.parameters())
+    device, first, step = parameter.device, distributed.rank(), distributed.world_size()
     loader = DataLoader(
-        Subset(_Prepared(dataset), indices),
+        Subset(_Prepared(dataset), range(first, len(dataset), step)),
         batch_size,
         num_workers=workers,
         persistent_workers=workers > 0,  # so that ended_with can end them
@@ -67,24 +103,19 @@ def evaluate(
         worker_init_fn=ignore_interrupts,
         generator=torch.Generator(),  # else the loader would draw from the global random state
     )
-    zeros = torch.zeros(model.num_classes, model.num_classes, dtype=torch.int64, device=device)
-    counts = {"out": zeros, "coarse": zeros.clone()}
     was_training = model.training
     model.eval()
     bar = tqdm(clear_errors(loader), "evaluating", len(loader), disable=not progress or first > 0)
     try:
         with ended_with(loader):
             for images, labels in bar:
-                images = images.to(device, dtype=next(model.parameters()).dtype)
+                images, labels = images.to(device, dtype=parameter.dtype), labels.to(device)
+                class_maps = oracle_probs(oracle, labels, model.num_classes)
                 with autocast(device, precision):
-                    found = predict_probabilities(model, images, config)
-                for name, probabilities in found.items():
-                    predictions = probabilities.argmax(dim=1)
-                    counts[name] += confusion_matrix(predictions, labels.to(device), model.num_classes)
+                    found = predict_probabilities(model, images, config, **class_maps)
+                yield found, labels
     finally:
         model.train(was_training)
-    counts = {name: distributed.sum_over_ranks(count).cpu() for name, count in counts.items()}
-    return Scores(dataset.classes, counts["out"], counts["coarse"] if model.acf is not None else None)
 
 
 def check_classes(num_classes: int, dataset: SegmentationDataset) -> None:
@@ -105,7 +136,7 @@ def clear_errors(loader: DataLoader):
         raise DataError(last_line.removeprefix("acflib.errors.DataError: ")) from None
 
 
-def _collate(items: list) -> tuple[torch.Tensor, torch.Tensor]:
+def _collate(items: list) -> tuple[Tensor, Tensor]:
     sizes = {tuple(image.shape[-2:]) for image, _ in items}
     if len(sizes) > 1:
         raise DataError(f"images of different size in one batch: {sorted(sizes)}; evaluate with a batch size of 1")

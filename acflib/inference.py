@@ -37,7 +37,7 @@ class InferenceConfig:
 
 @torch.no_grad()
 def predict_probabilities(
-    model: nn.Module, images: Tensor, config: InferenceConfig = InferenceConfig()
+    model: nn.Module, images: Tensor, config: InferenceConfig = InferenceConfig(), **class_maps: Tensor
 ) -> dict[str, Tensor]:
     """Class probabilities, averaged over scales and mirrored copies.
 
@@ -48,15 +48,21 @@ def predict_probabilities(
         model: an ACFNet (or a module with the same dict result) in evaluation mode.
         images: normalised (B, 3, H, W) on the model's device.
         config: window, scales, flip.
+        class_maps: ``center_probs`` or ``attention_probs`` of ``ACFNet.forward``, for a pass over whole images.
 
     Returns:
         float32 probabilities (B, N, H, W) at image size: "out" (fine) and, with an ACF module, "coarse".
 
     Raises:
         ValueError: if the model is in training mode.
+        ConfigError: if class maps are given together with windows, scales or flip.
     """
     if model.training:
         raise ValueError("the model is in training mode: call model.eval() first")
+    if class_maps:
+        if config != InferenceConfig():
+            raise ConfigError("class maps (oracles) fit one pass over whole images: no window, no scales, no flip")
+        return _probabilities(model, images, **class_maps)
     totals: dict[str, Tensor] = {}
     for scale in config.scales:
         _add_scale(totals, model, images, scale, config)
@@ -177,8 +183,8 @@ def _resized_line(
     return Line(reached, first, second, pair)
 
 
-def _probabilities(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    logits = model(images)
+def _probabilities(model: nn.Module, images: Tensor, **class_maps: Tensor) -> dict[str, Tensor]:
+    logits = model(images, **class_maps)
     return {name: logits[name].float().softmax(dim=1) for name in ("out", "coarse") if name in logits}
 
 

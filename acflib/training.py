@@ -24,6 +24,7 @@ from acflib.interrupts import StopRequest
 from acflib.launcher import last_words
 from acflib.losses import pixel_weights, pixels_to_keep, poly_learning_rate, total_loss
 from acflib.metrics import Scores
+from acflib.oracle import oracle_probs
 from acflib.runlog import RunLog
 from acflib.sampling import EpochBatches
 from acflib.train_state import LOSSES, TrainState, check_finite, save_state, start_state
@@ -109,8 +110,9 @@ def run_loop(
                 log.losses(state.position, epoch_of(state.position, loader), read_window(state), learning_rate)
             if val_dataset and (last or (config.eval_every and state.position % config.eval_every == 0)):
                 scores = evaluate(
-                    state.model, val_dataset, batch_size=config.eval_batch_size, precision=precision, progress=False
-                )
+                    state.model, val_dataset, batch_size=config.eval_batch_size, precision=precision, progress=False,
+                    oracle=config.oracle,
+                )  # fmt: skip
                 log.scores(state.position, scores)
             stopped = not last and stop.requested(all_ranks_ask=state.position % config.log_every == 0)
             if last or stopped or state.position % config.save_every == 0:
@@ -154,8 +156,9 @@ def optimiser_step(
     micro_batches = list(zip(images.chunk(config.micro_steps), labels.chunk(config.micro_steps), strict=True))
     for i, (micro_images, micro_labels) in enumerate(micro_batches):
         with average_gradients(state.network, now=i == len(micro_batches) - 1):
+            class_maps = oracle_probs(config.oracle, micro_labels, config.model.num_classes)
             with autocast(device, precision):
-                logits = state.network(micro_images)
+                logits = state.network(micro_images, **class_maps)
             losses = total_loss(
                 logits, micro_labels, config.loss, class_weights, denominator, keep, config.micro_steps,
                 distributed.mean_over_ranks,

@@ -120,8 +120,8 @@ MUTATIONS = [
     ),
     Mutation(
         "image 0's prediction for the whole batch", INFERENCE,
-        "logits = model(images)",
-        "logits = {name: maps[:1].expand_as(maps) for name, maps in model(images).items()}", PREDICT, public_bug=True,
+        "logits = model(images, **class_maps)",
+        "logits = {name: maps[:1].expand_as(maps) for name, maps in model(images, **class_maps).items()}", PREDICT, public_bug=True,
     ),
     Mutation(
         "logits averaged instead of probabilities", INFERENCE,
@@ -202,8 +202,21 @@ MUTATIONS = [
     ),
     Mutation(
         "evaluation over processes pads", "acflib/evaluation.py",
-        "indices = range(first, len(dataset), step)",
-        "indices = [i % len(dataset) for i in range(first, -(-len(dataset) // step) * step, step)]", RANKS,
+        "range(first, len(dataset), step)",
+        "[i % len(dataset) for i in range(first, -(-len(dataset) // step) * step, step)]", RANKS,
+    ),
+    Mutation(
+        "the oracle never reaches the training step", "acflib/training.py",
+        "oracle_probs(config.oracle, ", 'oracle_probs("none", ', ("tests/test_controls.py",),
+    ),
+    Mutation(
+        "the oracle gives ignored pixels to class 0", "acflib/oracle.py",
+        "labels.masked_fill(labels == ignore_index, num_classes)", "labels.masked_fill(labels == ignore_index, 0)",
+        ("tests/test_controls.py",),
+    ),
+    Mutation(
+        "the control of equal capacity gets the class centers' place for nothing", "acflib/controls.py",
+        "return self.refine(self.reduce(features))", "return self.reduce(features)", ("tests/test_controls.py",),
     ),
     Mutation(
         "unknown values in a label file pass", "acflib/datasets/base.py",
