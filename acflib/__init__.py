@@ -7,6 +7,7 @@ from acflib.acf import ACFModule, ClassAttentionBlock, ClassCenterBlock
 from acflib.acfnet import ACFNet, Intermediates, ModelConfig, build_model, inspect
 from acflib.bases import BaseOutput, ResNetBase
 from acflib.errors import AcflibError, CheckpointError, ConfigError, DataError, TrainingError
+from acflib.pretrained import load_pretrained
 from acflib.tap import tap
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "build_model",
     "functional",
     "inspect",
+    "load_pretrained",
     "tap",
 ]

@@ -1,10 +1,10 @@
-"""The command line: ``python -m acflib train | evaluate | export | predict | data streets | data cache | doctor``."""
+"""The command line: ``python -m acflib train | evaluate | export | predict | ablate | data streets | ... | doctor``."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from acflib import __version__, commands
+from acflib import __version__, commands, commands_ablate, commands_grade
 from acflib.commands import INTERRUPTED
 from acflib.errors import AcflibError
 from acflib.options import add_flags, image_size
@@ -43,6 +43,14 @@ def make_parser() -> argparse.ArgumentParser:
     predict = _add(subparsers, "predict", commands.run_predict, text, commands.PredictConfig)
     predict.usage = "acflib predict IMAGE [IMAGE ...] --checkpoint FILE [options, see below]"
     predict.add_argument("images", nargs="+", type=Path, help="photographs, or folders of them")
+    text = "train the rows of the ablation with several seeds, show their tables"
+    ablate = _add(subparsers, "ablate", commands_ablate.run_ablate, text, commands_ablate.AblateConfig)
+    ablate.epilog = commands_ablate.EPILOG
+    ablate.add_argument("--quiet", action="store_true", help="no progress bar")
+    text = "run students' notebooks and judge their exercises on inputs that they have not seen"
+    grade = _add(subparsers, "grade", commands_grade.run_grade, text, commands_grade.GradeConfig)
+    grade.usage = "acflib grade NOTEBOOK [NOTEBOOK ...] [options, see below]"
+    grade.add_argument("notebooks", nargs="+", type=Path, help="notebooks of one lesson or of several")
     data = subparsers.add_parser("data", help="make data").add_subparsers(title="kinds", metavar="KIND", required=True)
     text = "write generated street scenes in the layout of Cityscapes"
     streets = _add(data, "streets", commands.run_streets, text, commands.StreetsConfig)

@@ -13,6 +13,7 @@ from acflib.errors import ConfigError
 from acflib.inference import InferenceConfig
 from acflib.options import from_flags, option
 
+CHECKPOINT = "checkpoint.pt of a run, or the name of pretrained weights, such as streets-acf-sum"
 INTERRUPTED = 130  # exit status, as a shell gives it after Ctrl-C
 
 
@@ -20,7 +21,7 @@ INTERRUPTED = 130  # exit status, as a shell gives it after Ctrl-C
 class EvaluateConfig:
     """``acflib evaluate``: scores of a checkpoint on a split."""
 
-    checkpoint: str = option("", "checkpoint.pt of a run")
+    checkpoint: str = option("", CHECKPOINT)
     data: str = option("", "data folder")
     split: str = option("val", "part of the data to evaluate on")
     inference: InferenceConfig = InferenceConfig()
@@ -36,7 +37,7 @@ class EvaluateConfig:
 class ExportConfig:
     """``acflib export``: predictions as files for the evaluation server of Cityscapes."""
 
-    checkpoint: str = option("", "checkpoint.pt of a run")
+    checkpoint: str = option("", CHECKPOINT)
     data: str = option("", "data folder")
     split: str = option("test", "part of the data to predict; it needs no labels")
     out: str = option("submission", "folder for the PNGs, one a frame; for nothing else")
@@ -51,7 +52,7 @@ class ExportConfig:
 class PredictConfig:
     """``acflib predict``: overlays of photographs."""
 
-    checkpoint: str = option("", "checkpoint.pt of a run")
+    checkpoint: str = option("", CHECKPOINT)
     out: str = option("predictions", "folder for the pictures")
     inference: InferenceConfig = InferenceConfig()
     opacity: float = option(0.5, "of the colors over the photograph, 0 to 1")
@@ -114,18 +115,19 @@ def run_train(given: argparse.Namespace) -> int:
 def run_evaluate(given: argparse.Namespace) -> int:
     """``acflib evaluate``."""
     from acflib import distributed
-    from acflib.checkpoints import load_model, write_whole
+    from acflib.checkpoints import write_whole
     from acflib.datasets import open_dataset
     from acflib.devices import pick_device, pick_precision
     from acflib.evaluation import evaluate
     from acflib.paper_tables import check_classes_of_table_3, table_beside_paper
+    from acflib.pretrained import load_network
 
     config = from_flags(EvaluateConfig(), given)
-    _require(config.checkpoint, "--checkpoint", "checkpoint.pt of a run")
+    _require(config.checkpoint, "--checkpoint", CHECKPOINT)
     _require(config.data, "--data", "a Cityscapes, CamVid or Streets folder")
     device = pick_device(config.device)
     distributed.setup(device)
-    model, state = load_model(config.checkpoint)
+    model, state = load_network(config.checkpoint)
     precision = pick_precision(config.precision, device)
     dataset = open_dataset(config.data, config.split)
     if config.beside_paper:
@@ -144,17 +146,17 @@ def run_evaluate(given: argparse.Namespace) -> int:
 def run_export(given: argparse.Namespace) -> int:
     """``acflib export``."""
     from acflib import distributed
-    from acflib.checkpoints import load_model
     from acflib.datasets import open_dataset
     from acflib.devices import pick_device, pick_precision
     from acflib.export import export_predictions
+    from acflib.pretrained import load_network
 
     config = from_flags(ExportConfig(), given)
-    _require(config.checkpoint, "--checkpoint", "checkpoint.pt of a run")
+    _require(config.checkpoint, "--checkpoint", CHECKPOINT)
     _require(config.data, "--data", "a Cityscapes or Streets folder")
     device = pick_device(config.device)
     distributed.setup(device)
-    model, _ = load_model(config.checkpoint)
+    model, _ = load_network(config.checkpoint)
     files = export_predictions(
         model.to(device), open_dataset(config.data, config.split), config.out, config.inference, config.output,
         pick_precision(config.precision, device), config.resume,
@@ -167,13 +169,13 @@ def run_export(given: argparse.Namespace) -> int:
 
 def run_predict(given: argparse.Namespace) -> int:
     """``acflib predict``."""
-    from acflib.checkpoints import load_model
     from acflib.devices import pick_device
     from acflib.predicting import predict_files
+    from acflib.pretrained import load_network
 
     config = from_flags(PredictConfig(), given)
-    _require(config.checkpoint, "--checkpoint", "checkpoint.pt of a run")
-    model, state = load_model(config.checkpoint)
+    _require(config.checkpoint, "--checkpoint", CHECKPOINT)
+    model, state = load_network(config.checkpoint)
     out = Path(config.out)
     predict_files(
         model.to(pick_device(config.device)), given.images, out, state["classes"],

@@ -18,7 +18,7 @@ from acflib.estimates import (
     measured_seconds,
 )
 from acflib.findings import Finding
-from acflib.presets import PRESETS
+from acflib.presets import PRESETS, SMALL_GPU
 
 LOGS = 100 * 2**20  # log files, pictures and TensorBoard files of a run, generously
 
@@ -37,7 +37,7 @@ def check_preset(name: str, device_name: str = "auto") -> list[Finding]:
     return [
         _memory(name, config, memory, device, precision),
         check_disk(name),
-        _time(name, config, device),
+        _time(name, config, device, precision),
     ]
 
 
@@ -68,13 +68,14 @@ def _memory(name: str, config: TrainConfig, memory: TrainingMemory, device: torc
         return Finding(None, text)
     fits = memory.peak + OVERHEAD <= there
     text += f"; the device has {_gibibytes(there)}"
-    mend = "a smaller preset (r101-acf-sum-24gb, -12gb, r50-acf-sum-8gb), --micro-steps, --recompute, or several GPUs"
+    mend = f"a smaller preset ({', '.join(SMALL_GPU)}), --micro-steps, --recompute, or several GPUs"
     return Finding(fits, text, "" if fits else mend)
 
 
-def _time(name: str, config: TrainConfig, device: torch.device) -> Finding:
+def _time(name: str, config: TrainConfig, device: torch.device, precision: str) -> Finding:
     where = "/".join(MEASURED.parts[-3:])
-    seconds = measured_seconds(name, torch.cuda.get_device_name(device)) if device.type == "cuda" else None
+    gpu = device.type == "cuda"
+    seconds = measured_seconds(name, torch.cuda.get_device_name(device), precision) if gpu else None
     if seconds is None:
         text = f"{name}: the time of a run is unknown, {where} holds no measurement of it on such a device"
         return Finding(None, text, "python benchmarks/training_step.py measures one, or look at the first iterations")

@@ -1,23 +1,29 @@
-"""What a run will take: memory, counted without a GPU and without computing anything, and time, where it was measured.
+"""What a run will take: memory and arithmetic, counted without a GPU, and time, where it was measured.
 
-Memory: two optimiser steps of the library's own training loop run on *fake* tensors, which have a shape and a dtype and
-no content, and every tensor that is made and dropped is counted. So weights, gradients, momentum and activations are
-exact up to what the device's own kernels do. Not counted: the device's workspaces and fragmentation, see ``OVERHEAD``.
+Optimiser steps of the library's own training loop run on *fake* tensors, which have a shape and a dtype and no content.
+
+Memory: every tensor that is made and dropped is counted. So weights, gradients, momentum and activations are exact up
+to what the device's own kernels do. Not counted: the device's workspaces and fragmentation, see ``OVERHEAD``.
+
+Arithmetic: multiplications and additions of convolutions and matrix products, forward and backward. Not counted is what
+works pixel by pixel (BatchNorm, activations, resizing, softmax, SGD): it costs memory traffic rather than arithmetic.
 """
 
 import json
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.amp import GradScaler
 from torch.optim import SGD
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
 from acflib.acfnet import build_model, without_weights
 from acflib.config import TrainConfig
@@ -69,25 +75,55 @@ class TrainingMemory:
     between_steps: int  # weights, buffers, gradients and momentum
 
 
-def count_training_memory(config: TrainConfig, precision: str) -> TrainingMemory:
+def make_network(config: TrainConfig) -> nn.Module:
+    """The network that a configuration trains, without pretrained weights."""
+    model = build_model(without_weights(config.model))
+    return use_inplace(model) if config.norm == "inplace" else model
+
+
+def count_training_memory(
+    config: TrainConfig, precision: str, make: Callable[[TrainConfig], nn.Module] = make_network
+) -> TrainingMemory:
     """Count the memory of training with ``config``; takes seconds, and next to no memory itself.
 
     Args:
         precision: "float32", "bf16" or "fp16" (counted as bf16, which is as large).
+        make: gives the network, for another one than the configuration's.
     """
     precision = "bf16" if precision == "fp16" else precision
     with torch.random.fork_rng(devices=[]), FakeTensorMode(), PeakMemory() as memory:
-        model = build_model(without_weights(config.model))
-        model = (use_inplace(model) if config.norm == "inplace" else model).train()
-        optimizer = SGD(model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay)
-        state = TrainState(model, model, optimizer, GradScaler(enabled=False), 0, torch.zeros(len(LOSSES) + 1))
-        class_weights = torch.ones(config.model.num_classes) if config.class_balance else None
-        for _ in range(2):  # momentum comes with the first
-            images = torch.zeros(config.batch_size, 3, *config.crop_size)
-            labels = torch.zeros(config.batch_size, *config.crop_size, dtype=torch.int64)
-            optimiser_step(state, images, labels, config.learning_rate, config, class_weights, precision)
-        del images, labels
+        step = _make_step(config, precision, make)
+        step()
+        step()  # momentum comes with the first
         return TrainingMemory(memory.peak, memory.level)
+
+
+def count_training_flops(config: TrainConfig, make: Callable[[TrainConfig], nn.Module] = make_network) -> int:
+    """Multiplications and additions of the convolutions and matrix products of one optimiser step; takes seconds.
+
+    Args:
+        make: gives the network, for another one than the configuration's.
+    """
+    with torch.random.fork_rng(devices=[]), FakeTensorMode():
+        step = _make_step(config, "float32", make)
+        with FlopCounterMode(display=False) as counter:
+            step()
+        return counter.get_total_flops()
+
+
+def _make_step(config: TrainConfig, precision: str, make: Callable[[TrainConfig], nn.Module]) -> Callable[[], None]:
+    """A function that makes one optimiser step on a batch of zeros, which goes with the end of the step."""
+    model = make(config).train()
+    optimizer = SGD(model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay)
+    state = TrainState(model, model, optimizer, GradScaler(enabled=False), 0, torch.zeros(len(LOSSES) + 1))
+    class_weights = torch.ones(config.model.num_classes) if config.class_balance else None
+
+    def step() -> None:
+        images = torch.zeros(config.batch_size, 3, *config.crop_size)
+        labels = torch.zeros(config.batch_size, *config.crop_size, dtype=torch.int64)
+        optimiser_step(state, images, labels, config.learning_rate, config, class_weights, precision)
+
+    return step
 
 
 def checkpoint_bytes(config: TrainConfig) -> int:
@@ -98,17 +134,17 @@ def checkpoint_bytes(config: TrainConfig) -> int:
     return sum(value.nbytes for value in saved)
 
 
-def measured_seconds(preset: str, gpu: str, path: Path = MEASURED) -> float | None:
+def measured_seconds(preset: str, gpu: str, precision: str, path: Path = MEASURED) -> float | None:
     """Seconds of an iteration of a preset on a GPU of this name, as ``benchmarks/training_step.py`` measured them.
 
-    None where there is no such measurement with the preset's own size, batch and precision, uncompiled. It is never
-    guessed from another device or size.
+    None where there is no such measurement with the preset's own size and batch, as training runs by default: in this
+    precision, uncompiled, without a search of cuDNN. It is never guessed from another device or size.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         settings = content["settings"]
-        own = not settings["size"] and not settings["batch"] and not settings["compile"]
-        if content["machine"]["gpu"] != gpu or not own or settings["precision"] != "auto":
+        own = {"size": None, "batch": None, "compile": False, "cudnn_benchmark": False, "precision": precision}
+        if content["machine"]["gpu"] != gpu or any(settings[name] != value for name, value in own.items()):
             return None
         return float(content["results"][preset]["seconds_per_iteration"])
     except (OSError, ValueError, KeyError, TypeError):  # no file, or a preset that was not measured

@@ -1,6 +1,8 @@
-"""What training keeps in memory between the forward and the backward pass."""
+"""What training keeps in memory between the forward and the backward pass, and what the CPU allocator gives out."""
 
+import gc
 from collections.abc import Callable
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -25,3 +27,17 @@ def saved_bytes(network: Callable[[Tensor], Tensor], x: Tensor) -> int:
         result = network(x)  # kept alive, so that no address is used twice
     del result
     return sum(kept.values())
+
+
+def cpu_allocations(run: Callable[[], object]) -> list[int]:
+    """Every allocation (positive) and release (negative) of torch's CPU allocator in ``run()``: bytes, in order."""
+    gc.collect()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        run()
+    events = profile.profiler.kineto_results.events()  # the public tables hold sums alone, not the order
+    return [event.nbytes() for event in events if event.name() == "[memory]"]
+
+
+def cpu_peak(run: Callable[[], object]) -> int:
+    """Most bytes that torch's CPU allocator had given out at once in ``run()``, beyond what stood before."""
+    return max(accumulate(cpu_allocations(run), initial=0))

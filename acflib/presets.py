@@ -52,7 +52,7 @@ TINY = TrainConfig(
     model=ModelConfig(backbone="tiny", channels=128, align_corners=False, weights=None),
     crop_size=(64, 128),
     scale_range=(0.75, 1.5),
-    learning_rate=0.05,
+    learning_rate=0.1,
     iterations=1600,
     eval_every=400,
     eval_batch_size=20,

@@ -20,10 +20,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.mutants import network, training  # noqa: E402
+from tests.mutants import evidence, network, training  # noqa: E402
 from tests.mutants.mutation import Mutation  # noqa: E402
 
-MUTATIONS: list[Mutation] = [*network.MUTATIONS, *training.MUTATIONS]
+MUTATIONS: list[Mutation] = [*network.MUTATIONS, *training.MUTATIONS, *evidence.MUTATIONS]
 COPIED = ("acflib", "tests", "conftest.py", "pyproject.toml")
 UNUSED_PLUGINS = ("nbval", "hypothesispytest", "anyio")  # they take longer to import than most tests to run
 # A mutation that cannot even run proves nothing about the tests.

@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,18 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from acflib.acfnet import ModelConfig, build_model
+from acflib.export import fingerprint
+from acflib.pretrained import load_pretrained, save_pretrained
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     tomllib = pytest.importorskip("tomli")
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
 CORE = ("torch", "torchvision", "numpy", "pillow", "tqdm")
 
 
@@ -153,6 +160,11 @@ def test_constraints_are_used():
 # ---- what is in the wheel
 
 
+def test_every_package_is_named_in_pyproject():
+    found = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("acflib/**/*.py")}
+    assert found | {"acflib._weights"} == set(PYPROJECT["tool"]["setuptools"]["packages"])
+
+
 def run(*command: object, cwd: Path, **environment: str) -> str:
     done = subprocess.run(
         [str(part) for part in command],
@@ -167,18 +179,71 @@ def run(*command: object, cwd: Path, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def installed_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the built wheel installed, nothing of the repository near it."""
-    source, dist, site = (tmp_path_factory.mktemp(name) for name in ("source", "dist", "site"))
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a release is built from, with weights "packed" beside those that are shipped."""
+    folder = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    for folder in ("acflib", "data/weights"):
-        if (ROOT / folder).exists():
-            shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", dist, cwd=source)
+        shutil.copy(ROOT / name, folder)
+    for name in ("acflib", "data/weights"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    config = ModelConfig(backbone="tiny", channels=16, align_corners=False, weights=None)
+    checkpoint = {"config": {"model": asdict(config), "norm": "sync"}, "classes": [], "colors": [], "position": 0}
+    save_pretrained(build_model(config), "packed", folder / "data/weights", checkpoint, "", {}, {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed_wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel installed that was built from the sdist, nothing of the repository near it."""
+    dist, site = (tmp_path_factory.mktemp(name) for name in ("dist", "site"))
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", dist, cwd=source)  # sdist, and a wheel from it
     (wheel,) = dist.glob("*.whl")
     run(sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", site, wheel, cwd=dist)
     return site
+
+
+@pytest.fixture(scope="module")
+def editable(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with an editable installation; it sees the other packages of this one."""
+    environment = tmp_path_factory.mktemp("editable")
+    run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=source)
+    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=source).strip())
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))  # .pth files in there are not read, so no acflib
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index")
+    run(*pip, "--no-build-isolation", "--editable", ".", cwd=source)
+    return python
+
+
+LOAD_PACKED = """
+import acflib, hashlib
+from acflib.export import fingerprint
+from acflib.pretrained import available
+print(acflib.__file__, ",".join(available()), fingerprint(acflib.load_pretrained("packed")), sep="\\n")
+"""
+
+
+def assert_loads_packed_weights(printed: str, where: Path, source: Path) -> None:
+    """What LOAD_PACKED printed: acflib lies at ``where``, knows all names, and has the weights that were packed."""
+    path, names, digest = printed.splitlines()
+    assert Path(path).is_relative_to(where)
+    shipped = {file.stem for file in (source / "data/weights").glob("*.safetensors")}
+    assert set(names.split(",")) == shipped and "packed" in shipped
+    assert digest == fingerprint(load_pretrained("packed", folder=source / "data/weights"))
+
+
+@pytest.mark.slow
+def test_wheel_loads_its_weights(source: Path, installed_wheel: Path, tmp_path: Path):
+    printed = run(sys.executable, "-c", LOAD_PACKED, cwd=tmp_path, PYTHONPATH=str(installed_wheel))
+    assert_loads_packed_weights(printed, installed_wheel, source)
+    folder = installed_wheel / "acflib/_weights"
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".safetensors"}  # and nothing else
+
+
+@pytest.mark.slow
+def test_editable_installation_loads_the_weights_of_the_clone(source: Path, editable: Path, tmp_path: Path):
+    printed = run(editable, "-c", LOAD_PACKED, cwd=tmp_path, PYTHONPATH="")
+    assert_loads_packed_weights(printed, source / "acflib", source)
 
 
 @pytest.mark.slow
@@ -209,7 +274,7 @@ def test_wheel_runs_the_command_line(installed_wheel: Path, tmp_path: Path):
 MAX_BYTES = 3_000_000
 MAX_LINES = 300
 # Put together from parts, so that this file does not find itself.
-REGISTRIES = [name + r"\." + "org" for name in ("pypi", "python" "hosted", r"registry\.npm" "js", "anaconda")]
+REGISTRIES = [name + r"\." + "org" for name in ("pypi", "pythonhosted", r"registry\.npm" "js", "anaconda")]
 HOMES = ["ro" + "ot", "wo" + "rk", "opt/wheels", "ho" + r"me/[a-z]\w*", "Us" + r"ers/[a-z]\w*"]
 FORBIDDEN = {
     "a package registry": "|".join(REGISTRIES),

@@ -6,8 +6,9 @@ class. So a patch of color says little about its class, while shape, place and t
 situation that the paper's class centers are made for (its Fig. 4), so Streets can show *how* the idea works. It cannot
 show how well the idea works on photographs.
 
-The files: ``streets_scene`` decides what stands where, ``streets_ground`` and ``streets_shapes`` know what it looks
-like, ``streets_paint`` draws, ``streets_color`` colors, and this file writes it all down.
+The files: ``streets_plan``, ``streets_scene`` and ``streets_traffic`` decide what stands where; ``streets_ground`` and
+``streets_shapes`` know what it looks like, and ``streets_paint`` draws it; ``streets_shadows`` and ``streets_weather``
+light the scene; ``streets_color`` colors it; this file writes it all down. ``data/streets.md`` explains the set.
 """
 
 import json
@@ -25,12 +26,14 @@ from tqdm.auto import tqdm
 from acflib.datasets.base import require_folder
 from acflib.datasets.cityscapes import Cityscapes
 from acflib.datasets.labels import CITYSCAPES_LABELS, TRAIN_ID_OF_ID
-from acflib.datasets.streets_color import colorize, draw_look
+from acflib.datasets.streets_color import colorize, draw_look, texture
 from acflib.datasets.streets_paint import Canvas
-from acflib.datasets.streets_scene import paint_scene
+from acflib.datasets.streets_plan import Dice
+from acflib.datasets.streets_scene import draw_scene, paint_scene
+from acflib.datasets.streets_weather import draw_weather, falling, lighting, snow_and_mirrors, veil
 from acflib.errors import ConfigError, DataError
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 MANIFEST = "streets.json"
 MAX_OVERSAMPLED_WIDTH = 512
 CITIES = {  # invented names
@@ -50,11 +53,13 @@ class Street:
         image: RGB, uint8 (H, W, 3).
         label_ids: Cityscapes ids 0 to 33, uint8 (H, W).
         instance_ids: id * 1000 + k for persons and vehicles, the id alone elsewhere; uint16 (H, W).
+        weather: one of ``streets_weather.WEATHERS``.
     """
 
     image: np.ndarray
     label_ids: np.ndarray
     instance_ids: np.ndarray
+    weather: str
 
 
 class Streets(Cityscapes):
@@ -93,11 +98,18 @@ def render_street(seed: int | tuple[int, ...], width: int = 128, height: int = 6
     """
     if width != 2 * height or height < 32:
         raise ConfigError(f"size {width}x{height}: Streets are twice as wide as high, from 64x32. Try 128x64.")
-    scene_rng, look_rng, pixel_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
+    seeds = np.random.SeedSequence(seed).spawn(4)
+    scene_rng, look_rng, pixel_rng, weather_rng = (np.random.default_rng(s) for s in seeds)
     samples = 3 if width <= MAX_OVERSAMPLED_WIDTH else 1
     canvas = Canvas(width * samples, height * samples)
-    paint_scene(scene_rng, canvas)
-    image = colorize(canvas.labels, canvas.shade, draw_look(look_rng))
+    scene, weather, look = draw_scene(scene_rng), draw_weather(Dice(weather_rng)), draw_look(look_rng)
+    paint_scene(scene, weather, canvas)
+    noise = texture(canvas, scene.camera, look)
+    snow_and_mirrors(canvas, weather, noise)
+    light = lighting(canvas, scene.camera, weather, scene.lamps)
+    image = colorize(canvas, noise, look, light, veil(canvas, weather))
+    drops = falling(canvas, weather, weather_rng)[..., None]
+    image += drops * (0.85 - image)
     image = image.reshape(height, samples, width, samples, 3).mean(axis=(1, 3))
     image += 0.03 * (pixel_rng.random(image.shape, dtype=np.float32) - 0.5)  # noise of the sensor
     middle = np.s_[samples // 2 :: samples, samples // 2 :: samples]
@@ -105,6 +117,7 @@ def render_street(seed: int | tuple[int, ...], width: int = 128, height: int = 6
         (np.clip(image, 0, 1) * 255).round().astype(np.uint8),
         np.ascontiguousarray(canvas.labels[middle]),
         np.ascontiguousarray(canvas.instances[middle]),
+        weather.name,
     )
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from acflib.datasets.labels import ID
+from acflib.datasets.streets_paint import Camera, Canvas
+from acflib.datasets.streets_weather import GROUND
 
 # Hue (0 to 1), saturation and value before the turn, about as on a sunny day; grain: 0 fine, 1 medium, 2 coarse.
 NATURAL: dict[str, tuple[float, float, float, int]] = {
@@ -34,6 +36,7 @@ NATURAL: dict[str, tuple[float, float, float, int]] = {
     "motorcycle": (0.76, 0.75, 0.48, 0),
     "bicycle": (0.83, 0.70, 0.55, 0),
 }
+CELLS = np.array([0.14, 0.35, 25.0], dtype=np.float32)  # size of fine, medium and coarse grain, in meters
 NEUTRAL = (0.10, 0.15, 0.40, 0)  # everything that is ignored: bonnet, rail track, bins, ...
 
 
@@ -45,9 +48,9 @@ class Look:
         palette: (34, 3) color of each class, 0 to 1.
         grain: (34,) which noise field a class is textured with.
         roughness: (34,) strength of that texture.
-        light: (3,) factor on red, green and blue: time of day.
+        light: (3,) factor on red, green and blue: the tint of the daylight.
         haze: 0 to 1, how far everything fades to grey.
-        lattices: noise from 0 to 1 on a fine, a medium and a coarse lattice over the image.
+        noise: (64, 64) numbers from 0 to 1 on a lattice that repeats: what all textures are made of.
     """
 
     palette: np.ndarray
@@ -55,7 +58,7 @@ class Look:
     roughness: np.ndarray
     light: np.ndarray
     haze: float
-    lattices: tuple[np.ndarray, np.ndarray, np.ndarray]
+    noise: np.ndarray
 
 
 def draw_look(rng: np.random.Generator) -> Look:
@@ -67,37 +70,65 @@ def draw_look(rng: np.random.Generator) -> Look:
             continue
         hue, saturation, value, grain[number] = NATURAL.get(name, NEUTRAL)
         r = rng.random(4)
-        hue = (hue + turn + 0.10 * (r[0] - 0.5)) % 1
-        saturation = min(1.0, saturation * (0.6 + 0.9 * r[1]))
-        value = min(0.95, max(0.12, value + 0.36 * (r[2] - 0.5)))
+        hue = (hue + turn + 0.06 * (r[0] - 0.5)) % 1
+        saturation = min(1.0, saturation * (0.8 + 0.4 * r[1]))
+        value = min(0.95, max(0.12, value + 0.16 * (r[2] - 0.5)))
         palette[number] = colorsys.hsv_to_rgb(hue, saturation, value)
         roughness[number] = 0.05 + 0.30 * r[3]
     roughness[ID["sky"]] *= 0.5
-    time = rng.random()
-    gain = 1.1 if time < 0.55 else 0.85 if time < 0.8 else 0.6  # day, overcast, dusk
-    light = gain * (0.88 + 0.24 * rng.random(3))
-    lattices = tuple(rng.random((64 // cell + 1, 128 // cell + 1)) for cell in (1, 4, 16))
-    return Look(palette, grain, roughness, light, 0.18 * rng.random(), lattices)
+    light = 0.88 + 0.24 * rng.random(3)
+    return Look(palette, grain, roughness, light, 0.12 * rng.random(), rng.random((64, 64), dtype=np.float32))
 
 
-def colorize(labels: np.ndarray, shade: np.ndarray, look: Look) -> np.ndarray:
-    """Color a label map and its shades, (H, W) each, to an image, float (H, W, 3) from 0 to 1."""
-    height, width = labels.shape
-    noise = np.choose(look.grain[labels], [stretch(lattice, height, width) for lattice in look.lattices])
-    shade = shade * (1 + look.roughness.astype(np.float32)[labels] * (2 * noise - 1))
-    own = look.palette.astype(np.float32)[labels]  # (H, W, 3)
+def texture(canvas: Canvas, camera: Camera, look: Look) -> np.ndarray:
+    """Noise from -0.5 to 0.5 for every pixel, float32 (H, W), fixed to the surfaces of the scene.
+
+    The lattice lies in the plane of the ground, or in the upright plane of a front or a thing; so the texture follows
+    perspective. It is the sum of two lattices, and each fades where its cells get smaller than two pixels.
+    """
+    z = canvas.depth
+    x = ((canvas.u - camera.center) / camera.focal).astype(np.float32) * z
+    y = camera.height - ((canvas.v - camera.horizon) / camera.focal).astype(np.float32) * z
+    ground = GROUND[canvas.labels]
+    across, along = np.where(ground, x, x + z), np.where(ground, z, y)
+    pixel = z / (camera.focal * canvas.v.size)
+    pixel = np.where(ground, pixel * np.sqrt(z / camera.height), pixel)  # the ground is seen at a slant
+    cell = CELLS[look.grain][canvas.labels]
+    noise = np.zeros_like(z)
+    for size, weight in ((cell, 0.7), (4 * cell, 0.5)):
+        noise += weight * np.minimum(1, size / (2 * pixel)) * (lattice(look.noise, across / size, along / size) - 0.5)
+    return noise
+
+
+def colorize(canvas: Canvas, noise: np.ndarray, look: Look, light: np.ndarray, veil: np.ndarray) -> np.ndarray:
+    """Color a canvas to an image, float32 (H, W, 3) from 0 to 1.
+
+    Args:
+        canvas: labels and shades.
+        noise: the texture, (H, W).
+        look: the colors.
+        light: factor on every pixel, (H, W).
+        veil: share of grey air before every pixel, (H, W).
+    """
+    shade = canvas.shade * (1 + 2 * look.roughness.astype(np.float32)[canvas.labels] * noise)
+    own = look.palette.astype(np.float32)[canvas.labels]  # (H, W, 3)
     dark, bright = np.clip(shade, 0, 1)[..., None], np.clip(shade - 1, 0, 1)[..., None]
     image = own * dark + (1 - own) * bright  # shade 0 is black, 1 the own color, 2 white
-    image = image * (1 - look.haze) + 0.65 * look.haze
+    image = image * np.float32(1 - look.haze) + np.float32(0.65 * look.haze)
+    image = image * light[..., None]
+    grey = np.float32(0.62) * np.clip(light, 0.3, 1)[..., None]
+    image = image + veil[..., None] * (grey - image)
     return np.clip(image * look.light.astype(np.float32), 0, 1)
 
 
-def stretch(lattice: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Blend a lattice of numbers, (rows + 1, columns + 1), linearly to a float32 map (height, width)."""
-    lattice = lattice.astype(np.float32)
-    y = (np.arange(height, dtype=np.float32) + 0.5) / height * (lattice.shape[0] - 1)
-    x = (np.arange(width, dtype=np.float32) + 0.5) / width * (lattice.shape[1] - 1)
-    top, left = y.astype(int), x.astype(int)
-    down, right = (y - top)[:, None], x - left
-    rows = lattice[top] * (1 - down) + lattice[top + 1] * down  # (height, columns + 1)
-    return rows[:, left] * (1 - right) + rows[:, left + 1] * right
+def lattice(table: np.ndarray, across: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Blend the numbers of a repeating (64, 64) lattice linearly at the places (along, across); float32 (H, W)."""
+    left, top = np.floor(across), np.floor(along)
+    right, down = across - left, along - top
+    i, j = top.astype(np.int32), left.astype(np.int32)
+    i, k, j, m = (i & 63) << 6, ((i + 1) & 63) << 6, j & 63, (j + 1) & 63
+    flat = table.reshape(-1)  # (64, 64) to (4096,)
+    upper_left, lower_left = flat.take(i + j), flat.take(k + j)
+    upper = upper_left + (flat.take(i + m) - upper_left) * right
+    lower = lower_left + (flat.take(k + m) - lower_left) * right
+    return upper + (lower - upper) * down

@@ -1,8 +1,8 @@
-"""Drawing for Streets: a camera, a canvas of three maps, pens that draw on planes of the scene, and the coloring.
+"""Drawing for Streets: a camera, a canvas of four maps, and pens that draw on planes of the scene.
 
-The canvas holds no color. It holds, for every pixel, *what* is seen (label id), *which one* (instance id) and *how
-bright* it is (shade). Colors come last, from a palette with one color per class, which is drawn anew for each image. So
-the design property of Streets, one appearance per class and image, is true by construction.
+The canvas holds no color. It holds, for every pixel, *what* is seen (label id), *which one* (instance id), *how bright*
+it is (shade) and *how far* it is (depth). Colors come last, from a palette with one color per class, which is drawn
+anew for each image. So the design property of Streets, one appearance per class and image, is true by construction.
 
 Positions on the canvas are measured in image heights: u from -1 (left) to 1 (right), v from 0 (top) to 1 (bottom).
 Positions in the scene are meters: x to the right, y up, z ahead. Label maps are computed with +, -, *, /,
@@ -15,6 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 Point = tuple[float, float]
+FAR = 200.0  # depth of the sky, in meters
+LAMP = 1.75  # the shade of lamps; from SHINING on a shade is a light of its own at night, and no side of a thing
+SHINING = 1.6
 
 # A regular 16-gon as literals: cosines may differ in the last digit from one machine to another.
 _C1, _C2, _C3 = 0.9239, 0.7071, 0.3827
@@ -46,7 +49,7 @@ class Camera:
 
 
 class Canvas:
-    """Label, instance and shade maps of size (height, width), painted from far to near.
+    """Label, instance, shade and depth maps of size (height, width), painted from far to near.
 
     ``u`` is (1, W) and ``v`` is (H, 1): the centers of the pixels. Shade 0 is black, 1 the color of the class, 2 white.
     """
@@ -58,6 +61,7 @@ class Canvas:
         self.labels = np.zeros((height, width), dtype=np.uint8)
         self.instances = np.zeros((height, width), dtype=np.uint16)
         self.shade = np.ones((height, width), dtype=np.float32)
+        self.depth = np.full((height, width), FAR, dtype=np.float32)
 
     def box(self, u0: float, v0: float, u1: float, v1: float) -> tuple[slice, slice]:
         """Rows and columns of the pixels whose centers lie in [u0, u1] x [v0, v1]."""
@@ -66,41 +70,49 @@ class Canvas:
         return rows, columns
 
     def fill(
-        self, box: tuple[slice, slice], mask: np.ndarray, label: int, shade: float | np.ndarray, instance: int = 0
+        self,
+        box: tuple[slice, slice],
+        mask: np.ndarray,
+        label: int,
+        shade: float | np.ndarray,
+        instance: int = 0,
+        depth: float | np.ndarray = FAR,
     ) -> None:
-        """Paint the pixels of ``box`` where ``mask`` is true; ``shade`` is one number or an array like ``mask``."""
+        """Paint the pixels of ``box`` where ``mask`` is true. Shade and depth: numbers, or arrays that fit the mask."""
         self.labels[box][mask] = label
         self.instances[box][mask] = instance or label
-        self.shade[box][mask] = shade if np.isscalar(shade) else shade[mask]
+        self.shade[box][mask] = shade if np.isscalar(shade) else np.broadcast_to(shade, mask.shape)[mask]
+        self.depth[box][mask] = depth if np.isscalar(depth) else np.broadcast_to(depth, mask.shape)[mask]
 
-    def polygon(self, points: list[Point], label: int, shade: float, instance: int = 0) -> None:
-        """Fill a convex polygon: the pixels on the inner side of every edge."""
+    def inside(self, points: list[Point]) -> tuple[tuple[slice, slice], np.ndarray]:
+        """The pixels in a convex polygon, on the inner side of every edge: their box, and the mask in it."""
         us, vs = zip(*points, strict=True)
         box = self.box(min(us), min(vs), max(us), max(vs))
         u, v = self.u[:, box[1]], self.v[box[0]]
-        if u.size == 0 or v.size == 0:
-            return
+        mask = np.ones((v.size, u.size), dtype=bool)
+        if mask.size == 0:
+            return box, mask
         edges = list(zip(points, points[1:] + points[:1], strict=True))
         turn = 1 if sum(a[0] * b[1] - b[0] * a[1] for a, b in edges) > 0 else -1
-        mask = np.ones((v.size, u.size), dtype=bool)
         for (u0, v0), (u1, v1) in edges:
             mask &= turn * (u1 - u0) * (v - v0) >= turn * (v1 - v0) * (u - u0)
-        self.fill(box, mask, label, shade, instance)
+        return box, mask
 
-    def ellipse(self, u0: float, v0: float, u1: float, v1: float, label: int, shade: float, instance: int = 0) -> None:
-        """Fill the ellipse that touches the sides of the given box."""
+    def inside_ellipse(self, u0: float, v0: float, u1: float, v1: float) -> tuple[tuple[slice, slice], np.ndarray]:
+        """The pixels in the ellipse that touches the sides of the given box: their box, and the mask in it."""
         box = self.box(u0, v0, u1, v1)
-        self.fill(box, self._inside_ellipse(box, u0, v0, u1, v1), label, shade, instance)
-
-    def shadow(self, u0: float, v0: float, u1: float, v1: float, factor: float) -> None:
-        """Darken what lies in the ellipse; labels stay."""
-        box = self.box(u0, v0, u1, v1)
-        self.shade[box][self._inside_ellipse(box, u0, v0, u1, v1)] *= factor
-
-    def _inside_ellipse(self, box: tuple[slice, slice], u0: float, v0: float, u1: float, v1: float) -> np.ndarray:
         across = (2 * self.u[:, box[1]] - u0 - u1) / (u1 - u0)
         down = (2 * self.v[box[0]] - v0 - v1) / (v1 - v0)
-        return across * across + down * down <= 1
+        return box, across * across + down * down <= 1
+
+    def ellipse(self, u0: float, v0: float, u1: float, v1: float, label: int, shade: float, depth: float = FAR) -> None:
+        """Fill the ellipse that touches the sides of the given box."""
+        self.fill(*self.inside_ellipse(u0, v0, u1, v1), label, shade, depth=depth)
+
+    def tint(self, u0: float, v0: float, u1: float, v1: float, factor: float) -> None:
+        """Darken or lighten what lies in the ellipse; labels stay."""
+        box, mask = self.inside_ellipse(u0, v0, u1, v1)
+        self.shade[box][mask] *= factor
 
 
 @dataclass(frozen=True)
@@ -108,7 +120,8 @@ class Pen:
     """Draws one thing in meters (a, y) on an upright plane of the scene; y is height above the ground.
 
     The plane either faces the camera (a runs across the street, from ``x`` on, all at depth ``z``), or runs along the
-    street (``along=True``: a is added to ``z``, all at the same ``x``). ``mirror`` counts a backwards.
+    street (``along=True``: a is added to ``z``, all at the same ``x``). ``mirror`` counts a backwards. ``light`` is a
+    factor on every shade but that of lamps: how much of the daylight falls on the plane.
     """
 
     canvas: Canvas
@@ -119,6 +132,7 @@ class Pen:
     z: float
     along: bool = False
     mirror: bool = False
+    light: float = 1.0
 
     def place(self, a: float, y: float) -> Point:
         """Canvas position of the point (a, y) of the plane."""
@@ -127,7 +141,13 @@ class Pen:
 
     def polygon(self, *points: Point, shade: float = 1.0) -> None:
         """A convex polygon."""
-        self.canvas.polygon([self.place(a, y) for a, y in points], self.label, shade, self.instance)
+        box, mask = self.canvas.inside([self.place(a, y) for a, y in points])
+        depth: float | np.ndarray = self.z
+        if self.along:  # further away from column to column
+            offset = self.canvas.u[:, box[1]] - self.camera.center
+            depth = self.camera.focal * self.x / np.where(offset * self.x > 0, offset, self.x)
+        shade = shade * self.light if shade < SHINING else shade
+        self.canvas.fill(box, mask, self.label, shade, self.instance, depth)
 
     def rect(self, a0: float, y0: float, a1: float, y1: float, shade: float = 1.0) -> None:
         """A rectangle."""
@@ -143,10 +163,3 @@ class Pen:
         length = math.sqrt((a1 - a0) * (a1 - a0) + (y1 - y0) * (y1 - y0))
         da, dy = (y0 - y1) / length * thickness / 2, (a1 - a0) / length * thickness / 2
         self.polygon((a0 + da, y0 + dy), (a1 + da, y1 + dy), (a1 - da, y1 - dy), (a0 - da, y0 - dy), shade=shade)
-
-    def shadow(self, a0: float, a1: float, depth: float = 0.5) -> None:
-        """A soft dark patch on the ground below the thing."""
-        left, right = sorted((self.place(a0, 0)[0], self.place(a1, 0)[0]))
-        top = self.camera.project(0, 0, self.z + depth)[1]
-        bottom = self.camera.project(0, 0, self.z - depth / 2)[1]
-        self.canvas.shadow(left, top, right, bottom, 0.62)

@@ -1,11 +1,46 @@
 """The ground plan of a scene of Streets: how wide the road is, and what stands beside it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from acflib.datasets.labels import ID
-from acflib.datasets.streets_ground import Front, Plan
 
 ONCOMING = -3.5  # x of the middle of the other lane
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The ground plan of a straight street. All x in meters; the camera drives at x = 0.
+
+    Attributes:
+        bands: (x of the left edge, label id), from left to right; the first edge is far to the left.
+        center_line: x of the dashed line between the two lanes.
+        road: (left, right) edge of the road.
+        fronts: (left, right) x of the house fronts.
+        rails: x of the middle of a tram track, or None.
+        dash: where along the street dashes and paving joints begin, in meters.
+        crossing: z of the middle of a zebra crossing, or None.
+    """
+
+    bands: tuple[tuple[float, int], ...]
+    center_line: float
+    road: tuple[float, float]
+    fronts: tuple[float, float]
+    rails: float | None
+    dash: float
+    crossing: float | None
+
+
+@dataclass(frozen=True)
+class Front:
+    """A stretch of building, wall, fence or hedge beside the street, from depth z0 to z1 (meters)."""
+
+    kind: str
+    z0: float
+    z1: float
+    height: float
+    phase: float  # shifts windows and bricks, so that no two houses are alike
 
 
 class Dice:
@@ -30,6 +65,15 @@ class Dice:
         """A whole number, both limits included."""
         return low + int(self.roll() * (high - low + 1))
 
+    def weighted(self, weights: dict[str, float]) -> str:
+        """One of the keys, as likely as its weight says; the weights add up to 1."""
+        rest = self.roll()
+        for choice, weight in weights.items():
+            rest -= weight
+            if rest < 0:
+                return choice
+        return choice
+
     def pick(self, choices: tuple):
         """One of the choices, all equally likely."""
         return choices[self.whole(0, len(choices) - 1)]
@@ -37,7 +81,7 @@ class Dice:
 
 def draw_plan(dice: Dice, tram: bool) -> Plan:
     """Draw the widths of road, sidewalks and strips of grass."""
-    left, right = -dice.between(5.2, 6.0), dice.between(1.9, 2.4)
+    left, right = -dice.between(5.4, 6.2), dice.between(2.1, 2.6)
     if dice.chance(0.4):
         right += 2.2  # room for parked cars
     if dice.chance(0.4):
@@ -51,7 +95,9 @@ def draw_plan(dice: Dice, tram: bool) -> Plan:
         middle += [(ONCOMING - 1.4, ID["rail track"]), (ONCOMING + 1.4, ID["road"])]
     bands = [(-1e9, ID["terrain"]), (walk_left, ID["sidewalk"]), *middle, (right, ID["sidewalk"])]
     bands += [(walk_right, ID["terrain"])]
-    return Plan(tuple(bands), ONCOMING / 2, (left, right), (front_left, front_right), ONCOMING if tram else None)
+    fronts, rails = (front_left, front_right), ONCOMING if tram else None
+    crossing = dice.between(8, 16) if dice.chance(0.25) else None
+    return Plan(tuple(bands), ONCOMING / 2, (left, right), fronts, rails, dice.between(0, 6), crossing)
 
 
 def draw_fronts(dice: Dice) -> list[Front]:
@@ -59,9 +105,9 @@ def draw_fronts(dice: Dice) -> list[Front]:
     fronts, z = [], dice.between(4, 7)
     while z < 70:
         length = dice.between(5, 14)
-        kind = dice.pick(("building", "building", "building", "building", "wall", "fence", "vegetation"))
+        kind = dice.weighted({"building": 0.67, "vegetation": 0.15, "fence": 0.13, "wall": 0.05})
         height = {
-            "building": dice.between(6, 15),
+            "building": dice.between(7.5, 17),
             "wall": dice.between(2.2, 3.2),
             "fence": dice.between(1.6, 2.2),
             "vegetation": dice.between(1.5, 3.5),

@@ -4,9 +4,9 @@ A ``*_profile`` is the view from the side, a from 0 to the length of the thing. 
 from the front, with a = 0 in the middle. The shapes are meant to be told apart by form alone: wheels, windows, lamps.
 """
 
-from acflib.datasets.streets_paint import Pen
+from acflib.datasets.streets_paint import LAMP, Pen
 
-TIRE, GLASS, LAMP = 0.22, 0.45, 1.75  # shades: dark, rather dark, nearly white
+TIRE, GLASS = 0.22, 0.45  # shades: dark, rather dark
 
 
 def wheels(pen: Pen, *centers: float, radius: float = 0.36) -> None:

@@ -49,5 +49,5 @@ def camvid(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The 200 training scenes of the default set, and a few of the other splits. Tests only read it."""
-    return write_streets(tmp_path_factory.mktemp("streets"), train=200, val=4, test=4, progress=False)
+    """The default set: 200, 100 and 100 scenes. Tests only read it."""
+    return write_streets(tmp_path_factory.mktemp("streets"), progress=False)

@@ -1,0 +1,202 @@
+"""What the three widgets share: the picture, the way of a user's action from the browser and back, errors, progress.
+
+The browser sends each action as a message with the number ``seq`` of its view (``client``); Python applies it to a
+frozen state, and answers with one new ``frame``, which says whose action it answers. The frame is a synced trait: a view
+that is opened later paints the newest one. The browser keeps one action on its way and lets a newer pick replace one
+that has not left yet, so quick clicks never pile up and the last one is always shown. Strokes are joined, never dropped.
+"""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+from PIL import Image
+from torch import nn
+
+from acflib.errors import AcflibError, DataError
+from acflib.widgets.bundle import styles
+from acflib.widgets.photographs import load_photograph
+from acflib.widgets.scene import Picture, Scene, analyse
+
+MAX_UPLOAD = 64 * 2**20
+Source = str | Path | bytes | np.ndarray
+
+
+class AcfWidget(anywidget.AnyWidget):
+    """A picture, the networks, and a view in the browser. Not for use by itself.
+
+    Args:
+        model: an ACFNet, or a network wrapped by :func:`acflib.tap`.
+        image: a path, the bytes of a picture file, or an array (H, W, 3).
+        labels: ground truth, train ids (H, W), 255 = ignore; may be missing.
+        classes, colors: names and colors in train-id order; known for 19 (Cityscapes) and 11 (CamVid) classes.
+        gallery: further pictures to choose from in the widget.
+
+    A mistake (a picture that cannot be read, a pixel outside, a network without class centers ...) is shown as a line
+    of text in the widget and kept in ``message``; the state stays as it was.
+    """
+
+    _css = styles()
+    scenery = traitlets.Dict().tag(sync=True)  # what changes with the picture only
+    frame = traitlets.Dict().tag(sync=True)  # what the view paints
+    busy = traitlets.Dict().tag(sync=True)  # {"text", "done", "total"} while something long runs, else empty
+    picked = traitlets.Tuple(allow_none=True, default_value=None)  # the pixel, (row, column); may be observed
+
+    def __init__(
+        self,
+        model: nn.Module,
+        image: Source | None = None,
+        labels: np.ndarray | None = None,
+        *,
+        baseline: nn.Module | None = None,
+        classes: Sequence[str] | None = None,
+        colors: Sequence[tuple[int, int, int]] | None = None,
+        gallery: Sequence[Picture] = (),
+        name: str = "picture",
+    ):
+        super().__init__()
+        self._model, self._baseline, self._names = model, baseline, (classes, colors)
+        self.gallery = tuple(gallery)
+        self.scene: Scene | None = None
+        self.state: Any = None
+        self.message = ""
+        self._version = 0
+        self._uploads: dict[str, list[bytes]] = {}
+        self.on_msg(self._receive)
+        if image is None and self.gallery:
+            self.act({"do": "picture", "index": 0})
+        elif image is None:
+            self._guarded(self._no_picture)
+        else:
+            self.show(image, labels, name)
+
+    # ---- for Python
+
+    def show(self, image: Source, labels: np.ndarray | None = None, name: str = "picture") -> None:
+        """Show another picture; arguments as for the class."""
+        self._guarded(lambda: self._show(Picture(name, load_photograph(image, name), labels)))
+
+    def act(self, action: dict[str, Any]) -> None:
+        """Do what a user could do in the browser; ``action`` is ``{"do": name, ...}``, as the state's module says."""
+        self._guarded(lambda: self._apply(action))
+
+    def pick(self, row: int, column: int) -> None:
+        """Choose a pixel of the picture."""
+        self.act({"do": "pick", "row": row, "column": column})
+
+    def state_summary(self) -> str:
+        """What is shown, in words and whole numbers: the same on every machine."""
+        if self.scene is None:
+            return f"message: {self.message}"
+        return self._summary()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self.state_summary().splitlines()[0]}"
+
+    # ---- for the classes below
+
+    def _first_state(self, scene: Scene) -> Any:
+        raise NotImplementedError
+
+    def _next_state(self, action: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+    def _paint(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _summary(self) -> str:
+        raise NotImplementedError
+
+    def _more_scenery(self, scene: Scene) -> dict[str, Any]:
+        return {}
+
+    # ---- how an action goes through
+
+    def _receive(self, _, content: dict[str, Any], buffers: list) -> None:
+        """A message of a view."""
+        reply = {"client": content.get("client"), "seq": content.get("seq")}
+        if content.get("do") == "upload":
+            content = self._collect(content, buffers)
+            if content is None:
+                return  # more parts are on their way
+        self._guarded(lambda: self._apply(content), reply)
+
+    def _collect(self, content: dict[str, Any], buffers: list) -> dict[str, Any] | None:
+        """Put the parts of an upload together; the action when all are there."""
+        parts = self._uploads.setdefault(str(content.get("client")), [])
+        if content.get("part") == 0:
+            parts.clear()
+        parts.append(bytes(buffers[0]) if buffers else b"")
+        if sum(map(len, parts)) <= MAX_UPLOAD and len(parts) < content.get("parts", 1):
+            return None
+        return {"do": "upload", "name": content.get("name"), "data": b"".join(self._uploads.pop(str(content["client"])))}
+
+    def _guarded(self, work, reply: dict[str, Any] | None = None) -> None:
+        """Run ``work``, then send a frame: the new one, or the old one with a line that says what is wrong."""
+        self.message = ""
+        try:
+            work()
+        except AcflibError as error:
+            self.message = str(error)
+        except Exception as error:  # shown to the user, and raised for the log: nothing is swallowed
+            self.message = f"unexpected {type(error).__name__}: {error}"
+            raise
+        finally:
+            self.busy = {}
+            self._send_frame(reply)
+
+    def _apply(self, action: dict[str, Any]) -> None:
+        what = action.get("do")
+        if what == "hello":
+            return
+        if what == "upload":
+            self._show(Picture(str(action["name"]), load_photograph(action["data"], str(action["name"]))))
+        elif what == "picture":
+            if not 0 <= int(action["index"]) < len(self.gallery):
+                raise DataError(f"no picture {action['index']}; the gallery has {len(self.gallery)}")
+            self._show(self.gallery[int(action["index"])])
+        elif self.scene is None:
+            raise DataError("there is no picture yet: upload one")
+        else:
+            self.state = self._next_state(action)
+
+    def _no_picture(self) -> None:
+        raise DataError("there is no picture yet: upload one, or give image=")
+
+    def _show(self, picture: Picture) -> None:
+        scene = analyse(picture, self._model, self._baseline, *self._names, progress=self._progress)
+        state = self._first_state(scene)  # raises for a network that cannot be shown
+        self.scene, self.state = scene, state
+        self.scenery = {
+            "version": self._version + 1,
+            "name": picture.name,
+            "size": list(scene.size),
+            "image": png(picture.image),
+            "truth": None if scene.picture.truth is None else scene.picture.truth.tobytes(),
+            "coarse": None if scene.coarse is None else scene.coarse.tobytes(),
+            "fine": scene.fine.tobytes(),
+            "classes": list(scene.classes),
+            "colors": [list(color) for color in scene.colors],
+            "gallery": [item.name for item in self.gallery],
+            **self._more_scenery(scene),
+        }
+
+    def _progress(self, text: str, done: int, total: int) -> None:
+        self.busy = {"text": text, "done": done, "total": total}
+
+    def _send_frame(self, reply: dict[str, Any] | None) -> None:
+        self._version += 1
+        shown = {} if self.scene is None else self._paint()
+        self.picked = None if self.scene is None else tuple(self.state.pixel)
+        self.frame = {**shown, "version": self._version, "reply": reply, "message": self.message}
+
+
+def png(image: np.ndarray) -> bytes:
+    """RGB, uint8 (H, W, 3), as the bytes of a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format="PNG", compress_level=1)
+    return file.getvalue()

@@ -1,0 +1,103 @@
+"""Photographs from anywhere (bytes of an upload, a path, an array) as RGB pixels, or a line that says why not."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from acflib.datasets.base import read_image
+from acflib.errors import DataError
+
+MAX_SIDE = 1024
+MIN_SIDE = 16
+
+
+class _NamedBytes(io.BytesIO):
+    """The bytes of a file under its name, for the messages of :func:`acflib.datasets.base.read_image`."""
+
+    def __init__(self, content: bytes, name: str):
+        super().__init__(content)
+        self.name = name
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def load_photograph(
+    source: bytes | str | Path | np.ndarray, name: str = "photograph", max_side: int = MAX_SIDE
+) -> np.ndarray:
+    """A photograph as RGB, uint8 (H, W, 3); a large one is made smaller, so that a CPU can segment it.
+
+    Args:
+        source: the bytes of a picture file, a path, or an array: (H, W) or (H, W, 1 to 4); 8 bit, 16 bit, or floats
+            from 0 to 1. Grey, alpha and EXIF orientation are dealt with.
+        name: for messages, where ``source`` is not a path.
+        max_side: longest side of the result, in pixels.
+
+    Raises:
+        DataError: not a picture, damaged, or too small.
+    """
+    if isinstance(source, np.ndarray):
+        image = as_rgb(source, name)
+    else:
+        if isinstance(source, (bytes, memoryview)):
+            source = _NamedBytes(bytes(source), name)
+        elif not Path(source).is_file():
+            raise DataError(f"{source}: no such photograph")
+        try:
+            image = read_image(source)
+        except Image.DecompressionBombError as error:
+            raise DataError(f"{source}: {error}. Make it smaller first.") from error
+    height, width = image.shape[:2]
+    if min(height, width) < MIN_SIDE:
+        raise DataError(f"{name}: {width} x {height} pixels are too few; both sides need at least {MIN_SIDE}")
+    if max(height, width) <= max_side:
+        return image
+    factor = max_side / max(height, width)
+    size = max(MIN_SIDE, round(width * factor)), max(MIN_SIDE, round(height * factor))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+
+
+def as_rgb(array: np.ndarray, name: str = "photograph") -> np.ndarray:
+    """An array of grey, grey and alpha, RGB or RGBA values as RGB, uint8 (H, W, 3). Alpha is left out.
+
+    Raises:
+        DataError: other dimensions, other types of number, or floats outside 0 to 1.
+    """
+    if array.ndim == 2:
+        array = array[..., None]  # (H, W) -> (H, W, 1)
+    if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or array.size == 0:
+        raise DataError(f"{name}: a picture is (H, W) or (H, W, 1 to 4), this array is {array.shape}")
+    colors = array[..., :3] if array.shape[2] >= 3 else array[..., :1].repeat(3, axis=2)
+    if colors.dtype == np.uint8:
+        return np.ascontiguousarray(colors)
+    if colors.dtype == np.uint16:
+        return (colors >> 8).astype(np.uint8)
+    if colors.dtype == bool or np.issubdtype(colors.dtype, np.floating):
+        values = colors.astype(np.float64)
+        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+            raise DataError(f"{name}: a picture of floats has values from 0 to 1; use uint8 for 0 to 255")
+        return np.round(255 * values).astype(np.uint8)
+    raise DataError(f"{name}: a picture has values of uint8, uint16 or float, not {colors.dtype}")
+
+
+def check_labels_fit(labels: np.ndarray, image: np.ndarray, num_classes: int) -> np.ndarray:
+    """Labels as uint8 (H, W) of train ids, after it is clear that they belong to the image.
+
+    Raises:
+        DataError: another size, or values that are neither a class nor 255.
+    """
+    labels = np.asarray(labels)
+    if labels.shape != image.shape[:2]:
+        raise DataError(
+            f"labels are {labels.shape}, the picture is {image.shape[:2]}: give the labels of this very picture"
+        )
+    values = np.unique(labels)
+    odd = [int(value) for value in values if not (0 <= value < num_classes or value == 255)]
+    if odd:
+        raise DataError(
+            f"labels hold {odd[:8]}, but must be train ids, 0 to {num_classes - 1} or 255 (ignore): "
+            "map the ids of the data set first"
+        )
+    return labels.astype(np.uint8)

@@ -1,0 +1,223 @@
+"""A picture as the networks see it: everything that the three widgets show is computed from a :class:`Scene`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from acflib.acfnet import ACFNet, Intermediates, inspect, resize
+from acflib.datasets.labels import CAMVID_CLASSES, CAMVID_COLORS, CITYSCAPES_CLASSES, CITYSCAPES_COLORS
+from acflib.datasets.transforms import normalize_image
+from acflib.errors import ConfigError
+from acflib.similarity import cell_of_pixel, unit_features
+from acflib.tap import TappedNetwork
+from acflib.widgets.photographs import check_labels_fit
+
+BASELINE, BEFORE_COARSE, BEFORE_FINE, ATTENDED = "baseline", "before coarse", "before fine", "attended"
+TITLES = {
+    BASELINE: "baseline",
+    BEFORE_COARSE: "ACFNet, before coarse",
+    BEFORE_FINE: "ACFNet, before fine",
+    ATTENDED: "ACFNet, attended feature",
+}
+Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
+
+
+def no_progress(text: str, done: int, total: int) -> None:
+    """For callers without a progress bar."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A feature map to compare pixels in."""
+
+    name: str
+    title: str
+    units: Tensor  # (C, h, w) on the CPU, each pixel's feature of length 1
+    align_corners: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture to look at, and its ground truth if there is one."""
+
+    name: str
+    image: np.ndarray  # RGB, uint8 (H, W, 3)
+    truth: np.ndarray | None = None  # train ids, uint8 (H, W), 255 = ignore
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A picture, and what one network (and a baseline, if there is one) computed from it.
+
+    Attributes:
+        picture: with its ground truth.
+        model: the network.
+        classes, colors: names and (red, green, blue) in train-id order.
+        layers: the feature maps, by name.
+        found: all intermediates of the network, on its device, for a batch of one.
+        coarse: class map (H, W) of the coarse segmentation; None for a network without an ACF module.
+        fine: class map (H, W) of the final segmentation.
+        reduced: the feature map that the class centers are means of, (C', h, w) on the network's device; None for a
+            network without class centers.
+    """
+
+    picture: Picture
+    model: ACFNet
+    classes: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
+    layers: dict[str, Layer]
+    found: Intermediates
+    coarse: np.ndarray | None
+    fine: np.ndarray
+    reduced: Tensor | None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the picture."""
+        return self.picture.image.shape[:2]
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Height and width of the network's feature map."""
+        return tuple(self.found.probabilities.shape[-2:])
+
+    @property
+    def probabilities(self) -> Tensor:
+        """P_coarse, (N, h, w), on the CPU."""
+        return self.found.probabilities[0].cpu()
+
+    def cell(self, pixel: tuple[int, int]) -> tuple[int, int]:
+        """The cell of the network's feature map under a pixel of the picture."""
+        return cell_of_pixel(*pixel, self.size, self.cells, self.model.align_corners)
+
+    def class_name(self, number: int) -> str:
+        """The name of a class; 255 is "ignored"."""
+        return "ignored" if number == 255 else self.classes[number]
+
+
+def as_network(model: nn.Module, name: str = "model") -> ACFNet:
+    """An ACFNet as it is; a ``tap()``ped network as one without an ACF module.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    if isinstance(model, ACFNet):
+        return model
+    if isinstance(model, TappedNetwork):
+        return ACFNet(model, variant=None)
+    raise ConfigError(
+        f"{name}: a {type(model).__name__} has no coarse output to look at. Give a network of acflib, or wrap yours: "
+        'acflib.ACFNet(acflib.tap(network, "classifier.4"))'
+    )
+
+
+def name_classes(
+    number: int, classes: Sequence[str] | None = None, colors: Sequence[tuple[int, int, int]] | None = None
+) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
+    """Names and colors for N classes: those given, or those of Cityscapes (19) or CamVid (11), or numbers and greys.
+
+    Raises:
+        ConfigError: as many names or colors as classes are needed.
+    """
+    known = {19: (CITYSCAPES_CLASSES, CITYSCAPES_COLORS), 11: (CAMVID_CLASSES, CAMVID_COLORS)}
+    steps = [round(255 * (i + 0.5) / number) for i in range(number)]
+    names, shades = known.get(number, (tuple(f"class {i}" for i in range(number)), tuple((s, s, s) for s in steps)))
+    names, shades = tuple(classes or names), tuple(tuple(map(int, color)) for color in colors or shades)
+    if not len(names) == len(shades) == number:
+        raise ConfigError(f"the network has {number} classes; {len(names)} names and {len(shades)} colors are given")
+    return names, shades
+
+
+def analyse(
+    picture: Picture,
+    model: nn.Module,
+    baseline: nn.Module | None = None,
+    classes: Sequence[str] | None = None,
+    colors: Sequence[tuple[int, int, int]] | None = None,
+    progress: Progress = no_progress,
+) -> Scene:
+    """Run the networks on a picture and keep what the widgets show.
+
+    Args:
+        picture: the picture.
+        model: an ACFNet, or a tapped network (which has one feature map and no class centers).
+        baseline: a network without an ACF module, for the first map of Fig. 5; an ACFNet would do too, its feature map
+            before coarse is taken.
+        classes, colors: see :func:`name_classes`.
+        progress: called before each step.
+
+    Raises:
+        ConfigError, DataError: the networks, the picture and its labels do not go together.
+    """
+    network = as_network(model)
+    names, shades = name_classes(network.num_classes, classes, colors)
+    steps = 2 + (baseline is not None)
+    progress("reading the picture", 0, steps)
+    if picture.truth is not None:
+        truth = check_labels_fit(picture.truth, picture.image, network.num_classes)
+        picture = Picture(picture.name, picture.image, truth)
+    progress("running the network", 1, steps)
+    found = run(network, picture.image)
+    size = picture.image.shape[:2]
+    layers = {}
+    if network.acf is None:
+        _add_layer(layers, BASELINE, found.coarse_features, network)
+    if baseline is not None:
+        progress("running the baseline", 2, steps)
+        base = as_network(baseline, "baseline")
+        _add_layer(layers, BASELINE, run(base, picture.image).coarse_features, base)
+    if network.acf is not None:
+        _add_layer(layers, BEFORE_COARSE, found.coarse_features, network)
+        _add_layer(layers, BEFORE_FINE, found.fine_features, network)
+        if network.acf.variant != "center":  # there all pixels have the same: all class centers in one long vector
+            _add_layer(layers, ATTENDED, found.attended, network)
+    has_centers = network.acf is not None and network.acf.center_block is not None
+    coarse = class_map(found.coarse_logits, size, network.align_corners)
+    return Scene(
+        picture,
+        network,
+        names,
+        shades,
+        layers,
+        found,
+        coarse if network.acf is not None else None,
+        class_map(found.fine_logits, size, network.align_corners) if network.acf is not None else coarse,
+        _reduce(network, found.coarse_features) if has_centers else None,
+    )
+
+
+def run(network: ACFNet, image: np.ndarray) -> Intermediates:
+    """The intermediates of a network for an image, uint8 (H, W, 3).
+
+    Raises:
+        ConfigError: the network cannot take a picture of this size.
+    """
+    parameter = next(network.parameters())
+    channels_first = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+    try:
+        return inspect(network, normalize_image(channels_first).to(parameter.dtype))
+    except RuntimeError as error:  # torch's word for a picture smaller than a kernel, or memory that ran out
+        height, width = image.shape[:2]
+        raise ConfigError(f"the network cannot segment a picture of {width} x {height} pixels: {error}") from error
+
+
+def class_map(logits: Tensor, size: tuple[int, int], align_corners: bool) -> np.ndarray:
+    """The class of each pixel, uint8 (H, W), from logits (1, N, h, w)."""
+    return resize(logits.float(), size, align_corners)[0].argmax(dim=0).byte().cpu().numpy()
+
+
+@torch.no_grad()
+def _reduce(network: ACFNet, features: Tensor) -> Tensor:
+    was_training = network.training
+    network.eval()
+    try:
+        return network.acf.center_block.reduce(features)[0]  # (1, C, h, w) -> (C', h, w)
+    finally:
+        network.train(was_training)
+
+
+def _add_layer(layers: dict[str, Layer], name: str, features: Tensor, network: ACFNet) -> None:
+    layers[name] = Layer(name, TITLES[name], unit_features(features[0].cpu()), network.align_corners)

@@ -1,0 +1,109 @@
+// AttentionViewer: P class by class, the attended feature as a picture, and whose center each pixel takes most from.
+
+import { h, Panel, paintMap, paintLabels, paintPNG, paintRGB, labelsOf, floatsOf, onArrows, slider, bar, colorBar, legend, chip, css, percent } from "./common.js";
+import { makeView } from "./frame.js";
+
+const SMALL = 192;
+const LARGE = 320;
+const SHOWN_CLASSES = 6;
+
+function build({ ask }) {
+  let frame = null;
+  let scenery = null;
+  let seen = [];
+  const pick = ([row, column]) => ask({ do: "pick", row, column }, { key: "pick" });
+
+  const picture = new Panel("picture", {
+    label: "Picture. Click a pixel, or move the cross with the arrow keys; with Shift by eight pixels.",
+    focusable: true,
+  });
+  const coarse = new Panel("coarse prediction");
+  const taken = new Panel("center it takes most from");
+  const attended = new Panel("attended feature (colors: 3 components)");
+  const large = [picture, coarse, taken, attended];
+  large.forEach((panel) => panel.onPick(pick));
+  onArrows(picture.stack, () => frame.pixel, () => scenery.size, () => 8, pick);
+
+  const row = slider("Row", { min: 0, max: 1, step: 1, value: 0, oninput: (value) => pick([value, frame.pixel[1]]) });
+  const column = slider("Column", { min: 0, max: 1, step: 1, value: 0, oninput: (value) => pick([frame.pixel[0], value]) });
+  const all = h("input", { type: "checkbox" });
+  all.addEventListener("change", () => ask({ do: "all", on: all.checked }));
+  const tools = [
+    h("div", { class: "acf-tools" }, row.root, column.root, h("label", { class: "acf-control" }, all, "classes that are nowhere likely too")),
+  ];
+  const largeRow = h("div", { class: "acf-row" }, ...large.map((panel) => panel.root));
+  const facts = h("div", { class: "acf-facts" });
+  const heading = h("h4", {}, "Attention P, one map a class (share of the whole map)");
+  const smallRow = h("div", { class: "acf-row" });
+  const barPlace = h("div", {}, colorBar([0, 1], "attention: the weight P of a class center"));
+  const legendPlace = h("div", { class: "acf-legend", "aria-label": "Classes" });
+  let small = [];
+
+  function scene(given) {
+    scenery = given;
+    paintPNG(picture.canvas, scenery.image, scenery.size);
+    paintLabels(coarse.canvas, labelsOf(scenery.coarse), scenery.size, scenery.colors);
+    const { numbers, chips } = legend(scenery, [labelsOf(scenery.coarse), labelsOf(scenery.most_taken)]);
+    seen = numbers;
+    legendPlace.replaceChildren(...chips);
+    row.input.max = scenery.size[0] - 1;
+    column.input.max = scenery.size[1] - 1;
+    small = [];
+  }
+
+  function paint(given) {
+    const fresh = small.map(({ label }) => label).join() !== given.maps.map(({ label }) => label).join();
+    frame = given;
+    if (fresh) makeMaps();
+    const marks = [{ pixel: frame.pixel, text: "" }];
+    for (const panel of large) panel.setSize(scenery.size, LARGE);
+    for (const { panel } of small) panel.setSize(scenery.size, SMALL);
+    [...large, ...small.map(({ panel }) => panel)].forEach((panel) => panel.mark(marks));
+    row.set(frame.pixel[0]);
+    column.set(frame.pixel[1]);
+    all.checked = frame.all_classes;
+    facts.replaceChildren(table());
+  }
+
+  function makeMaps() {
+    paintLabels(taken.canvas, labelsOf(scenery.most_taken), frame.cells, scenery.colors);
+    paintRGB(attended.canvas, labelsOf(scenery.attended), frame.cells);
+    small = frame.maps.map((map) => {
+      const panel = new Panel(`${scenery.classes[map.label]}: ${percent(map.share)}`);
+      panel.caption.replaceChildren(chip(scenery.colors[map.label], panel.title));
+      panel.onPick(pick);
+      const grid = { values: floatsOf(map.values), height: frame.cells[0], width: frame.cells[1], align: frame.align };
+      paintMap(panel.canvas, grid, scenery.size, [0, 1], false);
+      return { label: map.label, panel };
+    });
+    smallRow.replaceChildren(...small.map(({ panel }) => panel.root));
+  }
+
+  function table() {
+    const order = frame.row.map((_, i) => i).sort((a, b) => frame.row[b] - frame.row[a]).slice(0, SHOWN_CLASSES);
+    const lines = order.map((i) =>
+      h(
+        "tr",
+        {},
+        h("td", {}, chip(scenery.colors[i], scenery.classes[i])),
+        h("td", {}, bar(frame.row[i], css(scenery.colors[i])), percent(frame.row[i])),
+        h("td", {}, bar(frame.taken[i], "var(--acf-neutral)"), percent(frame.taken[i])),
+      ),
+    );
+    const heads = ["class", "attention P", "share of the attended feature"];
+    const head = h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text))));
+    const title = `The pixel: row ${frame.pixel[0]}, column ${frame.pixel[1]}`;
+    return h("div", { class: "acf-card" }, h("h4", {}, title), h("table", {}, head, h("tbody", {}, ...lines)));
+  }
+
+  function shownPicture() {
+    const panels = small.map(({ panel }) => panel);
+    const rows = [large];
+    for (let i = 0; i < panels.length; i += 4) rows.push(panels.slice(i, i + 4));
+    return { rows, bar: { canvas: barPlace.querySelector("canvas"), range: [0, 1], label: "attention P" }, legend: seen };
+  }
+
+  return { scene, paint, tools, body: [largeRow, facts, heading, smallRow, barPlace, legendPlace], picture: shownPicture };
+}
+
+export default { render: ({ model, el }) => makeView(model, el, "Attention viewer", build) };

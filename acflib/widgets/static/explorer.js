@@ -1,0 +1,155 @@
+// SimilarityExplorer: click a pixel, see which pixels are alike (Fig. 5 and 6).
+
+import { h, Panel, paintMap, paintLabels, paintPNG, labelsOf, floatsOf, onArrows, slider, choice, button, bar, colorBar, legend, chip, css, className, colorOf, percent } from "./common.js";
+import { makeView } from "./frame.js";
+
+const SHOWN_CLASSES = 6;
+
+function build({ ask }) {
+  let frame = null;
+  let scenery = null;
+  let seen = [];
+  const pixel = () => frame.pixel;
+  const pick = ([row, column]) => ask({ do: "pick", row, column }, { key: "pick" });
+  const set = (values) => ask({ do: "set", ...values }, { key: `set ${Object.keys(values)}` });
+
+  const picture = new Panel("picture", {
+    label: "Picture. Click a pixel, or move the cross with the arrow keys; with Shift by eight pixels.",
+    focusable: true,
+  });
+  const truth = new Panel("ground truth");
+  const coarse = new Panel("coarse prediction");
+  const fine = new Panel("fine prediction");
+  const still = [picture, truth, coarse, fine];
+  still.forEach((panel) => panel.onPick(pick));
+  onArrows(picture.stack, pixel, () => scenery.size, () => 8, pick);
+
+  const layer = choice("Maps", [], (value) => set({ layer: value }));
+  const width = choice("Size", [], (value) => set({ width: Number(value) }));
+  const scale = choice("Colors", [["fixed", "whole range"], ["fitted", "fitted to the maps"]], (value) => set({ scale: value }));
+  const smoothing = slider("Smoothing", { min: 0, max: 3, step: 0.25, value: 0, oninput: (value) => set({ smoothing: value }), format: (v) => `${v} cells` });
+  const row = slider("Row", { min: 0, max: 1, step: 1, value: 0, oninput: (value) => pick([value, pixel()[1]]) });
+  const column = slider("Column", { min: 0, max: 1, step: 1, value: 0, oninput: (value) => pick([pixel()[0], value]) });
+  const wrong = (kind, text, title) => button(text, () => ask({ do: "wrong", kind }), title);
+  const nextCorrected = wrong("corrected", "Next corrected", "the next place where coarse is wrong and fine is right");
+  const nextBroken = wrong("broken", "Next broken", "the next place where coarse is right and fine is wrong");
+  const pins = ["A", "B"].map((name) => button(`Pin as ${name}`, () => ask({ do: "pin", as_: name })));
+  const unpin = button("Remove pins", () => ask({ do: "unpin" }));
+  const tools = [
+    h("div", { class: "acf-tools" }, row.root, column.root, nextCorrected, nextBroken, ...pins, unpin),
+    h("div", { class: "acf-tools" }, layer.root, scale.root, smoothing.root, width.root),
+  ];
+
+  const stillRow = h("div", { class: "acf-row" }, ...still.map((panel) => panel.root));
+  const mapRows = h("div", {});
+  const barPlace = h("div", {});
+  const legendPlace = h("div", { class: "acf-legend", "aria-label": "Classes" });
+  const facts = h("div", { class: "acf-row acf-facts" });
+  let mapPanels = [];
+
+  function scene(given) {
+    scenery = given;
+    for (const panel of still) panel.shown = true;
+    paintPNG(picture.canvas, scenery.image, scenery.size);
+    const maps = [labelsOf(scenery.truth), labelsOf(scenery.coarse), labelsOf(scenery.fine)];
+    [truth, coarse, fine].forEach((panel, i) => {
+      panel.root.hidden = !maps[i];
+      if (maps[i]) paintLabels(panel.canvas, maps[i], scenery.size, scenery.colors);
+    });
+    fine.setTitle(maps[1] ? "fine prediction" : "prediction");
+    const { numbers, chips } = legend(scenery, maps);
+    seen = numbers;
+    legendPlace.replaceChildren(...chips);
+    layer.fill([["all", "Fig. 5 and 6, all"], ...scenery.layers]);
+    width.fill(scenery.widths.map((value) => [value, `${value} px`]));
+    smoothing.input.max = scenery.max_smoothing;
+    row.input.max = scenery.size[0] - 1;
+    column.input.max = scenery.size[1] - 1;
+    nextCorrected.disabled = nextBroken.disabled = !maps[0] || !maps[1];
+    mapPanels = [];
+    mapRows.replaceChildren();
+  }
+
+  function paint(given) {
+    frame = given;
+    const marks = frame.rows.map(({ pin, pixel }) => ({ pixel, text: pin }));
+    for (const panel of still) {
+      panel.setSize(scenery.size, frame.width);
+      panel.mark(marks);
+    }
+    paintMaps();
+    barPlace.replaceChildren(colorBar(frame.range, "cosine similarity to the pixel at the cross (all maps)"));
+    facts.replaceChildren(...frame.rows.map(pixelFacts), ...(frame.compare ? [comparison()] : []));
+    row.set(frame.pixel[0]);
+    column.set(frame.pixel[1]);
+    layer.set(frame.layer);
+    width.set(frame.width);
+    scale.set(frame.scale);
+    smoothing.set(frame.smoothing);
+    unpin.disabled = frame.rows.length === 1;
+  }
+
+  // Panels are made anew only when their number changes: a quick hand then makes no garbage.
+  function paintMaps() {
+    const shape = frame.rows.map(({ maps }) => maps.length).join();
+    if (mapPanels.map((group) => group.length).join() !== shape) {
+      mapPanels = frame.rows.map(({ maps }) => maps.map(() => new Panel("")));
+      mapPanels.flat().forEach((panel) => panel.onPick(pick));
+      mapRows.replaceChildren(...mapPanels.map((group) => h("div", { class: "acf-row" }, ...group.map((p) => p.root))));
+    }
+    frame.rows.forEach(({ pin, pixel, maps }, i) => {
+      maps.forEach((map, k) => {
+        const panel = mapPanels[i][k];
+        panel.setTitle(pin ? `${pin}: ${map.title}` : map.title);
+        panel.setSize(scenery.size, frame.width);
+        panel.mark([{ pixel, text: pin }]);
+        paintMap(panel.canvas, { ...map, values: floatsOf(map.values) }, scenery.size, frame.range, frame.smoothing > 0);
+      });
+    });
+  }
+
+  function pixelFacts({ pin, pixel, facts }) {
+    const named = ["truth", "coarse", "fine"].filter((what) => facts[what] !== null);
+    const classes = named.map((what) =>
+      h("span", { class: "acf-fact" }, `${what} `, chip(colorOf(scenery, facts[what]), className(scenery, facts[what]))),
+    );
+    const order = facts.row.map((_, i) => i).sort((a, b) => facts.row[b] - facts.row[a]).slice(0, SHOWN_CLASSES);
+    const lines = order.map((i) => {
+      const cells = [h("td", {}, chip(scenery.colors[i], scenery.classes[i]))];
+      cells.push(h("td", {}, bar(facts.row[i], css(scenery.colors[i])), percent(facts.row[i])));
+      if (facts.to_centers) {
+        const value = facts.to_centers[i];
+        cells.push(h("td", {}, bar(value, "var(--acf-neutral)"), value.toFixed(2)));
+      }
+      return h("tr", {}, ...cells);
+    });
+    const heads = ["class", "attention P", ...(facts.to_centers ? ["similarity to its center"] : [])];
+    const head = h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text))));
+    const title = pin ? `Pixel ${pin}` : "The pixel";
+    return h(
+      "div",
+      { class: "acf-card" },
+      h("h4", {}, `${title}: row ${pixel[0]}, column ${pixel[1]}`),
+      h("div", {}, ...classes),
+      h("table", {}, head, h("tbody", {}, ...lines)),
+    );
+  }
+
+  function comparison() {
+    const lines = frame.compare.map(({ layer, similarity }) =>
+      h("tr", {}, h("td", {}, layer), h("td", {}, bar(similarity, "var(--acf-neutral)"), similarity.toFixed(2))),
+    );
+    const head = h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "feature map"), h("th", { scope: "col" }, "cosine similarity")));
+    return h("div", { class: "acf-card acf-compare" }, h("h4", {}, "A beside B"), h("table", {}, head, h("tbody", {}, ...lines)));
+  }
+
+  const shownPicture = () => ({
+    rows: [still.filter((panel) => !panel.root.hidden), ...mapPanels],
+    bar: { canvas: barPlace.querySelector("canvas"), range: frame.range, label: "cosine similarity" },
+    legend: seen,
+  });
+
+  return { scene, paint, tools, body: [stillRow, mapRows, barPlace, facts, legendPlace], picture: shownPicture };
+}
+
+export default { render: ({ model, el }) => makeView(model, el, "Similarity explorer", build) };

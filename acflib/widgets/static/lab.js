@@ -1,0 +1,212 @@
+// ClassCenterLab: spoil the coarse map with a brush, a mixture, a temperature; watch class centers and fine result.
+
+import { h, s, Panel, paintLabels, paintPNG, labelsOf, onArrows, pixelAt, slider, choice, button, bar, legend, chip, css, className, colorOf, percent } from "./common.js";
+import { makeView } from "./frame.js";
+import { Plane } from "./plane.js";
+
+const WIDTH = 320;
+const SHOWN_CLASSES = 6;
+
+function build({ ask }) {
+  let frame = null;
+  let scenery = null;
+  let seen = [];
+  let fineBefore = null;
+  let stroke = 0;
+  let cursor = [0, 0]; // of the brush, in pixels and fractions
+  const pick = ([row, column]) => ask({ do: "pick", row, column }, { key: "pick" });
+
+  const picture = new Panel("picture", {
+    label: "Picture. Click a pixel, or move the cross with the arrow keys; with Shift by eight pixels.",
+    focusable: true,
+  });
+  const coarse = new Panel("coarse map, edited (paint here)", {
+    label: "Coarse map. Paint with the mouse; or move the brush with the arrow keys and paint with the space bar.",
+    focusable: true,
+  });
+  const truth = new Panel("ground truth");
+  const before = new Panel("fine result, before");
+  const after = new Panel("fine result, after");
+  const changed = new Panel("what changed in the fine result");
+  const panels = [picture, coarse, truth, before, after, changed];
+  [picture, truth, before, after, changed].forEach((panel) => panel.onPick(pick));
+  onArrows(picture.stack, () => frame.pixel, () => scenery.size, () => 8, pick);
+
+  // ---- the brush
+  const brush = choice("Class", [], () => {});
+  const radius = slider("Radius", { min: 1, max: 48, step: 1, value: 10, oninput: () => showBrush(), format: (v) => `${v} px` });
+  coarse.root.classList.add("acf-paint");
+
+  function paintAt(point) {
+    cursor = point;
+    showBrush();
+    const action = { do: "paint", label: Number(brush.input.value), radius: radius.input.valueAsNumber, points: [point], number: stroke };
+    ask(action, { key: `stroke ${stroke}`, merge: (old, next) => ({ ...next, points: [...old.points, ...next.points] }) });
+  }
+
+  function newStroke() {
+    stroke = 1 + Math.floor(Math.random() * 1e9); // two views of one laboratory must not continue each other's strokes
+  }
+
+  function showBrush() {
+    if (!scenery) return;
+    const place = { cx: cursor[1], cy: cursor[0], r: radius.input.valueAsNumber };
+    coarse.overlay.replaceChildren(s("circle", { ...place, class: "acf-brush-rim" }), s("circle", { ...place, class: "acf-brush" }));
+  }
+
+  const inCoarse = (event) => pixelAt(event, coarse.canvas, scenery.size);
+  coarse.stack.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    coarse.stack.setPointerCapture(event.pointerId);
+    coarse.stack.focus({ preventScroll: true });
+    event.preventDefault();
+    newStroke();
+    paintAt(inCoarse(event));
+  });
+  coarse.stack.addEventListener("pointermove", (event) => {
+    cursor = inCoarse(event);
+    showBrush();
+    if (coarse.stack.hasPointerCapture(event.pointerId)) paintAt(cursor);
+  });
+  coarse.stack.addEventListener("pointerleave", () => coarse.overlay.replaceChildren());
+  coarse.stack.addEventListener("blur", () => coarse.overlay.replaceChildren());
+  coarse.stack.addEventListener("focus", showBrush);
+  onArrows(coarse.stack, () => cursor.map(Math.floor), () => scenery.size, () => 8, ([row, column]) => {
+    cursor = [row + 0.5, column + 0.5];
+    showBrush();
+  });
+  coarse.stack.addEventListener("keydown", (event) => {
+    if (event.key !== " ") return;
+    event.preventDefault();
+    newStroke();
+    paintAt(cursor);
+  });
+
+  // ---- the other edits
+  const first = choice("Class", [], () => {});
+  const second = choice("with", [], () => {});
+  const share = slider("Share", { min: 0, max: 1, step: 0.05, value: 0.5, oninput: () => {}, format: percent });
+  const number = (select) => Number(select.input.value);
+  const mix = button("Mix", () => ask({ do: "mix", first: number(first), second: number(second), share: share.input.valueAsNumber }));
+  const swap = button("Swap person and rider", () => ask({ do: "mix", first: "person", second: "rider", share: 1 }));
+  const gone = choice("Class", [], () => {});
+  const absent = button("Make absent", () => ask({ do: "absent", label: number(gone) }));
+  // The slider is logarithmic: its middle is 1, which changes nothing.
+  const temperature = slider("T", { min: -1, max: 1, step: 0.05, value: 0, oninput: (value) => ask({ do: "temperature", value: Number((10 ** value).toPrecision(3)) }, { key: "temperature" }), format: (v) => (10 ** v).toPrecision(2) });
+  const useTruth = button("Use ground truth as coarse", () => ask({ do: "truth" }));
+  const use = choice("The edited map is used for", [["both", "centers and attention"], ["centers", "centers only (Eq. 2)"], ["attention", "attention only (Eq. 3, 5)"]], (value) => ask({ do: "use", use: value }));
+  const undo = button("Undo", () => ask({ do: "undo" }));
+  const reset = button("Reset", () => ask({ do: "reset" }));
+  const group = (name, ...parts) => h("fieldset", { class: "acf-group" }, h("legend", {}, name), ...parts);
+  const tools = [
+    h(
+      "div",
+      { class: "acf-tools" },
+      group("Brush", brush.root, radius.root),
+      group("Mix classes", first.root, second.root, share.root, mix, swap),
+      group("Absent class", gone.root, absent),
+      group("Temperature", temperature.root),
+    ),
+    h("div", { class: "acf-tools" }, use.root, useTruth, undo, reset),
+  ];
+
+  const plane = new Plane();
+  const list = h("div", { class: "acf-note" });
+  const facts = h("div", { class: "acf-row acf-facts" });
+  const numbersPlace = h("div", {});
+  const rows = h("div", { class: "acf-row" }, ...panels.map((panel) => panel.root));
+  const planeCard = h("div", { class: "acf-card" }, h("h4", {}, "Class centers, before (open) and after (filled)"), plane.root);
+  const planeRow = h("div", { class: "acf-row" }, planeCard, facts);
+  const legendPlace = h("div", { class: "acf-legend", "aria-label": "Classes" });
+
+  function scene(given) {
+    scenery = given;
+    paintPNG(picture.canvas, scenery.image, scenery.size);
+    fineBefore = labelsOf(scenery.fine);
+    const labels = labelsOf(scenery.truth);
+    truth.root.hidden = !labels;
+    useTruth.disabled = !labels;
+    if (labels) paintLabels(truth.canvas, labels, scenery.size, scenery.colors);
+    paintLabels(before.canvas, fineBefore, scenery.size, scenery.colors);
+    const options = scenery.classes.map((name, i) => [i, name]);
+    for (const select of [brush, first, second, gone]) select.fill(options);
+    const at = (name, other) => Math.max(0, scenery.classes.includes(name) ? scenery.classes.indexOf(name) : other);
+    brush.set(at("person", 0));
+    first.set(at("person", 0));
+    second.set(at("rider", 1));
+    gone.set(at("car", 0));
+    swap.hidden = !(scenery.classes.includes("person") && scenery.classes.includes("rider"));
+    cursor = [scenery.size[0] / 2, scenery.size[1] / 2];
+    for (const panel of panels) panel.setSize(scenery.size, WIDTH);
+  }
+
+  function paint(given) {
+    frame = given;
+    const edited = labelsOf(frame.coarse);
+    const fine = labelsOf(frame.fine);
+    paintLabels(coarse.canvas, edited, frame.cells, scenery.colors);
+    paintLabels(after.canvas, fine, scenery.size, scenery.colors);
+    paintChanged(fine);
+    for (const panel of panels) if (panel !== coarse) panel.mark([{ pixel: frame.pixel, text: "" }]);
+    plane.paint(frame, scenery);
+    facts.replaceChildren(movements(), pixelFacts());
+    list.textContent = frame.edits.length ? `Edits: ${short(frame.edits)}` : "No edits: the coarse map is the network's own.";
+    numbersPlace.textContent = numbers();
+    use.set(frame.use);
+    temperature.set(Math.log10(frame.temperature));
+    undo.disabled = reset.disabled = !frame.edits.length;
+    const found = legend(scenery, [labelsOf(scenery.truth), edited, fine, fineBefore]);
+    seen = found.numbers;
+    legendPlace.replaceChildren(...found.chips);
+  }
+
+  const short = (edits) => (edits.length > 6 ? `${edits.length - 6} earlier; ` : "") + edits.slice(-6).join("; ");
+
+  // Changed pixels in their new class, all others light grey.
+  function paintChanged(fine) {
+    const shown = fine.map((label, i) => (label === fineBefore[i] ? scenery.classes.length : label));
+    paintLabels(changed.canvas, shown, scenery.size, [...scenery.colors, [225, 225, 225]]);
+  }
+
+  function numbers() {
+    const right = frame.right_before === null ? "" : ` Right pixels: ${percent(frame.right_before)} before, ${percent(frame.right_after)} after.`;
+    return `${percent(frame.changed)} of the fine result changed.${right}`;
+  }
+
+  function movements() {
+    const order = [...frame.centers].sort((a, b) => b.moved - a.moved).slice(0, 8);
+    const lines = order.map(({ label, moved, share_before, share_after, zero }) =>
+      h(
+        "tr",
+        {},
+        h("td", {}, chip(scenery.colors[label], scenery.classes[label])),
+        h("td", {}, bar(moved, css(scenery.colors[label])), zero ? "absent: 0" : percent(moved)),
+        h("td", {}, `${percent(share_before)} to ${percent(share_after)}`),
+      ),
+    );
+    const heads = ["class", "center moved by", "share of the map"];
+    const head = h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text))));
+    const note = h("div", { class: "acf-note" }, "100 % is the mean distance between two centers.");
+    return h("div", { class: "acf-card" }, h("h4", {}, "How far each center moved"), h("table", {}, head, h("tbody", {}, ...lines)), note);
+  }
+
+  function pixelFacts() {
+    const here = frame.classes_here;
+    const parts = ["truth", "coarse", "before", "after"].filter((what) => here[what] !== null);
+    const words = { truth: "truth", coarse: "coarse, edited", before: "fine before", after: "fine after" };
+    const classes = parts.map((what) => h("div", {}, `${words[what]} `, chip(colorOf(scenery, here[what]), className(scenery, here[what]))));
+    const weight = (i) => Math.max(frame.row_before[i], frame.row_after[i]);
+    const order = frame.row_before.map((_, i) => i).sort((a, b) => weight(b) - weight(a)).slice(0, SHOWN_CLASSES);
+    const lines = order.map((i) =>
+      h("tr", {}, h("td", {}, chip(scenery.colors[i], scenery.classes[i])), h("td", {}, percent(frame.row_before[i])), h("td", {}, percent(frame.row_after[i]))),
+    );
+    const head = h("thead", {}, h("tr", {}, ...["class", "P before", "P edited"].map((text) => h("th", { scope: "col" }, text))));
+    const title = `The pixel: row ${frame.pixel[0]}, column ${frame.pixel[1]}`;
+    return h("div", { class: "acf-card" }, h("h4", {}, title), ...classes, h("table", {}, head, h("tbody", {}, ...lines)));
+  }
+
+  const shownPicture = () => ({ rows: [panels.slice(0, 3).filter((p) => !p.root.hidden), panels.slice(3)], bar: null, legend: seen });
+  return { scene, paint, tools, body: [list, rows, numbersPlace, planeRow, legendPlace], picture: shownPicture };
+}
+
+export default { render: ({ model, el }) => makeView(model, el, "Class center laboratory", build) };

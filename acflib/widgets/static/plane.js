@@ -1,0 +1,69 @@
+// The class centers as points in the plane of their first two principal components.
+
+import { s, h, css } from "./common.js";
+
+const [WIDTH, HEIGHT, MARGIN] = [460, 330, 46];
+const LETTER = 6.6; // mean width of a letter of 12 px
+
+export class Plane {
+  constructor() {
+    this.svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, class: "acf-plot", role: "img" });
+    this.root = h("div", {}, this.svg);
+  }
+
+  paint(frame, scenery) {
+    const points = [...frame.centers.flatMap(({ before, after }) => [before, after]), frame.point];
+    const place = scaleTo(points);
+    const shapes = [axisText()];
+    const boxes = [];
+    // Marks first, so that no name lies on one.
+    const dots = frame.centers.map(({ before, after }) => [place(before), place(after)]);
+    dots.flat().forEach(([x, y]) => boxes.push([x - 6, y - 6, x + 6, y + 6]));
+    const pixel = place(frame.point);
+    boxes.push([pixel[0] - 9, pixel[1] - 9, pixel[0] + 9, pixel[1] + 9]);
+    frame.centers.forEach(({ label }, i) => {
+      const [[x0, y0], [x1, y1]] = dots[i];
+      const color = css(scenery.colors[label]);
+      shapes.push(s("line", { x1: x0, y1: y0, x2: x1, y2: y1, class: "acf-way" }));
+      shapes.push(s("circle", { cx: x0, cy: y0, r: 5, fill: "none", stroke: color, "stroke-width": 2 }));
+      shapes.push(s("circle", { cx: x1, cy: y1, r: 5.5, fill: color, class: "acf-rim" }));
+    });
+    frame.centers.forEach(({ label }, i) => shapes.push(nameNear(scenery.classes[label], dots[i][1], boxes)));
+    shapes.push(...cross(pixel), nameNear("the pixel", pixel, boxes));
+    this.svg.replaceChildren(...shapes);
+    const far = [...frame.centers].sort((a, b) => b.moved - a.moved)[0];
+    const text = far && far.moved > 0.005 ? `${scenery.classes[far.label]} moved most` : "none has moved";
+    this.svg.setAttribute("aria-label", `Class centers in two dimensions; ${text}`);
+  }
+}
+
+// One scale for both axes, so that distances can be compared in all directions.
+function scaleTo(points) {
+  const low = [0, 1].map((axis) => Math.min(...points.map((point) => point[axis])));
+  const high = [0, 1].map((axis) => Math.max(...points.map((point) => point[axis])));
+  const unit = Math.min((WIDTH - 2 * MARGIN) / (high[0] - low[0] || 1), (HEIGHT - 2 * MARGIN) / (high[1] - low[1] || 1));
+  const middle = [0, 1].map((axis) => (low[axis] + high[axis]) / 2);
+  return ([x, y]) => [WIDTH / 2 + unit * (x - middle[0]), HEIGHT / 2 - unit * (y - middle[1])];
+}
+
+// The first of eight places around a point where a name covers nothing; a name that finds none stays away.
+function nameNear(name, [x, y], boxes) {
+  const width = LETTER * name.length;
+  const places = [[9, 4], [-9 - width, 4], [-width / 2, -10], [-width / 2, 20], [8, -8], [8, 16], [-8 - width, -8], [-8 - width, 16]];
+  for (const [dx, dy] of places) {
+    const box = [x + dx, y + dy - 10, x + dx + width, y + dy + 3];
+    const inside = box[0] > 0 && box[2] < WIDTH && box[1] > 0 && box[3] < HEIGHT - 16;
+    if (inside && !boxes.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) {
+      boxes.push(box);
+      return s("text", { x: x + dx, y: y + dy }, name);
+    }
+  }
+  return s("title", {}, name);
+}
+
+function cross([x, y]) {
+  const path = `M${x - 7},${y - 7}L${x + 7},${y + 7}M${x - 7},${y + 7}L${x + 7},${y - 7}`;
+  return [s("path", { d: path, class: "acf-cross-rim" }), s("path", { d: path, class: "acf-cross" })];
+}
+
+const axisText = () => s("text", { x: 8, y: HEIGHT - 6 }, "first two principal components of the centers before the edits");

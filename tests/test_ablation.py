@@ -1,0 +1,379 @@
+"""The ablation's grid on runs of seconds: what it writes, what it skips, what it does again, and how it stops."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from acflib import cli
+from acflib.ablation import run_grid
+from acflib.ablation_cells import Run, job_of, make_runs, prepare_data
+from acflib.ablation_rows import Line, StudyData, config_of
+from acflib.ablation_run import from_dict, training_seconds
+from acflib.ablation_studies import STUDIES
+from acflib.acfnet import build_model
+from acflib.checkpoints import config_as_dict, load_checkpoint
+from acflib.config import TrainConfig
+from acflib.corrections import measure_corrections
+from acflib.datasets import open_dataset
+from acflib.errors import ConfigError, DataError
+from acflib.evaluation import evaluate
+from acflib.metrics import mean_iou
+from acflib.runlog import read_csv
+from acflib.training import make_loader, train
+from tests.ablation_cases import small_study
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def runs_of(study, rows, seeds=(0,), **others) -> list[Run]:
+    return make_runs([study], rows, seeds, runs=str(Path(study.results).with_name("runs")), **others)
+
+
+def content(run: Run) -> dict:
+    return json.loads(run.result.read_text())
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """A finished grid of two rows and two seeds, made by the command with two jobs, and what it said."""
+    folder = tmp_path_factory.mktemp("grid")
+    study = small_study(folder)
+    flags = ["--rows", "sum", "baseline", "--seeds", "0", "4", "--jobs", "2", "--keep"]
+    command = [sys.executable, "-m", "tests.ablation_grid", str(folder), "6", *flags]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return study, runs_of(study, ["sum", "baseline"], (0, 4)), process
+
+
+@pytest.fixture
+def copy(grid, tmp_path):
+    """The finished grid in a folder of its own, to be damaged."""
+    study, runs, _ = grid
+    shutil.copytree(Path(study.results).parent, tmp_path, dirs_exist_ok=True)
+    study = small_study(tmp_path)
+    return study, runs_of(study, ["sum", "baseline"], (0, 4))
+
+
+def test_grid_writes_data_and_one_sound_file_a_run(grid):
+    study, runs, process = grid
+    files = sorted(path.relative_to(study.results) for path in Path(study.results).rglob("*.json"))
+    names = [f"{row}/seed-{seed}.json" for row in ("baseline", "sum") for seed in (0, 4)]
+    assert files == sorted(Path(name) for name in names)
+    assert len(open_dataset(study.data.folder, "train")) == 12
+    for run in runs:
+        run.read()  # raises where anything is unsound
+        assert f"{run.name}: test mIoU" in process.stderr
+    assert "4 of 4 runs are done" in process.stdout and "24/24" in process.stderr
+
+
+def test_result_tells_what_was_run_on_what(grid):
+    found = content(grid[1][0])
+    assert found["command"] == "python -m acflib ablate --study table1 --rows baseline --seeds 0"
+    assert (found["schema"], found["dataset"], found["row"], found["seed"]) == (1, "streets-64x32", "baseline", 0)
+    assert found["machine"]["threads"] == 1 and {"torch", "commit", "cpu", "python"} <= found["machine"].keys()
+    assert found["config"]["model"]["variant"] is None and found["config"]["iterations"] == 6
+    assert not {"data", "out", "cache"} & found["config"].keys()
+    assert found["seconds"]["parts"] == 1 and found["seconds"]["training"] > 0
+    assert str(ROOT) not in json.dumps(found) and str(Path(grid[0].results).parent) not in json.dumps(found)
+
+
+def test_numbers_are_those_of_the_trained_network(grid):
+    """The same run made here, in this process, by the public functions: same weights, same scores, same corrections."""
+    _, runs, _ = grid
+    run = next(run for run in runs if run.name == "sum/seed-4")
+    config = replace(config_of(run.study, run.row, 4), data=run.data, out=str(run.folder) + "-here", device="cpu")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        model = train(config, progress=False).model
+        stored = load_checkpoint(run.folder / "checkpoint.pt")["model"]
+        assert all(torch.equal(stored[name], value) for name, value in model.state_dict().items())
+        found, test = content(run)["evaluations"], open_dataset(run.data, "test")
+        for name, oracle in {"test": "none", "test_oracle_centers": "centers", "test_oracle_both": "both"}.items():
+            scores = evaluate(model, test, batch_size=2, progress=False, oracle=oracle)
+            assert found[name]["miou_fine"] == pytest.approx(100 * mean_iou(scores.fine), abs=1e-9)
+            assert found[name]["miou_coarse"] == pytest.approx(100 * mean_iou(scores.coarse), abs=1e-9)
+        assert run.read().corrections.counts.equal(measure_corrections(model, test, batch_size=2).counts)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_second_grid_does_nothing(copy, capsys):
+    _, runs = copy
+    before = {run.name: run.result.stat().st_mtime_ns for run in runs}
+    assert run_grid(runs, jobs=2, progress=False) == []
+    assert {run.name: run.result.stat().st_mtime_ns for run in runs} == before
+    assert capsys.readouterr().err == ""
+
+
+def test_damaged_result_is_named_and_made_again_with_the_same_numbers(copy, capsys):
+    """From the start, so it is also a second run of the same row and seed: identical to the last digit."""
+    study, runs = copy
+    damaged, other = (next(run for run in runs if run.name == name) for name in ("sum/seed-0", "sum/seed-4"))
+    before, untouched = content(damaged), other.result.stat().st_mtime_ns
+    damaged.result.write_bytes(damaged.result.read_bytes()[:-100])
+    shutil.rmtree(damaged.folder)
+    assert run_grid(runs, jobs=1, progress=False) == []
+    assert f"rerun: {damaged.result}: no whole JSON file" in capsys.readouterr().err
+    after = content(damaged)
+    assert after["evaluations"] == before["evaluations"] and after["corrections"] == before["corrections"]
+    assert other.result.stat().st_mtime_ns == untouched
+    assert not (damaged.folder / "checkpoint.pt").exists()  # without keep
+
+
+def test_stale_result_and_checkpoint_are_named_and_made_again(copy, capsys):
+    """Another schedule: neither the old numbers nor the old weights are taken for the new ones."""
+    study, _ = copy
+    slower = replace(study, base=replace(study.base, learning_rate=0.01))
+    (run,) = runs_of(slower, ["sum"])
+    before = content(run)
+    assert run_grid([run], jobs=1, progress=False) == []
+    captured = capsys.readouterr().err
+    assert f"rerun: {run.result}" in captured and "learning_rate was 0.05, is 0.01" in captured
+    assert "the run starts anew: it belongs to other settings" in run.log.read_text()
+    assert content(run)["config"]["learning_rate"] == 0.01 and content(run)["seconds"]["parts"] == 1
+    assert content(run)["evaluations"] != before["evaluations"]
+
+
+def test_failing_run_is_named_with_its_log_and_the_grid_goes_on(tmp_path, capsys, monkeypatch):
+    """18 channels cannot be shared by the four levels of pyramid pooling; the other row has no trouble with them."""
+    study = small_study(tmp_path, "controls")
+    study = replace(study, base=replace(study.base, model=replace(study.base.model, channels=18)))
+    monkeypatch.setitem(STUDIES, "controls", study)
+    flags = ["--study", "controls", "--rows", "psp", "self", "--seeds", "0", "--jobs", "1", "--quiet"]
+    assert cli.main(["ablate", *flags, "--runs", str(tmp_path / "runs")]) == 1
+    captured = capsys.readouterr()
+    log = tmp_path / "runs" / "streets-64x32" / "psp" / "seed-0.log"
+    failure = next(line for line in captured.err.splitlines() if line.startswith("acflib:"))
+    assert "psp/seed-0: exit status 2" in failure and "multiple of 4" in failure and f"(log: {log})" in failure
+    assert "multiple of 4" in log.read_text()
+    assert "1 of 2 runs are done" in captured.out
+    assert (tmp_path / "results" / "self" / "seed-0.json").exists()
+
+
+def start_grid(folder: Path, *flags: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "tests.ablation_grid", str(folder), "60", "--jobs", "1", "--quiet", *flags]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def wait_for(condition, process=None, seconds: float = 240) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        assert process is None or process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+
+
+def rows_in(run: Run) -> int:
+    return len(read_csv(run.folder / "log.csv"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_grid_that_is_stopped_loses_nothing_but_steps_of_the_run_in_flight(tmp_path, number):
+    """The first run is finished, the second one on its way: afterwards the first is as it was, the second goes on."""
+    study = small_study(tmp_path, iterations=60)
+    first, second = runs_of(study, ["baseline", "sum"])
+    process = start_grid(tmp_path, "--rows", "baseline", "sum", "--seeds", "0")
+    wait_for(lambda: rows_in(second) >= 5, process)
+    process.send_signal(number)
+    assert process.wait(timeout=120) == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    said = process.stderr.read()
+    finished, unfinished = first.result.read_bytes(), second.result.exists()
+    if number == signal.SIGINT:
+        assert "stopped with 1 of 2 runs done; the others go on with: acflib ablate" in said
+    assert not unfinished
+    if number == signal.SIGKILL:  # the run notices by itself that nobody waits for it any more, and saves
+        wait_for(lambda: not is_locked(second))
+    position = load_checkpoint(second.folder / "checkpoint.pt")["position"]
+    assert 5 <= position < 60
+    assert run_grid([first, second], jobs=2, progress=False) == []
+    assert first.result.read_bytes() == finished
+    found = content(second)
+    assert found["seconds"]["parts"] == 2
+    reference = small_study(tmp_path / "reference", iterations=60)
+    reference = replace(reference, data=study.data)
+    (unbroken,) = runs_of(reference, ["sum"])
+    assert run_grid([unbroken], jobs=1, progress=False) == []
+    assert found["evaluations"] == content(unbroken)["evaluations"]
+    assert content(unbroken)["seconds"]["parts"] == 1
+
+
+def is_locked(run: Run) -> bool:
+    fcntl = pytest.importorskip("fcntl")
+    with open(run.folder.with_name(run.folder.name + ".lock")) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False
+
+
+def test_damaged_checkpoint_does_not_stop_a_run(copy):
+    _, runs = copy
+    run = next(run for run in runs if run.name == "baseline/seed-0")
+    before = content(run)["evaluations"]
+    run.result.unlink()
+    (run.folder / "checkpoint.pt").write_bytes(b"half a checkpoint")
+    assert run_grid([run], jobs=1, progress=False) == []
+    assert "the run starts anew" in run.log.read_text() and content(run)["evaluations"] == before
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_rows_differ_in_what_they_say_and_nothing_else(study):
+    allowed = {"model.variant", "model.context", "model.detach", "loss.bootstrap", "oracle"}
+    reference = config_as_dict(config_of(study, study.row(study.baseline), 3))
+    assert reference["seed"] == 3 and not reference["loss"]["bootstrap"] and reference["oracle"] == "none"
+    configs = []
+    for row in study.rows:
+        config = config_as_dict(config_of(study, row, 3))
+        configs.append(config)
+        for group in ("model", "loss"):
+            differ = {f"{group}.{key}" for key in config[group] if config[group][key] != reference[group][key]}
+            assert differ <= allowed
+        differ = {key for key in config if key not in ("model", "loss") and config[key] != reference[key]}
+        assert differ <= allowed
+    assert all(configs.count(config) == 1 for config in configs), "two rows are the same"
+    assert len({row.name for row in study.rows}) == len(study.rows)
+
+
+def test_rows_of_the_issue_are_there():
+    def names(study):
+        return [row.name for row in STUDIES[study].rows]
+
+    assert names("table1") == ["baseline", "center", "concat", "sum"]
+    assert names("table2") == ["aspp", "aspp-acf", "aspp-acf-ob"]
+    assert names("controls") == ["self", "global", "psp", "detach", "oracle-centers", "oracle-attention"]
+    assert names("camvid") == ["baseline", "center", "concat", "sum", "self"]
+    bootstrapped = config_of(STUDIES["table2"], STUDIES["table2"].row("aspp-acf-ob"), 0).loss
+    assert bootstrapped.bootstrap and bootstrapped.bootstrap_keep == 0.021
+    assert 100_000 / (8 * 769 * 769) == pytest.approx(0.021, abs=5e-4)  # the paper's share
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_every_line_and_pair_can_be_shown(study):
+    for name in [line.row for line in study.lines] + [name for pair in study.pairs for name in pair]:
+        row_name, _, evaluation = name.partition("/")
+        row = study.row(row_name)
+        known = [e.name for e in (*study.evaluations, *row.extra)]
+        assert not evaluation or evaluation in known
+    for line in study.lines:
+        assert isinstance(line, Line)
+        assert (line.evaluation or study.main) in [e.name for e in (*study.evaluations, *study.row(line.row).extra)]
+    for row in study.others:
+        assert any(row in other.rows and other.base == study.base for other in STUDIES.values())
+
+
+@pytest.mark.parametrize("row", ["center", "concat", "sum", "self"])
+def test_rows_of_one_seed_start_from_the_same_base_network(row):
+    study = STUDIES["table1"]
+    states = []
+    for name in ("baseline", row):
+        torch.manual_seed(7)
+        states.append(build_model(config_of(study, study.row(name), 7).model).base.state_dict())
+    baseline, other = states
+    assert baseline.keys() == other.keys() and all(torch.equal(baseline[k], other[k]) for k in baseline)
+
+
+def test_rows_of_one_seed_see_the_same_crops(streets, tmp_path):
+    study = small_study(tmp_path)
+    dataset = open_dataset(streets, "train")
+    loaders = [
+        make_loader(
+            replace(config_of(study, study.row(name), seed), data=str(streets)), dataset, 0, torch.device("cpu")
+        )
+        for name, seed in (("baseline", 5), ("sum", 5), ("sum", 6))
+    ]
+    for (images, labels), (same_images, same_labels), (other_images, _) in zip(*loaders, strict=True):
+        assert torch.equal(images, same_images) and torch.equal(labels, same_labels)
+        assert not torch.equal(images, other_images)
+
+
+def test_configuration_survives_the_way_to_the_process(tmp_path):
+    for study in STUDIES.values():
+        for run in runs_of(replace(study, results=str(tmp_path / "r")), None, (0, 1), data="somewhere"):
+            job = json.loads(json.dumps(job_of(run).config))
+            config = replace(
+                config_of(run.study, run.row, run.seed), data="somewhere", out=str(run.folder), device="cpu"
+            )
+            assert from_dict(TrainConfig, job) == config
+
+
+def test_grid_goes_seed_by_seed_and_takes_rows_of_several_studies(tmp_path):
+    studies = [small_study(tmp_path, name) for name in ("table1", "controls")]
+    runs = make_runs(studies, ["sum", "self"], [2, 1])
+    assert [run.name for run in runs] == ["sum/seed-2", "self/seed-2", "sum/seed-1", "self/seed-1"]
+    assert runs[0].folder == Path("runs/ablate/streets-64x32/sum/seed-2")
+    assert len(make_runs(studies, None, [0])) == 10
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--study", "table8"], "no study 'table8'; the studies are table1, table2, controls, camvid"),
+        (["--rows", "sum", "summ"], "no row 'summ' here; the rows of these studies are baseline, center, concat, sum"),
+        (["--jobs", "0"], "jobs must be at least 1, got 0"),
+        (["--seeds", "1", "1"], "seeds must be different numbers from 0, got 1 1"),
+        (["--seeds", "-1"], "seeds must be different numbers from 0"),
+        (["--study", "table1", "camvid", "--data", "x"], "different data: run them one by one"),
+    ],
+)
+def test_command_refuses(flags, message, capsys):
+    assert cli.main(["ablate", *flags]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path, capsys):
+    file = tmp_path / "file"
+    file.touch()
+    assert cli.main(["ablate", "--results", str(file / "results"), "--runs", str(tmp_path)]) == 2
+    assert f"{file / 'results'}: cannot write there" in capsys.readouterr().err
+    assert cli.main(["ablate", "--results", str(tmp_path / "r"), "--runs", str(file / "runs")]) == 2
+    assert "give another --results or --runs" in capsys.readouterr().err
+
+
+def test_other_data_are_refused(streets, tmp_path):
+    study = small_study(tmp_path)
+    with pytest.raises(DataError, match="holds another set"):  # two scenes in test, not four
+        run_grid(runs_of(study, ["sum"], data=str(streets)), jobs=1)
+    photographs = StudyData("photographs", str(streets), False, 64, 32, (("train", 12), ("val", 6)))
+    with pytest.raises(DataError, match="val has 5 images of 64x32, the study photographs is on 6 of 64x32"):
+        prepare_data(photographs, str(streets))
+    with pytest.raises(DataError, match="does not exist|no such"):
+        prepare_data(STUDIES["camvid"].data, str(tmp_path / "none"))
+    assert not (tmp_path / "results" / "sum").exists()
+
+
+def test_run_at_work_is_left_to_its_process(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    from acflib import ablation_run
+
+    monkeypatch.setattr(ablation_run, "LOCK_SECONDS", 0.1)
+    with open(tmp_path / "seed-0.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(ConfigError, match="another grid is at work on this run"):
+            with ablation_run.sole_owner(tmp_path / "seed-0"):
+                pass
+    with ablation_run.sole_owner(tmp_path / "seed-0"):
+        assert is_locked(Run(None, None, 0, "", tmp_path, tmp_path / "seed-0"))
+
+
+def test_seconds_of_all_parts_of_a_run_are_added(tmp_path):
+    lines = ["iteration,seconds", "1,0.5", "2,1.5", "3,0.4", "4,2.0", "5,0.25"]
+    (tmp_path / "log.csv").write_text("\n".join(lines) + "\n")
+    assert training_seconds(tmp_path) == {"training": 3.75, "parts": 3}
+
+
+def test_finished_grid_leaves_no_process(grid):
+    """The runs' processes are children of the grid's, which has ended: none of them may still hold its lock."""
+    if os.name == "nt":
+        pytest.skip("no file locks")
+    assert not any(is_locked(run) for run in grid[1])

@@ -1,0 +1,100 @@
+"""Wrong answers to the exercises of lesson 01, and right ones."""
+
+import torch
+import torch.nn.functional as F
+
+from acflib import functional
+
+
+def safe(sums, mass):
+    return torch.where(mass[..., None] > 0, sums / mass[..., None].clamp_min(1e-12), 0.0)
+
+
+def sums(x, weights):
+    return torch.einsum("bchw,bnhw->bnc", x, weights)
+
+
+def one_hot(labels, n):
+    return torch.stack([labels == i for i in range(n)], dim=1).double()
+
+
+def eq1(x, y, n):
+    weights = one_hot(y, n)
+    return safe(sums(x, weights), weights.sum((2, 3)))
+
+
+def eq2(x, z):
+    p = z.softmax(1)
+    return sums(x, p) / p.sum((2, 3))[..., None]
+
+
+def merged(a, m, b, k):
+    return safe(a * m[:, None] + b * k[:, None], m + k)
+
+
+def channel_softmax(x, z):
+    energy = z.softmax(1).flatten(2) @ x.flatten(2).transpose(1, 2)
+    return (energy.max(-1, keepdim=True).values - energy).softmax(-1)
+
+
+def with_nan(x, y, n):
+    weights = one_hot(y, n)
+    return sums(x, weights) / weights.sum((2, 3))[..., None]
+
+
+def with_one_hot(x, y, n):
+    return sums(x, F.one_hot(y, n).permute(0, 3, 1, 2).double())
+
+
+def over_the_batch(x, y, n):
+    weights = one_hot(y, n)
+    return safe(sums(x, weights).sum(0), weights.sum((0, 2, 3))).expand(len(x), -1, -1)
+
+
+ANSWERS = {
+    "hard_centers": {
+        "right": [eq1, functional.hard_class_centers],
+        "mistakes": {
+            "sums": (lambda x, y, n: sums(x, one_hot(y, n)), "sums, not means"),
+            "over all pixels": (lambda x, y, n: sums(x, one_hot(y, n)) / (y.shape[1] * y.shape[2]), "divide by H*W"),
+            "absent class": (with_nan, "NaN"),
+            "one_hot of 255": (with_one_hot, "ignore label, used as if it were a class"),
+            "255 last": (lambda x, y, n: eq1(x, y.clamp(max=n - 1), n), "averaged into the last class"),
+            "255 first": (lambda x, y, n: eq1(x, torch.where(y == 255, 0, y), n), "averaged into class 0"),
+            "over the batch": (over_the_batch, "images of a batch are mixed"),
+            "axes": (lambda x, y, n: eq1(x, y, n).transpose(1, 2), "axes are swapped"),
+            "one image": (lambda x, y, n: eq1(x, y, n)[0], "must be"),
+            "a list": (lambda x, y, n: eq1(x, y, n).tolist(), "not a tensor"),
+            "whole numbers": (lambda x, y, n: eq1(x, y, n).round().long(), "means, so floats"),
+        },
+    },
+    "centers_from_logits": {
+        "right": [eq2, lambda x, z: functional.class_centers(x, z.softmax(1))],
+        "mistakes": {
+            "raw logits": (lambda x, z: sums(x, z) / z.sum((2, 3))[..., None], "softmax is forgotten"),
+            "rows": (lambda x, z: functional.class_centers(x, z.softmax(2)), "over the rows"),
+            "columns": (lambda x, z: functional.class_centers(x, z.softmax(-1)), "over the columns"),
+            "pixels": (lambda x, z: sums(x, z.flatten(2).softmax(-1).view_as(z)), "over all pixels"),
+            "sigmoid": (lambda x, z: functional.class_centers(x, z.sigmoid()), "sigmoid"),
+            "argmax": (lambda x, z: eq1(x, z.argmax(1), z.shape[1]), "argmax"),
+            "sums": (lambda x, z: sums(x, z.softmax(1)), "normaliser is missing"),
+            "H*W": (lambda x, z: (x[:, None] * z.softmax(1)[:, :, None]).mean((3, 4)), "divide by H*W"),
+            "channels": (channel_softmax, "softmax over channels"),
+            "axes": (lambda x, z: eq2(x, z).transpose(1, 2), "axes are swapped"),
+            "something else": (lambda x, z: eq2(x, z) + 1, "other values than the equation"),
+            "half precision": (lambda x, z: eq2(x, z).half(), "slightly off"),
+        },
+    },
+    "merge_centers": {
+        "right": [merged],
+        "mistakes": {
+            "plain mean": (lambda a, m, b, k: (a + b) / 2, "plain mean"),
+            "swapped": (lambda a, m, b, k: merged(a, k, b, m), "swapped"),
+            "sums": (lambda a, m, b, k: a * m[:, None] + b * k[:, None], "normaliser is missing"),
+            "added": (lambda a, m, b, k: a + b, "just add"),
+            "total mass": (lambda a, m, b, k: (a * m.sum() + b * k.sum()) / (m.sum() + k.sum()), "total mass"),
+            "absent class": (lambda a, m, b, k: (a * m[:, None] + b * k[:, None]) / (m + k)[:, None], "NaN"),
+            "raises": (lambda a, m, b, k: a @ b, "raised RuntimeError"),
+        },
+    },
+}

@@ -1,0 +1,169 @@
+"""Wrong answers to the exercises of lesson 02, and right ones."""
+
+import torch
+import torch.nn.functional as F
+
+from acflib import functional
+
+
+def eq3(f, p):
+    return torch.einsum("bnc,bnhw->bchw", f, p)
+
+
+def eq3_by_matrix(f, p):
+    b, n, h, w = p.shape
+    return (f.transpose(1, 2) @ p.reshape(b, n, h * w)).reshape(b, -1, h, w)
+
+
+def eq5(f, p):
+    return torch.cat([p[:, i : i + 1] * f[:, i, :, None, None] for i in range(p.shape[1])], dim=1)
+
+
+def one_class(p):
+    return (p == p.amax(1, keepdim=True)).double()
+
+
+def read_by_columns(f, p):
+    b, n, h, w = p.shape
+    pixels = p.permute(0, 3, 2, 1).reshape(b, w * h, n)  # column by column
+    return (pixels @ f).transpose(1, 2).reshape(b, -1, h, w)
+
+
+def written_by_columns(f, p):
+    b, n, h, w = p.shape
+    return (f.transpose(1, 2) @ p.flatten(2)).reshape(b, -1, w, h).transpose(2, 3)
+
+
+def factorised(f, p, weight):
+    b, n, c = f.shape
+    blocks = weight[:, :, 0, 0].reshape(-1, n, c)
+    each = torch.stack([f[:, i] @ blocks[:, i].T for i in range(n)], dim=1)
+    return eq3(each, p)
+
+
+def in_place_sum(f, p, weight):
+    n, c = f.shape[1:]
+    result = torch.zeros(len(p), len(weight), *p.shape[2:], dtype=p.dtype)
+    for i in range(n):
+        result += p[:, i, None] * (f[:, i] @ weight[:, i * c : (i + 1) * c, 0, 0].T)[..., None, None]
+    return result
+
+
+def class_by_class(f, p, weight):
+    """Right numbers, but each class is convolved at every pixel."""
+    c = f.shape[2]
+    parts = [p[:, i, None] * f[:, i, :, None, None] for i in range(p.shape[1])]
+    return sum(F.conv2d(part, weight[:, i * c : (i + 1) * c]) for i, part in enumerate(parts))
+
+
+def with_cut(cut):
+    return lambda f, p, w: eq3(torch.einsum("bnc,onc->bno", f, cut(w[:, :, 0, 0], *f.shape[1:])), p)
+
+
+def top(f, p, k):
+    threshold = p.sort(dim=1, descending=True).values[:, k - 1 : k]
+    kept = p * (p >= threshold)
+    return eq3(f, kept / kept.sum(1, keepdim=True))
+
+
+def top_with(weigh):
+    def answer(f, p, k):
+        values, classes = p.topk(k, dim=1)
+        return eq3(f, torch.zeros_like(p).scatter(1, classes, weigh(values)))
+
+    return answer
+
+
+def smallest(f, p, k):
+    values, classes = (-p).topk(k, dim=1)
+    return eq3(f, torch.zeros_like(p).scatter(1, classes, values / values.sum(1, keepdim=True)))
+
+
+def once_for_the_picture(f, p, k):
+    result = []
+    for centers, maps in zip(f, p, strict=True):
+        classes = maps.mean((1, 2)).argsort(descending=True)[:k]
+        kept = maps[classes]
+        result.append(torch.einsum("nc,nhw->chw", centers[classes], kept / kept.sum(0)))
+    return torch.stack(result)
+
+
+ANSWERS = {
+    "attend_sum": {
+        "right": [eq3, eq3_by_matrix, functional.attend_sum],
+        "mistakes": {
+            "no weights": (
+                lambda f, p: f.sum(1)[..., None, None].expand(-1, -1, *p.shape[2:]),
+                "weights are forgotten",
+            ),
+            "plain mean": (lambda f, p: f.mean(1)[..., None, None].expand(-1, -1, *p.shape[2:]), "plain mean"),
+            "mean over classes": (lambda f, p: (f[..., None, None] * p[:, :, None]).mean(1), "number of classes"),
+            "softmax again": (lambda f, p: eq3(f, F.softmax(p, dim=1)), "Another softmax"),
+            "over pixels": (lambda f, p: eq3(f, p / p.flatten(2).sum(2)[..., None, None]), "sum over the pixels"),
+            "argmax": (lambda f, p: eq3(f, one_class(p)), "argmax"),
+            "read by columns": (read_by_columns, "read column by column"),
+            "written by columns": (written_by_columns, "written column by column"),
+            "first picture": (lambda f, p: torch.einsum("nc,bnhw->bchw", f[0], p), "centers of the first one"),
+            "reshaped": (
+                lambda f, p: (f.reshape(len(f), f.shape[2], f.shape[1]) @ p.flatten(2)).unflatten(2, p.shape[2:]),
+                "a transpose was meant",
+            ),
+            "swapped": (lambda f, p: eq3(f, p).transpose(2, 3), "Height and width are swapped"),
+            "rounded": (lambda f, p: eq3(f, p).round().long(), "floats"),
+            "a list": (lambda f, p: eq3(f, p).tolist(), "not a tensor"),
+            "divided by the mass": (lambda f, p: eq3(f, p / (p * 0).sum(1, keepdim=True)), "NaN"),
+        },
+    },
+    "attend_concat": {
+        "right": [eq5, functional.attend_concat],
+        "mistakes": {
+            "channels first": (
+                lambda f, p: torch.einsum("bnc,bnhw->bcnhw", f, p).flatten(1, 2),
+                "Channel i*C + c holds channel c of class i",
+            ),
+            "no weights": (lambda f, p: f.flatten(1)[..., None, None].expand(-1, -1, *p.shape[2:]), "center-only"),
+            "no centers": (lambda f, p: eq5(torch.ones_like(f), p), "centers are forgotten"),
+            "softmax again": (lambda f, p: eq5(f, p.softmax(1)), "Another softmax"),
+            "over pixels": (lambda f, p: eq5(f, p / p.sum((2, 3), keepdim=True)), "sum over the pixels"),
+            "argmax": (lambda f, p: eq5(f, one_class(p)), "argmax"),
+            "read by columns": (lambda f, p: eq5(f, p.mT.reshape(p.shape)), "read column by column"),
+            "written by columns": (
+                lambda f, p: eq5(f, p).reshape(len(p), -1, p.shape[3], p.shape[2]).mT,
+                "written column by column",
+            ),
+            "summed": (eq3, "must be"),
+        },
+    },
+    "attend_concat_conv": {
+        "right": [factorised, in_place_sum, functional.attend_concat_conv],
+        "mistakes": {
+            "cut wrongly": (with_cut(lambda w, n, c: w.reshape(-1, c, n).transpose(1, 2)), "not (O, C, N)"),
+            "first block": (with_cut(lambda w, n, c: w[:, None, :c].repeat(1, n, 1)), "same block"),
+            "blocks added": (with_cut(lambda w, n, c: w.unflatten(1, (n, c)).sum(1, True).repeat(1, n, 1)), "add up"),
+            "no P": (
+                lambda f, p, w: (f.flatten(1) @ w[:, :, 0, 0].T)[..., None, None] + 0 * p[:, :1],
+                "P is forgotten",
+            ),
+            "read by columns": (lambda f, p, w: factorised(f, p.mT.reshape(p.shape), w), "read column by column"),
+            "written by columns": (
+                lambda f, p, w: factorised(f, p, w).reshape(len(p), -1, p.shape[3], p.shape[2]).mT,
+                "written column by column",
+            ),
+            "literal": (lambda f, p, w: F.conv2d(eq5(f, p), w), "you build the long vector"),
+            "class by class": (class_by_class, "is not built"),
+            "shape": (lambda f, p, w: eq5(f, p), "must be"),
+        },
+    },
+    "attend_top": {
+        "right": [top, top_with(lambda values: values / values.sum(1, keepdim=True))],
+        "mistakes": {
+            "not scaled": (top_with(lambda values: values), "new scale is missing"),
+            "nothing dropped": (lambda f, p, k: eq3(f, p), "No class was dropped"),
+            "all the same": (top_with(lambda values: torch.full_like(values, 1 / values.shape[1])), "count the same"),
+            "softmax": (top_with(lambda values: values.softmax(1)), "softmax"),
+            "smallest": (smallest, "k smallest"),
+            "once": (once_for_the_picture, "Each pixel chooses its own"),
+            "mean": (top_with(lambda values: values / values.shape[1]), "number of classes kept"),
+        },
+    },
+}

@@ -1,0 +1,181 @@
+"""Wrong answers to the exercises of lesson 05, and right ones."""
+
+import torch
+import torch.nn.functional as F
+
+
+def factors(n):
+    return 1 - torch.arange(n, dtype=torch.float64) / n
+
+
+def poly(a, n, p):
+    return a * factors(n) ** p
+
+
+def poly_by_loop(a, n, p):
+    return torch.tensor([a * (1 - k / n) ** p for k in range(n)], dtype=torch.float64)
+
+
+def step_by_step(a, n, p):
+    rates, rate = [], a
+    for k in range(n):
+        rate = rate * (1 - k / n) ** p
+        rates.append(rate)
+    return torch.tensor(rates, dtype=torch.float64)
+
+
+def pixels(z, y, w):
+    """Cross entropy and weight of each pixel, both 0 where ignored."""
+    valid = y != 255
+    safe = torch.where(valid, y, 0)
+    log_p = z.log_softmax(1).gather(1, safe[:, None])[:, 0]
+    return -log_p * valid, w[safe] * valid
+
+
+def balanced(z, y, w):
+    ce, weight = pixels(z, y, w)
+    return (weight * ce).sum() / weight.sum().clamp(min=1e-9)
+
+
+def torch_balanced(z, y, w):
+    return F.cross_entropy(z, y, w, ignore_index=255)
+
+
+def torch_balanced_guarded(z, y, w):
+    return F.cross_entropy(z, y, w, ignore_index=255) if (y != 255).any() else torch.zeros(()).double()
+
+
+def mean_per_image(z, y, w):
+    return torch.stack([balanced(a[None], b[None], w) for a, b in zip(z, y, strict=True)]).mean()
+
+
+def true_p(z, y):
+    """The probability of the true class, infinity where ignored."""
+    valid = y != 255
+    p = z.softmax(1).gather(1, torch.where(valid, y, 0)[:, None])[:, 0]
+    return torch.where(valid, p, torch.inf)
+
+
+def lowest(p, k):
+    mask = torch.zeros(p.numel(), dtype=torch.bool)
+    mask[p.flatten().argsort()[:k]] = True
+    return mask.view_as(p) & p.isfinite()
+
+
+def hard(z, y, t, k):
+    p = true_p(z, y)
+    return (p < t) | lowest(p, k)
+
+
+def hard_by_sorting(z, y, t, k):
+    p = true_p(z, y)
+    finite = p[p.isfinite()].sort().values
+    if (finite < t).sum() >= k:
+        return p < t
+    return p <= finite[min(k, len(finite)) - 1]
+
+
+def with_topk(z, y, t, k):
+    p = true_p(z, y)
+    limit = torch.topk(p.flatten(), k, largest=False).values[-1]
+    return (p < t) | (p <= limit)
+
+
+def keeping_ignored(z, y, t, k):
+    p = z.softmax(1).gather(1, torch.where(y == 255, 0, y)[:, None])[:, 0]
+    return (p < t) | lowest(p, k)
+
+
+def of_best_class(z, y, t, k):
+    p = torch.where(y == 255, torch.inf, z.softmax(1).amax(1))
+    return (p < t) | lowest(p, k)
+
+
+def each_image(z, y, t, k):
+    return torch.cat([hard(a[None], b[None], t, k) for a, b in zip(z, y, strict=True)])
+
+
+def in_parts(parts, w, denominator=None):
+    found = [pixels(z, y, w) for z, y in parts]
+    total = sum(weight.sum() for _, weight in found) if denominator is None else denominator
+    return [(weight * ce).sum() / total for ce, weight in found]
+
+
+def own_denominators(parts, w):
+    return [torch_balanced(z, y, w) for z, y in parts]
+
+
+ANSWERS = {
+    "poly_rates": {
+        "right": [poly, poly_by_loop],
+        "mistakes": {
+            "from 1": (lambda a, n, p: a * (1 - torch.arange(1, n + 1).double() / n) ** p, "count from 0"),
+            "ends at 0": (lambda a, n, p: a * torch.linspace(1, 0, n).double() ** p, "does nothing"),
+            "no power": (lambda a, n, p: a * factors(n), "straight line"),
+            "power inside": (lambda a, n, p: a * (1 - (1 - factors(n)) ** p), "wrong place"),
+            "exponential": (lambda a, n, p: a * p ** torch.arange(n).double(), "exponentially"),
+            "step by step": (step_by_step, "step before"),
+            "factors": (lambda a, n, p: factors(n) ** p, "factors alone"),
+            "one step": (lambda a, n, p: poly(a, n, p)[1], "shape"),
+            "a list": (lambda a, n, p: poly(a, n, p).tolist(), "not a tensor"),
+        },
+    },
+    "balanced_cross_entropy": {
+        "right": [balanced, torch_balanced_guarded],
+        "mistakes": {
+            "over all pixels": (lambda z, y, w: (pixels(z, y, w)[0] * pixels(z, y, w)[1]).mean(), "averaged in"),
+            "over the labelled": (
+                lambda z, y, w: (pixels(z, y, w)[0] * pixels(z, y, w)[1]).sum() / (y != 255).sum().clamp(min=1),
+                "doubling all weights",
+            ),
+            "no weights": (lambda z, y, w: balanced(z, y, torch.ones_like(w)), "weights are forgotten"),
+            "255 first": (lambda z, y, w: balanced(z, torch.where(y == 255, 0, y), w), "count as class 0"),
+            "255 last": (lambda z, y, w: balanced(z, y.clamp(max=len(w) - 1), w), "count as the last class"),
+            "sum": (lambda z, y, w: (pixels(z, y, w)[0] * pixels(z, y, w)[1]).sum(), "This is a sum"),
+            "mean of means": (mean_per_image, "mean per image"),
+            "sign": (lambda z, y, w: -balanced(z, y, w), "sign is wrong"),
+            "halvings": (lambda z, y, w: balanced(z, y, w) / 0.6931471805599453, "log2"),
+            "softmax twice": (lambda z, y, w: balanced(z.softmax(1), y, w), "runs twice"),
+            "wrong axis": (lambda z, y, w: balanced(z.transpose(1, 2), y, w), "raised"),
+            "all ignored": (torch_balanced, "the loss must be 0 there"),
+            "255 as a class": (lambda z, y, w: F.cross_entropy(z, y, w), "used as if it were a class"),
+            "one loss a pixel": (lambda z, y, w: pixels(z, y, w)[0], "must be ()"),
+        },
+    },
+    "hard_pixel_mask": {
+        "right": [hard, hard_by_sorting],
+        "mistakes": {
+            "threshold alone": (lambda z, y, t, k: true_p(z, y) < t, "only the pixels below the threshold"),
+            "K alone": (lambda z, y, t, k: lowest(true_p(z, y), k), "K pixels, always"),
+            "at most K": (lambda z, y, t, k: lowest(true_p(z, y), k) & (true_p(z, y) < t), "at most K"),
+            "each image": (each_image, "of each image"),
+            "times batch": (lambda z, y, t, k: hard(z, y, t, k * len(z)), "multiplied by the batch size"),
+            "ignored": (keeping_ignored, "Ignored pixels"),
+            "best class": (of_best_class, "most likely class"),
+            "easy": (lambda z, y, t, k: (true_p(z, y) >= t) & (y != 255), "easy pixels"),
+            "topk": (with_topk, "raised RuntimeError"),
+            "probabilities": (lambda z, y, t, k: hard(z, y, t, k).double(), "must be torch.bool"),
+        },
+    },
+    "losses_of_parts": {
+        "right": in_parts,
+        "mistakes": {
+            "own denominators": (own_denominators, "several times the loss"),
+            "mean of means": (
+                lambda parts, w: [loss / len(parts) for loss in own_denominators(parts, w)],
+                "mean of means",
+            ),
+            "count": (
+                lambda parts, w: in_parts(parts, w, sum((y != 255).sum() for _, y in parts)),
+                "must add up their weights",
+            ),
+            "all pixels": (
+                lambda parts, w: in_parts(parts, w, sum(y.numel() for _, y in parts)),
+                "counts the ignored pixels too",
+            ),
+            "no weights": (lambda parts, w: in_parts(parts, torch.ones_like(w)), "weights are forgotten"),
+            "sums": (lambda parts, w: in_parts(parts, w, 1.0), "These are sums"),
+            "one number": (lambda parts, w: sum(in_parts(parts, w)), "not a list"),
+        },
+    },
+}
