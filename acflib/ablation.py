@@ -19,7 +19,7 @@ from acflib.errors import ConfigError, DataError
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 60  # for a run to finish its step and save
-# glibc gives large blocks back to the system and then clears new ones page by page; kept, a step takes 0.88 of the time.
+# glibc returns large blocks to the system and must clear new ones page by page; kept, each step is a little quicker.
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_TOP_PAD_": "268435456"}
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 

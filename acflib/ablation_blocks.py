@@ -118,9 +118,11 @@ def headline(loaded: Loaded) -> str:
         difference = make_difference(loaded, pair, STUDIES["table1"].main)
         name = f"{difference.a}(fine) − {difference.b}(fine)".replace("sum", "ACF(sum)").replace("self", "control (a)")
         shown = signed(difference.interval).replace("-", "−")
-        lines.append(
-            f"- {name} = **{shown}** points of mIoU, {meaning} ({verdict(difference.interval)}; *measured here*)."
-        )
+        found = difference.interval
+        says = verdict(found)
+        if found is not None and found.half is not None:
+            says = f"{found.n} seeds; the 95 % interval {'excludes' if found.excludes_zero else 'does not exclude'} 0"
+        lines.append(f"- {name} = **{shown}** points of mIoU on test, {meaning} (*measured here*, {says}).")
     return "\n".join(lines)
 
 

@@ -33,10 +33,10 @@ STREETS = replace(
 )
 CAMVID_DATA = StudyData("camvid", "data/camvid", False, 480, 360, (("train", 367), ("val", 101)))
 CAMVID = TrainConfig(
-    model=ModelConfig(backbone="resnet18", num_classes=11, align_corners=False, weights=None),
+    model=ModelConfig(backbone="resnet18", num_classes=11, channels=256, align_corners=False, weights=None),
     loss=LossConfig(bootstrap_keep=BOOTSTRAP_SHARE),
-    crop_size=(128, 176),
-    scale_range=(0.35, 0.7),
+    crop_size=(96, 128),
+    scale_range=(0.27, 0.54),
     batch_size=8,
     iterations=CAMVID_ITERATIONS,
     learning_rate=CAMVID_LEARNING_RATE,
@@ -53,13 +53,13 @@ ORACLES_AT_TEST = tuple(
 )
 MS_FLIP = Evaluation("test_ms_flip", "test", InferenceConfig(scales=PAPER_SCALES, flip=True))
 WITHOUT_ORACLE = Evaluation("test_without_oracle", "test")
-HALF_SIZE = Evaluation("val", "val", InferenceConfig(scales=(0.5,)))
+SMALL = Evaluation("val", "val", InferenceConfig(scales=(0.4,)))
 
 BASELINE = Row("baseline", "baseline", variant=None)
 CENTER = Row("center", "+ class center", "center")
 CONCAT = Row("concat", "+ ACF (concat)", "concat")
 SUM = Row("sum", "+ ACF (sum)", "sum", extra=ORACLES_AT_TEST)
-SELF = Row("self", "same head, the pixel's own feature", "self")
+SELF = Row("self", "control (a): the pixel's own feature", "self")
 PAPER_1 = dict(zip(("baseline", "center", "concat", "sum"), TABLE_1, strict=True))
 
 TABLE1 = Study(
@@ -72,7 +72,7 @@ TABLE1 = Study(
     VAL_AND_TEST,
     "test",
     "baseline",
-    tuple(Line(name, paper=paper) for name, paper in PAPER_1.items()),
+    (*(Line(name, paper=paper) for name, paper in PAPER_1.items()), Line("self")),
     (("sum", "baseline"), ("sum", "self"), ("concat", "sum"), ("sum", "center")),
     (SELF,),
 )
@@ -106,11 +106,16 @@ CONTROLS = Study(
     STREETS,
     (
         SELF,
-        Row("global", "same head, global average", "global"),
-        Row("psp", "same head, pyramid pooling", "psp"),
-        Row("detach", "+ ACF (sum), P detached", "sum", detach=True),
-        Row("oracle-centers", "true centers, in training too", oracle="centers", extra=(WITHOUT_ORACLE,)),
-        Row("oracle-attention", "true attention, in training too", oracle="attention", extra=(WITHOUT_ORACLE,)),
+        Row("global", "control (b): global average", "global"),
+        Row("psp", "control (b): pyramid pooling", "psp"),
+        Row("detach", "control (d): ACF (sum), P detached", "sum", detach=True),
+        Row("oracle-centers", "control (c): true centers, in training too", oracle="centers", extra=(WITHOUT_ORACLE,)),
+        Row(
+            "oracle-attention",
+            "control (c): true attention, in training too",
+            oracle="attention",
+            extra=(WITHOUT_ORACLE,),
+        ),
     ),
     VAL_AND_TEST,
     "test",
@@ -122,9 +127,9 @@ CONTROLS = Study(
         Line("global"),
         Line("psp"),
         Line("detach"),
-        Line("sum", "+ ACF (sum), true centers at test", "test_oracle_centers"),
-        Line("sum", "+ ACF (sum), true attention at test", "test_oracle_attention"),
-        Line("sum", "+ ACF (sum), both at test", "test_oracle_both"),
+        Line("sum", "control (c): sum, true centers at test", "test_oracle_centers"),
+        Line("sum", "control (c): sum, true attention at test", "test_oracle_attention"),
+        Line("sum", "control (c): sum, both at test", "test_oracle_both"),
         Line("oracle-centers"),
         Line("oracle-attention"),
     ),
@@ -146,7 +151,7 @@ PHOTOGRAPHS = Study(
     "results/camvid",
     CAMVID,
     (BASELINE, CENTER, CONCAT, replace(SUM, extra=()), SELF),
-    (HALF_SIZE,),
+    (SMALL,),
     "val",
     "baseline",
     (*(Line(name, paper=paper) for name, paper in PAPER_1.items()), Line("self")),

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acflib.commands import INTERRUPTED
@@ -56,7 +56,7 @@ def run_ablate(given: argparse.Namespace) -> int:
 
 
 def run_rows(config: AblateConfig, studies: list, progress: bool) -> int:
-    """Make the runs that are missing; the exit status."""
+    """Make the runs that are missing, then print the tables; the exit status."""
     from acflib.ablation import run_grid
     from acflib.ablation_cells import make_runs
 
@@ -74,7 +74,8 @@ def run_rows(config: AblateConfig, studies: list, progress: bool) -> int:
     for failure in failures:
         print(f"acflib: {failure}", file=sys.stderr)
     folders = ", ".join(dict.fromkeys(str(run.results) for run in runs))
-    print(f"{len(runs) - len(failures)} of {len(runs)} runs are done; their results are in {folders}")
+    print(f"{len(runs) - len(failures)} of {len(runs)} runs are done; their results are in {folders}\n")
+    show_results(replace(config, table=True), studies)
     return 1 if failures else 0
 
 

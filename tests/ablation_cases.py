@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from acflib.ablation_cells import Run, make_runs
 from acflib.ablation_results import evaluation_specs, header, result_path
 from acflib.ablation_rows import Study, StudyData, wants_corrections
 from acflib.ablation_studies import STUDIES
@@ -17,10 +18,17 @@ def small_study(folder: Path, name: str = "table1", iterations: int = 6, **chang
     study = STUDIES[name]
     counts = (("train", 12), ("val", 5), ("test", 4))
     data = StudyData("streets-64x32", str(folder / "data"), True, 64, 32, counts)
-    settings = {"batch_size": 4, "crop_size": (32, 64), "log_every": 1, "save_every": 2, "eval_batch_size": 2}
+    # Nothing is saved before the end of a run or a request to stop: what is there after a kill was saved on purpose.
+    settings = {"batch_size": 4, "crop_size": (32, 64), "log_every": 1, "save_every": 1000, "eval_batch_size": 2}
+    settings |= {"learning_rate": 0.05}
     model = replace(study.base.model, channels=16)
-    base = replace(study.base, model=model, iterations=iterations, **settings, **changes)
+    base = replace(study.base, model=model, iterations=iterations, **(settings | changes))
     return replace(study, data=data, base=base, results=str(folder / "results"))
+
+
+def runs_of(study: Study, rows: list[str] | None, seeds: tuple[int, ...] = (0,), **others) -> list[Run]:
+    """Runs whose files lie beside the results of the study."""
+    return make_runs([study], rows, seeds, runs=str(Path(study.results).with_name("runs")), **others)
 
 
 def three_classes(study: Study) -> Study:

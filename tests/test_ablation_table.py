@@ -22,7 +22,7 @@ TEXT = "# Results\n\nBefore.\n\n<!-- table:table1 -->\nold\n<!-- end -->\n\nAfte
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """Table 1 with results below tmp_path: baseline and sum with three seeds, sum with one more, control (a) with one."""
+    """Table 1 with results below tmp_path: baseline with three seeds, sum with four, control (a) with one."""
     for name in ("table1", "controls"):
         monkeypatch.setitem(STUDIES, name, three_classes(small_study(tmp_path, name)))
     found = STUDIES["table1"]
@@ -103,7 +103,7 @@ def test_controls_show_oracles_of_the_same_network_in_pairs(study, tmp_path):
     controls = STUDIES["controls"]
     table = make_table(controls, load_results(controls.results, controls))
     rows = {row.title: row for row in table.rows}
-    assert rows["+ ACF (sum), true centers at test"].fine.n == 4
+    assert rows["control (c): sum, true centers at test"].fine.n == 4
     pair = next(d for d in table.differences if d.a == "sum/test_oracle_centers")
     assert pair.interval.mean == (2 + 4 + 0 + 0) / 4
     assert all(
@@ -145,12 +145,13 @@ def test_plot_shows_every_run_the_means_and_the_baseline(study, tmp_path, capsys
     blue = matplotlib.colors.to_rgba(BLUE)
     runs = [line for line in left.lines if line.get_fillstyle() == "none"]
     fine = [sorted(line.get_xdata()) for line in runs if matplotlib.colors.to_rgba(line.get_color()) == blue]
-    assert fine == [[70, 71, 72], [72, 72, 75, 80]]
+    assert fine == [[70, 71, 72], [72, 72, 75, 80], [72.5]]
     assert [71, 71] in [list(line.get_xdata()) for line in left.lines]  # the line of the baseline
     gains = [sorted(line.get_xdata()) for line in right.lines if line.get_fillstyle() == "none"]
-    assert gains == [[1, 2, 3]]
+    assert gains == [[1, 2, 3], [2.5]]
     labels = [label.get_text() for label in left.get_yticklabels()]
-    assert labels == ["baseline  (3)", "+ class center  (0)", "+ ACF (concat)  (0)", "+ ACF (sum)  (4)"]
+    assert labels[:4] == ["baseline  (3)", "+ class center  (0)", "+ ACF (concat)  (0)", "+ ACF (sum)  (4)"]
+    assert labels[4] == "control (a): the pixel's own feature  (1)"
     path = tmp_path / "new" / "plot.png"
     assert cli.main(["ablate", "--plot", str(path)]) == 0
     assert min(Image.open(path).size) > 200 and str(path) in capsys.readouterr().out
@@ -180,15 +181,20 @@ def test_blocks_are_filled_and_nothing_else_is_touched(study, tmp_path):
 def test_headline_says_what_the_intervals_say(study):
     first, second = block("headline").splitlines()
     assert first.startswith("- ACF(sum)(fine) − baseline(fine) = **+2.00 ± 2.48** points")
-    assert "3 seeds: around 0" in first
+    assert "3 seeds; the 95 % interval does not exclude 0" in first
     assert "control (a)(fine) = **−0.50 (one seed)**" in second and "one seed: no interval" in second
+    for seed, fine in enumerate((71.0, 70.9, 73.8)):
+        write_fake(STUDIES["controls"], "self", seed, fine)
+    second = block("headline").splitlines()[1]
+    assert "**+1.10 ± 0.25** points" in second  # 1.0, 1.1 and 1.2: s is 0.1, t / sqrt(3) is 2.484
+    assert "3 seeds; the 95 % interval excludes 0" in second
 
 
 def test_table_of_classes_by_hand(study):
     """Invented classes lie a point below, at and above the mean."""
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in block("classes:table1").splitlines()[2:]]
-    assert lines[0] == ["class", "baseline", "+ ACF (sum)", "sum − baseline"]
-    assert lines[2] == ["road", "70.0", "73.8", "+2.00 ± 2.48"]
+    assert lines[0] == ["class", "baseline", "+ ACF (sum)", "control (a): the pixel's own feature", "sum − baseline"]
+    assert lines[2] == ["road", "70.0", "73.8", "71.5", "+2.00 ± 2.48"]
     assert [line[0] for line in lines[2:]] == ["road", "sky", "car"]
 
 

@@ -1,0 +1,48 @@
+"""Mutations of the ablation: what is averaged, with which interval, and what is taken for a result."""
+
+from tests.mutants.mutation import Mutation
+
+STATS, RESULTS, RUN = "acflib/ablation_stats.py", "acflib/ablation_results.py", "acflib/ablation_run.py"
+ROWS, TABLE = "acflib/ablation_rows.py", "acflib/ablation_table.py"
+STATS_TESTS, RESULTS_TESTS = ("tests/test_ablation_stats.py",), ("tests/test_ablation_results.py",)
+GRID_TEST = "tests/test_ablation.py::"
+
+MUTATIONS = [
+    Mutation("interval: deviation of the population", STATS, "/ (n - 1))", "/ n)", STATS_TESTS),
+    Mutation("interval: a degree of freedom too many", STATS, "(CONFIDENCE, n - 1)", "(CONFIDENCE, n)", STATS_TESTS),
+    Mutation(
+        "differences of other seeds", STATS,
+        "a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())", "x - y for x, y in zip(a.values(), b.values())",
+        STATS_TESTS,
+    ),
+    Mutation(
+        "gain over the baseline taken from coarse", TABLE,
+        "paired_difference(fine, scores(loaded", "paired_difference(coarse, scores(loaded",
+        ("tests/test_ablation_table.py",),
+    ),
+    Mutation(
+        "results of other settings averaged", RESULTS,
+        'check_same(path, "config", content["config"]', 'check_same(path, "config", expected["config"]', RESULTS_TESTS,
+    ),
+    Mutation(
+        "results of other data averaged", RESULTS,
+        'check_same(path, "data", content["data"]', 'check_same(path, "data", expected["data"]', RESULTS_TESTS,
+    ),
+    Mutation(
+        "scores that do not fit their classes averaged", RESULTS, "- miou) > 1e-6", "- miou) > 1e6", RESULTS_TESTS,
+    ),
+    Mutation(
+        "trained with an oracle, evaluated without", ROWS,
+        "replace(e, oracle=row.oracle) for e in", "e for e in",
+        ("tests/test_ablation_rows.py::test_oracle_rows_are_evaluated_as_they_were_trained",),
+    ),
+    Mutation(
+        "checkpoint of other settings gone on from", RUN,
+        "drop_other_run(folder, job.identity)", "folder.mkdir(parents=True, exist_ok=True)",
+        (f"{GRID_TEST}test_stale_result_and_checkpoint_are_named_and_made_again",),
+    ),
+    Mutation(
+        "runs outlive a grid that was killed", RUN, "os.kill(os.getpid(), signal.SIGTERM)", "pass",
+        (f"{GRID_TEST}test_grid_that_is_stopped_loses_nothing_but_steps_of_the_run_in_flight",),
+    ),
+]  # fmt: skip
