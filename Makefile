@@ -50,15 +50,16 @@ lab: $(READY)  ## open the lessons in JupyterLab (your copy, in my-lessons/)
 	@echo "Your lessons are in my-lessons/. For a fresh one, rename or delete yours and type make lab again."
 	$(BIN)/python -m jupyter lab --notebook-dir=my-lessons $(AS_ROOT) $(LAB_FLAGS)
 
-test: $(READY)  ## all quick tests, then every notebook against its stored output
+test: $(READY)  ## all quick tests, the widgets in a browser, then every notebook against its stored output
 	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m browser -rs tests/browser
 	$(BIN)/python -m pytest --nbval notebooks/
 
 test-slow: $(READY)  ## the slow proofs
 	$(BIN)/python -m pytest -m slow
 
-mutate: $(READY)  ## put known bugs in, one by one, and see that the tests catch each
-	$(BIN)/python tests/mutations.py
+mutate: $(READY)  ## put known bugs in, see that the tests catch each (NOTEBOOKS=1: that the lessons do)
+	$(BIN)/python tests/mutations.py $(if $(NOTEBOOKS),--notebooks)
 
 train: $(READY) $(STREETS)/streets.json  ## train a small ACFNet on generated streets (CPU, minutes)
 	$(BIN)/python -m acflib train --preset tiny-acf-sum --data $(STREETS) --out runs/streets $(TRAIN_FLAGS)
@@ -69,5 +70,7 @@ $(STREETS)/streets.json: | $(READY)
 lint: $(READY)  ## ruff over code and notebooks
 	$(BIN)/python -m ruff check .
 
-notebooks: $(READY)  ## run every notebook again, in place
+notebooks: $(READY)  ## run every notebook again, in place; then the lists that are made of them
 	$(BIN)/python tools/run_notebooks.py
+	$(BIN)/python tools/list_exercises.py
+	$(BIN)/python tools/paper_map.py

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from acflib import __version__, commands, commands_ablate, commands_grade
+from acflib import __version__, commands, commands_ablate, commands_app, commands_grade
 from acflib.commands import INTERRUPTED
 from acflib.errors import AcflibError
 from acflib.options import add_flags, image_size
@@ -57,6 +57,9 @@ def make_parser() -> argparse.ArgumentParser:
     streets.add_argument("--size", type=image_size, default=(128, 64), help="width x height (default: 128x64)")
     text = "keep a split decoded on disk, so that loading keeps up with a GPU: acflib train --cache"
     _add(data, "cache", commands.run_cache, text, commands.CacheConfig)
+    text = "the similarity explorer and the what-if laboratory in a browser, without notebooks"
+    app = _add(subparsers, "app", commands_app.run_app, text, commands_app.AppConfig)
+    app.add_argument("images", nargs="*", type=Path, help="photographs, or folders (default: generated streets)")
     text = "check this installation and, if given, a data folder and a preset"
     _add(subparsers, "doctor", commands.run_doctor, text, commands.DoctorConfig)
     return parser

@@ -31,7 +31,7 @@ def predict_labels(
         uint8 (H, W).
     """
     parameter = next(model.parameters())
-    channels_first = torch.from_numpy(image).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+    channels_first = torch.tensor(image).permute(2, 0, 1)  # a copy, (H, W, 3) -> (3, H, W)
     batch = normalize_image(channels_first).unsqueeze(0).to(parameter.device, parameter.dtype)  # (1, 3, H, W)
     found = predict_probabilities(model, batch, config)
     if output not in found:

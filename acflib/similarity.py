@@ -1,7 +1,7 @@
 """What a feature map says about one pixel: cosine similarity maps (the paper's Fig. 5 and 6) and what goes with them.
 
-Everything here is a pure function of tensors or arrays; :mod:`acflib.widgets` paints the results. One picture at a time:
-features are (C, h, w), class maps (N, h, w), class centers (N, C), label maps (H, W).
+Everything here is a pure function of tensors or arrays; :mod:`acflib.widgets` paints the results. One picture at a
+time: features are (C, h, w), class maps (N, h, w), class centers (N, C), label maps (H, W).
 """
 
 import math
@@ -260,7 +260,7 @@ def wrong_pixels(
 
 
 def next_wrong_pixel(pixels: list[tuple[int, int]], current: tuple[int, int]) -> tuple[int, int] | None:
-    """The pixel after ``current`` in a list of :func:`wrong_pixels`; the first one if it is not in the list or the last.
+    """The pixel after ``current`` in a list of :func:`wrong_pixels`; the first one after the last, or from elsewhere.
 
     None if the list is empty.
     """

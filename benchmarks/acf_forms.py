@@ -10,7 +10,6 @@ The exit status does not depend on the times: they are for reading, never for a 
 """
 
 import argparse
-import gc
 import statistics
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ import torch.nn.functional as F
 
 from acflib import functional as acf
 from acflib.machine import write_result
+from acflib.memory import cpu_peak
 
 SIZE, CHANNELS, CLASSES = 97, 512, 19
 QUANTITIES = {"forward_ms": "forward", "step_ms": "step", "saved_mb": "saved", "peak_mb": "peak"}  # name -> its ratio
@@ -89,22 +89,11 @@ def saved_bytes(form, inputs) -> int:
     return sum(kept.values())
 
 
-def allocator_peak(form, inputs, gradient) -> int:
-    """Highest number of bytes allocated at once during forward and backward, beyond what stood before.
-
-    Read from torch's profiler: every allocation and release of the CPU allocator, in order.
-    """
+def step_peak(form, inputs, gradient) -> int:
+    """Highest number of bytes allocated at once during forward and backward, beyond what stood before."""
     for tensor in inputs:
         tensor.grad = None
-    gc.collect()
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
-        forward(form, *inputs).backward(gradient)
-    level = peak = 0
-    for event in profile.profiler.kineto_results.events():
-        if event.name() == "[memory]":
-            level += event.nbytes()
-            peak = max(peak, level)
-    return peak
+    return cpu_peak(lambda: forward(form, *inputs).backward(gradient))
 
 
 def measure(variant: str, repeats: int) -> dict[str, float]:
@@ -124,7 +113,7 @@ def measure(variant: str, repeats: int) -> dict[str, float]:
         found[f"{name}_forward_ms"] = 1e3 * statistics.median(t[0] for t in times[name])
         found[f"{name}_step_ms"] = 1e3 * statistics.median(t[1] for t in times[name])
         found[f"{name}_saved_mb"] = saved_bytes(form, inputs) / 1e6
-        found[f"{name}_peak_mb"] = allocator_peak(form, inputs, gradient) / 1e6
+        found[f"{name}_peak_mb"] = step_peak(form, inputs, gradient) / 1e6
     for name, ratio in QUANTITIES.items():
         found[f"ratio_{ratio}"] = found[f"literal_{name}"] / found[f"factorised_{name}"]
     return found

@@ -20,7 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from full_size_folder import write_full_size
+from full_size_folder import DEFAULT_FOLDER, write_full_size
+from peers import command_line
 
 from acflib.config import TrainConfig
 from acflib.datasets import SegmentationDataset, open_dataset
@@ -88,7 +89,7 @@ def same_samples(sources: dict[str, SegmentationDataset], config: TrainConfig) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("runs/full-size"), help="Cityscapes; generated if missing")
+    parser.add_argument("--data", type=Path, default=DEFAULT_FOLDER, help="Cityscapes; generated if missing")
     parser.add_argument("--cache", type=Path, default=Path("runs/full-size-cache"))
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2])
     parser.add_argument("--batch-size", type=int, default=8)
@@ -114,7 +115,7 @@ def main() -> None:
         print(f"{workers} workers: {rates} = {found['ratio']:.1f}x", flush=True)
     if arguments.out:
         settings = {"batch_size": config.batch_size, "batches": config.iterations, "rounds": arguments.rounds}
-        write_result(arguments.out, "python benchmarks/loader.py", settings=settings, results=results)
+        write_result(arguments.out, command_line("loader.py"), settings=settings, results=results)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     python tests/mutations.py               all of them, some minutes
     python tests/mutations.py --list
     python tests/mutations.py --only "Eq. 3: map transposed"
+    python tests/mutations.py --notebooks   some of them, caught by the lessons alone (tests/mutants/lessons.py)
 
 The repository itself is never touched. Exit status 0: every mutation was caught.
 """
@@ -20,10 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.mutants import evidence, network, training  # noqa: E402
+from tests.mutants import ablation, evidence, network, training  # noqa: E402
 from tests.mutants.mutation import Mutation  # noqa: E402
 
-MUTATIONS: list[Mutation] = [*network.MUTATIONS, *training.MUTATIONS, *evidence.MUTATIONS]
+MUTATIONS: list[Mutation] = [*network.MUTATIONS, *training.MUTATIONS, *evidence.MUTATIONS, *ablation.MUTATIONS]
 COPIED = ("acflib", "tests", "conftest.py", "pyproject.toml")
 UNUSED_PLUGINS = ("nbval", "hypothesispytest", "anyio")  # they take longer to import than most tests to run
 # A mutation that cannot even run proves nothing about the tests.
@@ -94,7 +95,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", metavar="NAME", help="the mutation of this name alone")
     parser.add_argument("--list", action="store_true", help="print the names and stop")
+    parser.add_argument("--notebooks", action="store_true", help="the lessons alone must catch those meant for them")
     arguments = parser.parse_args()
+    if arguments.notebooks:
+        from tests.notebook_mutations import try_lessons
+
+        return try_lessons(MUTATIONS, mutated)
     chosen = [m for m in MUTATIONS if arguments.only in (None, m.name)]
     if not chosen:
         parser.error(f"no mutation is called {arguments.only!r}; --list shows the names")

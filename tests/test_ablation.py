@@ -175,7 +175,7 @@ def rows_in(run: Run) -> int:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_grid_that_is_stopped_loses_nothing_but_steps_of_the_run_in_flight(tmp_path, number):
     """The first run is finished, the second one on its way: afterwards the first is as it was, the second goes on."""
-    study = small_study(tmp_path, iterations=60)
+    study = small_study(tmp_path, iterations=150)
     first, second = runs_of(study, ["baseline", "sum"])
     process = start_grid(tmp_path, "--rows", "baseline", "sum", "--seeds", "0")
     wait_for(lambda: rows_in(second) >= 5, process)
@@ -189,12 +189,12 @@ def test_grid_that_is_stopped_loses_nothing_but_steps_of_the_run_in_flight(tmp_p
     if number == signal.SIGKILL:  # the run notices by itself that nobody waits for it any more, and saves
         wait_for(lambda: not is_locked(second))
     position = load_checkpoint(second.folder / "checkpoint.pt")["position"]
-    assert 5 <= position < 60
+    assert 5 <= position < 150
     assert run_grid([first, second], jobs=2, progress=False) == []
     assert first.result.read_bytes() == finished
     found = content(second)
     assert found["seconds"]["parts"] == 2
-    reference = small_study(tmp_path / "reference", iterations=60)
+    reference = small_study(tmp_path / "reference", iterations=150)
     reference = replace(reference, data=study.data)
     (unbroken,) = runs_of(reference, ["sum"])
     assert run_grid([unbroken], jobs=1, progress=False) == []

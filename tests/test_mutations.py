@@ -1,11 +1,14 @@
 """The list of mutations fits the library of today. `make mutate` then puts each one in."""
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.mutants.lessons import LESSONS
 from tests.mutations import MUTATIONS, judge, mutated
+from tests.notebook_mutations import RESULTS, failed_cell, heading_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -50,3 +53,48 @@ def test_old_text_that_is_gone_or_not_unique_is_an_error():
 def test_what_counts_as_caught(status, output, caught, text):
     found = judge(status, output)
     assert found[0] == caught and text in found[1]
+
+
+# ---- what the lessons alone catch
+
+
+def test_lessons_are_asked_for_ten_mutations_of_the_mathematics():
+    files = {mutation.name: mutation.file for mutation in MUTATIONS}
+    asked = [files[name] for names in LESSONS.values() for name in names]
+    assert len(asked) >= 10
+    assert set(asked) == {"acflib/functional.py", "acflib/losses.py", "acflib/metrics.py"}
+
+
+def test_the_committed_table_is_of_these_mutations_and_lessons():
+    """`make mutate NOTEBOOKS=1` wrote it; a lesson that changed since shows in the headings."""
+    caught = json.loads(RESULTS.read_text(encoding="utf-8"))["caught"]
+    expected = [(name, f"{stem}.ipynb") for stem, names in LESSONS.items() for name in names]
+    assert [(each["mutation"], each["notebook"]) for each in caught] == expected
+    for each in caught:
+        assert heading_of(ROOT / "notebooks" / each["notebook"], each["cell"]) == each["heading"], each
+
+
+@pytest.mark.parametrize(
+    "status, output, cell",
+    [
+        (0, "21 passed", None),
+        (1, "FAILED notebooks/01_x.ipynb::Cell 4 - Notebook cell execution failed\n1 failed", 5),
+        (1, "FAILED notebooks/01_x.ipynb::Cell 0\n1 failed", 1),
+    ],
+)
+def test_the_cell_that_failed(status, output, cell):
+    assert failed_cell(status, output) == cell
+
+
+@pytest.mark.parametrize(
+    "status, output",
+    [
+        (1, "ERROR notebooks/01_x.ipynb - no kernel"),
+        (1, "ImportError: cannot import name\nFAILED notebooks/01_x.ipynb::Cell 4"),
+        (2, "interrupted"),
+        (5, "no tests ran"),
+    ],
+)
+def test_a_lesson_that_did_not_run_caught_nothing(status, output):
+    with pytest.raises(ValueError):
+        failed_cell(status, output)

@@ -34,7 +34,7 @@ def test_both_networks_are_written_with_their_sidecars(made, streets):
     assert baseline["model"] | {"variant": "sum"} == acf["model"]
     assert acf["data"] == {"name": "Streets", **json.loads((streets / "streets.json").read_text())}
     assert acf["command"] == (
-        "python tools/train_weights.py streets-acf-sum --iterations 2 --learning-rate 0.05 --seed 0 --device cpu"
+        "python tools/train_weights.py streets-acf-sum --iterations 2 --learning-rate 0.1 --seed 0 --device cpu"
     )
     assert str(made) not in json.dumps([baseline, acf])
 
@@ -81,8 +81,8 @@ def test_a_stopped_run_writes_no_weights(streets, tmp_path, monkeypatch, capsys)
 
 def test_other_settings_for_the_same_run_folder_are_refused(made, streets, tmp_path, capsys):
     shutil.copytree(made / "runs", tmp_path / "runs")
-    assert train_weights.main(command(streets, tmp_path, "--learning-rate", "0.1")) == 2
-    assert "learning_rate is 0.1, was 0.05" in capsys.readouterr().err
+    assert train_weights.main(command(streets, tmp_path, "--learning-rate", "0.2")) == 2
+    assert "learning_rate is 0.2, was 0.1" in capsys.readouterr().err
 
 
 def test_data_of_another_generator_is_refused(streets, tmp_path, capsys):

@@ -43,6 +43,8 @@ def attend_sum(student: Answer) -> Verdict:
         "All pictures hear the centers of the first one. Each picture has its own centers.": (
             lambda f, p: functional.attend_sum(f[:1].expand_as(f), p)
         ),
+        "The pixels stand in rows, (B, HW, C), and are reshaped to (B, C, H, W). That mixes channels and pixels: "
+        "transpose to (B, C, HW) first.": lambda f, p: (p.flatten(2).mT @ f).reshape(len(f), -1, *p.shape[2:]),
         "The centers are reshaped from (N, C) to (C, N). That mixes their numbers; a transpose was meant.": (
             lambda f, p: functional.attend_sum(f.reshape(len(f), f.shape[2], f.shape[1]).transpose(1, 2), p)
         ),

@@ -14,27 +14,20 @@ def aspp_places(student: Answer) -> Verdict:
     True where an ASPP pixel at (row, column) reads: itself, and the nine places of each rate inside the map.
     """
 
-    def right(row, column, height, width, rates):
-        return _places(row, column, height, width, [(a, b) for r in rates for a in (-r, 0, r) for b in (-r, 0, r)])
-
-    def clamped(row, column, height, width, rates):
-        seen = torch.zeros(height, width, dtype=torch.bool)
-        for a, b in [(a, b) for r in rates for a in (-r, 0, r) for b in (-r, 0, r)]:
-            seen[min(max(row + a, 0), height - 1), min(max(column + b, 0), width - 1)] = True
-        return seen
-
     mistakes = {
         "Places outside come back in on the other side: a negative index counts from the end. Leave them out.": (
-            lambda row, column, height, width, rates: _wrapped(row, column, height, width, rates)
-        ),
-        "Places outside are moved to the border. They read zeros, not the pixels of the border: leave them out.": clamped,
-        "Row and column are swapped.": lambda row, column, height, width, rates: _places(
-            column, row, height, width, [(a, b) for r in rates for a in (-r, 0, r) for b in (-r, 0, r)]
-        ),
-        "You fill the whole square. A dilated 3x3 convolution reads nine places, `rate` apart, and nothing between.": (
-            lambda row, column, height, width, rates: _places(
-                row, column, height, width, _square(max(rates)) if rates else []
+            lambda row, column, height, width, rates: _moved(
+                row, column, height, width, rates, lambda place, side: place % side
             )
+        ),
+        "Places outside are moved to the border. They read zeros, not the pixels of the border: leave them out.": (
+            lambda row, column, height, width, rates: _moved(
+                row, column, height, width, rates, lambda place, side: min(max(place, 0), side - 1)
+            )
+        ),
+        "Row and column are swapped.": lambda row, column, *rest: _read(column, row, *rest),
+        "You fill the whole square. A dilated 3x3 convolution reads nine places, `rate` apart, and nothing between.": (
+            lambda row, column, height, width, rates: _places(row, column, height, width, _square(max(rates)))
         ),
         "The four corners of each rate are missing. A 3x3 convolution reads the diagonal places, too.": (
             lambda row, column, height, width, rates: _places(
@@ -42,21 +35,32 @@ def aspp_places(student: Answer) -> Verdict:
             )
         ),
         "The pixel itself is missing: the 1x1 branch reads it, and so does the middle of each 3x3 branch.": (
-            lambda row, column, height, width, rates: right(row, column, height, width, rates)
-            & ~_places(row, column, height, width, [])
+            lambda *case: _read(*case) & ~_places(*case[:4], [(0, 0)])
         ),
-        "Only one rate was used. Each rate has a branch of its own.": lambda row, column, height, width, rates: right(
-            row, column, height, width, rates[-1:]
-        ),
+        "Only one rate was used. Each rate has a branch of its own.": lambda *case: _read(*case[:4], case[4][-1:]),
         "A rate of r is read as r // 2. The places lie r to the left and r to the right.": (
-            lambda row, column, height, width, rates: right(row, column, height, width, [r // 2 for r in rates])
+            lambda *case: _read(*case[:4], [r // 2 for r in case[4]])
         ),
     }
-    return judge(student, random_cases(_places_case), right, mistakes)
+    cases = random_cases(_places_case)
+
+    def right_at_the_other_end(answer: Answer) -> bool:
+        row, column, height, width, rates = cases[0]
+        try:
+            found = answer(height - 1 - row, width - 1 - column, height, width, rates)
+        except IndexError:
+            return False
+        return torch.equal(found, _read(*cases[0]).flip(0, 1))
+
+    demands = {
+        "Near the upper left corner all is right. But near the lower right corner, places beyond the last row or "
+        "column must be left out, too.": right_at_the_other_end
+    }
+    return judge(student, cases, _read, mistakes, demands=demands)
 
 
 def region_means(student: Answer) -> Verdict:
-    """Lesson 03, exercise 2: ``student(features, n)`` -> (B, C, H, W), each pixel the mean of its one of n*n regions."""
+    """Lesson 03, exercise 2: ``student(features, n)`` -> (B, C, H, W): each pixel the mean of its region of n*n."""
 
     def right(x: Tensor, n: int) -> Tensor:
         return _spread(F.adaptive_avg_pool2d(x, n), x)
@@ -145,6 +149,12 @@ def region_attention(student: Answer) -> Verdict:
         "The softmax runs over the pixels. Each pixel shares its 1 among the classes.": (
             weighted(lambda s, c: (s / c**0.5).flatten(2).softmax(2).view_as(s))
         ),
+        "The softmax runs over the rows (dim 2). The classes are dim 1.": weighted(
+            lambda s, c: (s / c**0.5).softmax(2)
+        ),
+        "The softmax runs over the columns (dim 3). The classes are dim 1.": (
+            weighted(lambda s, c: (s / c**0.5).softmax(3))
+        ),
         "The softmax is missing: these are raw similarities, which can be negative.": (
             weighted(lambda s, c: s / c**0.5)
         ),
@@ -160,7 +170,9 @@ def region_attention(student: Answer) -> Verdict:
             )
         ),
     }
-    return judge(student, random_cases(_attention_case), right, mistakes, hints=Hints(whole="weighted sums are floats."))
+    return judge(
+        student, random_cases(_attention_case), right, mistakes, hints=Hints(whole="weighted sums are floats.")
+    )
 
 
 # ---- random inputs, such that every mistake shows
@@ -176,10 +188,11 @@ def _places_case(random: torch.Generator) -> Case:
 
 
 def _region_case(random: torch.Generator) -> Case:
+    """Regions are larger than n, and higher than wide or wider than high."""
     b, c = distinct_sizes(random, 2, low=2, high=4)
     n = int(torch.randint(2, 5, (1,), generator=random))
-    tall, wide = (n * factor for factor in ((5, 6) if n != 4 else (5, 7)))
-    return torch.randn(b, c, tall * 1, wide * 1, generator=random, dtype=torch.float64) + 1, n
+    tall, wide = distinct_sizes(random, 2, low=5, high=8)
+    return torch.randn(b, c, n * tall, n * wide, generator=random, dtype=torch.float64) + 1, n
 
 
 def _maps_case(random: torch.Generator) -> Case:
@@ -197,23 +210,35 @@ def _attention_case(random: torch.Generator) -> Case:
 # ---- parts of the mistakes
 
 
-def _places(row: int, column: int, height: int, width: int, steps: list[tuple[int, int]]) -> Tensor:
+Steps = list[tuple[int, int]]
+
+
+def _nine(rates: tuple[int, ...]) -> Steps:
+    return [(a, b) for rate in rates for a in (-rate, 0, rate) for b in (-rate, 0, rate)]
+
+
+def _square(reach: int) -> Steps:
+    return [(a, b) for a in range(-reach, reach + 1) for b in range(-reach, reach + 1)]
+
+
+def _places(row: int, column: int, height: int, width: int, steps: Steps) -> Tensor:
     seen = torch.zeros(height, width, dtype=torch.bool)
-    for a, b in [(0, 0), *steps]:
+    for a, b in steps:
         if 0 <= row + a < height and 0 <= column + b < width:
             seen[row + a, column + b] = True
     return seen
 
 
-def _wrapped(row: int, column: int, height: int, width: int, rates: tuple[int, ...]) -> Tensor:
+def _read(row: int, column: int, height: int, width: int, rates: tuple[int, ...]) -> Tensor:
+    return _places(row, column, height, width, _nine(rates))
+
+
+def _moved(row: int, column: int, height: int, width: int, rates: tuple[int, ...], move) -> Tensor:
+    """As ``_read``, but places outside are moved inside."""
     seen = torch.zeros(height, width, dtype=torch.bool)
-    for a, b in [(a, b) for r in rates for a in (-r, 0, r) for b in (-r, 0, r)]:
-        seen[(row + a) % height, (column + b) % width] = True
+    for a, b in _nine(rates):
+        seen[move(row + a, height), move(column + b, width)] = True
     return seen
-
-
-def _square(reach: int) -> list[tuple[int, int]]:
-    return [(a, b) for a in range(-reach, reach + 1) for b in range(-reach, reach + 1)]
 
 
 def _spread(pooled: Tensor, x: Tensor) -> Tensor:

@@ -5,11 +5,12 @@ from typing import Any
 from acflib.widgets import attention_state
 from acflib.widgets.base import AcfWidget
 from acflib.widgets.bundle import module
+from acflib.widgets.packing import pack_labels
 from acflib.widgets.scene import Scene
 
 
 class AttentionViewer(AcfWidget):
-    """P as one small map a class, the attended feature as a picture, and the class whose center each pixel takes most from.
+    """P as one small map a class, the attended feature as a picture, and whose center each pixel takes most from.
 
     Arguments as :class:`acflib.widgets.base.AcfWidget`. The network needs attention (variant "sum" or "concat").
     """
@@ -41,4 +42,4 @@ class AttentionViewer(AcfWidget):
 
     def _more_scenery(self, scene: Scene) -> dict[str, Any]:
         pictures = attention_state.attention_pictures(scene)
-        return {name: pictures[name].tobytes() for name in ("attended", "most_taken")}
+        return {"attended": pictures["attended"].tobytes(), "most_taken": pack_labels(pictures["most_taken"])}

@@ -7,7 +7,7 @@ import torch
 
 from acflib.errors import ConfigError
 from acflib.similarity import check_pixel, feature_picture, most_taken_class, taken_shares
-from acflib.widgets.lab_state import mass_shares, percent
+from acflib.widgets.lab_view import mass_shares, percent
 from acflib.widgets.scene import ATTENDED, Scene
 
 MIN_PEAK = 0.05  # a class that is nowhere more likely than this is left out
@@ -57,7 +57,7 @@ def shown_classes(state: AttentionState, scene: Scene) -> list[int]:
 
 
 def attention_pictures(scene: Scene) -> dict[str, Any]:
-    """What does not depend on the pixel: the attended feature as a picture, and the class each pixel takes most from."""
+    """Independent of the pixel: the attended feature in false colors, and whose center each pixel takes most from."""
     check_scene(scene)
     taken = most_taken_class(scene.found.centers[0], scene.found.probabilities[0], scene.model.acf.variant)
     return {

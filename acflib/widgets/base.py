@@ -1,12 +1,12 @@
 """What the three widgets share: the picture, the way of a user's action from the browser and back, errors, progress.
 
 The browser sends each action as a message with the number ``seq`` of its view (``client``); Python applies it to a
-frozen state, and answers with one new ``frame``, which says whose action it answers. The frame is a synced trait: a view
-that is opened later paints the newest one. The browser keeps one action on its way and lets a newer pick replace one
-that has not left yet, so quick clicks never pile up and the last one is always shown. Strokes are joined, never dropped.
+frozen state, and answers with one new ``frame``, which says whose action it answers. The frame is a synced trait: a
+view that is opened later paints the newest one. The browser keeps one action on its way and lets a newer pick replace
+one that has not left yet, so quick clicks never pile up and the last one is always shown. Strokes are joined, never
+dropped.
 """
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from typing import Any
 import anywidget
 import numpy as np
 import traitlets
-from PIL import Image
 from torch import nn
 
 from acflib.errors import AcflibError, DataError
 from acflib.widgets.bundle import styles
+from acflib.widgets.packing import pack_labels, pack_picture
 from acflib.widgets.photographs import load_photograph
 from acflib.widgets.scene import Picture, Scene, analyse
 
@@ -88,6 +88,10 @@ class AcfWidget(anywidget.AnyWidget):
         """Choose a pixel of the picture."""
         self.act({"do": "pick", "row": row, "column": column})
 
+    def choose(self, index: int) -> None:
+        """Show a picture of the gallery."""
+        self.act({"do": "picture", "index": index})
+
     def state_summary(self) -> str:
         """What is shown, in words and whole numbers: the same on every machine."""
         if self.scene is None:
@@ -126,14 +130,19 @@ class AcfWidget(anywidget.AnyWidget):
         self._guarded(lambda: self._apply(content), reply)
 
     def _collect(self, content: dict[str, Any], buffers: list) -> dict[str, Any] | None:
-        """Put the parts of an upload together; the action when all are there."""
-        parts = self._uploads.setdefault(str(content.get("client")), [])
-        if content.get("part") == 0:
-            parts.clear()
+        """Put the parts of an upload together; the action when all are there, or when they are too many."""
+        client, name, part = str(content.get("client")), str(content.get("name")), content.get("part")
+        if part == 0:
+            self._uploads[client] = []
+        parts = self._uploads.get(client)
+        if parts is None or len(parts) != part:
+            return None  # the rest of an upload that was refused
         parts.append(bytes(buffers[0]) if buffers else b"")
-        if sum(map(len, parts)) <= MAX_UPLOAD and len(parts) < content.get("parts", 1):
+        too_large = sum(map(len, parts)) > MAX_UPLOAD
+        if not too_large and len(parts) < content.get("parts", 1):
             return None
-        return {"do": "upload", "name": content.get("name"), "data": b"".join(self._uploads.pop(str(content["client"])))}
+        data = b"".join(self._uploads.pop(client))
+        return {"do": "upload", "name": name, "data": data, "too_large": too_large}
 
     def _guarded(self, work, reply: dict[str, Any] | None = None) -> None:
         """Run ``work``, then send a frame: the new one, or the old one with a line that says what is wrong."""
@@ -153,6 +162,8 @@ class AcfWidget(anywidget.AnyWidget):
         what = action.get("do")
         if what == "hello":
             return
+        if what == "upload" and action["too_large"]:
+            raise DataError(f"{action['name']}: larger than {MAX_UPLOAD // 2**20} MiB; make it smaller first")
         if what == "upload":
             self._show(Picture(str(action["name"]), load_photograph(action["data"], str(action["name"]))))
         elif what == "picture":
@@ -175,10 +186,10 @@ class AcfWidget(anywidget.AnyWidget):
             "version": self._version + 1,
             "name": picture.name,
             "size": list(scene.size),
-            "image": png(picture.image),
-            "truth": None if scene.picture.truth is None else scene.picture.truth.tobytes(),
-            "coarse": None if scene.coarse is None else scene.coarse.tobytes(),
-            "fine": scene.fine.tobytes(),
+            "image": pack_picture(picture.image),
+            "truth": _packed(scene.picture.truth),
+            "coarse": _packed(scene.coarse),
+            "fine": _packed(scene.fine),
             "classes": list(scene.classes),
             "colors": [list(color) for color in scene.colors],
             "gallery": [item.name for item in self.gallery],
@@ -195,8 +206,5 @@ class AcfWidget(anywidget.AnyWidget):
         self.frame = {**shown, "version": self._version, "reply": reply, "message": self.message}
 
 
-def png(image: np.ndarray) -> bytes:
-    """RGB, uint8 (H, W, 3), as the bytes of a PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, format="PNG", compress_level=1)
-    return file.getvalue()
+def _packed(labels: np.ndarray | None) -> bytes | None:
+    return None if labels is None else pack_labels(labels)

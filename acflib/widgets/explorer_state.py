@@ -43,7 +43,7 @@ class ExplorerState:
     layer: str = ALL_LAYERS
     smoothing: float = 0.0
     scale: str = "fixed"
-    width: int = 384
+    width: int = 256
 
 
 def initial_state(scene: Scene) -> ExplorerState:
@@ -216,7 +216,9 @@ def explorer_frame(state: ExplorerState, scene: Scene) -> dict[str, Any]:
 def spoken(state: ExplorerState, scene: Scene) -> str:
     """One sentence on the pixel, for screen readers and for the status line."""
     facts = pixel_facts(scene, state.pixel)
-    named = [f"{what} {scene.class_name(facts[what])}" for what in ("truth", "coarse", "fine") if facts[what] is not None]
+    named = [
+        f"{what} {scene.class_name(facts[what])}" for what in ("truth", "coarse", "fine") if facts[what] is not None
+    ]
     return f"row {state.pixel[0]}, column {state.pixel[1]}: {', '.join(named)}"
 
 

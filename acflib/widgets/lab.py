@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from acflib.widgets import lab_state
+from acflib.widgets import lab_state, lab_view
 from acflib.widgets.base import AcfWidget
 from acflib.widgets.bundle import module
 from acflib.widgets.lab_edits import Edit, apply_edit, edited_map
@@ -27,7 +27,7 @@ class ClassCenterLab(AcfWidget):
 
     def __init__(self, *arguments: Any, **settings: Any):
         self._maps: list[tuple[tuple[Edit, ...], Tensor]] = []  # the last two edited maps
-        self._result: tuple[Any, lab_state.WhatIf] | None = None
+        self._result: tuple[Any, lab_view.WhatIf] | None = None
         super().__init__(*arguments, **settings)
 
     def paint(self, label: str | int, points: Sequence[tuple[float, float]], radius: float = 8.0) -> None:
@@ -83,11 +83,11 @@ class ClassCenterLab(AcfWidget):
         return found
 
     @property
-    def result(self) -> lab_state.WhatIf:
+    def result(self) -> lab_view.WhatIf:
         """What the network makes of the edited map."""
         key = (self.scene, self.state.edits, self.state.use)
         if self._result is None or self._result[0] != key:
-            self._result = key, lab_state.what_if(self.scene, self.edited, self.state.use)
+            self._result = key, lab_view.what_if(self.scene, self.edited, self.state.use)
         return self._result[1]
 
     def figure(self):
@@ -105,7 +105,7 @@ class ClassCenterLab(AcfWidget):
         return lab_state.apply_action(self.state, self.scene, self.edited, action)
 
     def _paint(self) -> dict[str, Any]:
-        return lab_state.lab_frame(self.state, self.scene, self.edited, self.result)
+        return lab_view.lab_frame(self.state, self.scene, self.edited, self.result)
 
     def _summary(self) -> str:
-        return lab_state.lab_summary(self.state, self.scene, self.edited, self.result, self.message)
+        return lab_view.lab_summary(self.state, self.scene, self.edited, self.result, self.message)

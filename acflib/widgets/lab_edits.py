@@ -1,4 +1,4 @@
-"""The ways to spoil, or to perfect, a coarse segmentation in the laboratory. Pure functions of the class map P (N, h, w).
+"""The ways to spoil, or to perfect, a coarse segmentation in the laboratory: functions of the class map P (N, h, w).
 
 An edit is a small frozen value, and the edited map is the fold of all edits over the network's own P. So undo drops the
 last edit, and reset drops all.
@@ -147,7 +147,7 @@ def covered_cells(points: Sequence[Point], radius: float, size: tuple[int, int],
     starts, ends = path[:-1], path[1:]
     if len(path) == 1:
         starts = ends = path
-    middles = np.stack(np.meshgrid(*((np.arange(n) + 0.5) * s for n, s in zip(cells, cell_size, strict=True)), indexing="ij"), -1)
+    middles = (np.moveaxis(np.indices(cells), 0, -1) + 0.5) * cell_size  # (h, w, 2)
     for start, end in zip(starts, ends, strict=True):
         step = end - start
         along = np.clip(((middles - start) @ step) / max(step @ step, 1e-12), 0, 1)  # (h, w)

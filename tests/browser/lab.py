@@ -1,9 +1,10 @@
-"""A JupyterLab on this computer and a Chromium that uses it: mouse and keys are real, nothing is called inside the page.
+"""A JupyterLab on this computer and a Chromium that uses it: real mouse and keys, nothing is called inside the page.
 
 The widgets write what they show into attributes of their root: ``data-pixel`` ("row,column"), ``data-version``.
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -11,14 +12,15 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Lines of JupyterLab itself, not of ours: it asks for files that are not there, and warns.
-NOT_OURS = re.compile(r"favicon|translation|/lsp/|api/contents.*\b404\b|status of 404|settings")
+# Lines of JupyterLab and Voila, not of ours: they ask for files that are not there, or lie on the internet.
+NOT_OURS = re.compile(r"favicon|translation|/lsp/|status of 404|settings|ERR_(NAME_NOT_RESOLVED|INTERNET_DISCONNECTED)")
 
 
 def missing() -> str | None:
@@ -47,15 +49,19 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
-def wait_for(address: str, process: subprocess.Popen, seconds: float = 60) -> None:
-    """Until a server answers; raises if it ends before, or takes longer."""
+def wait_for(address: str, process: subprocess.Popen, seconds: float = 180) -> None:
+    """Until a server answers, be it that there is no such page; raises if it ends before, or takes longer."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
             raise RuntimeError(f"the server of {address} ended with status {process.returncode}")
-        with contextlib.suppress(OSError):
+        try:
             urllib.request.urlopen(address, timeout=2).close()
             return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            pass
         time.sleep(0.2)
     raise RuntimeError(f"no answer from {address} within {seconds} seconds")
 
@@ -99,9 +105,14 @@ def jupyterlab(folder: Path) -> Iterator[str]:
     command = [
         *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ServerApp.ip=127.0.0.1"),
         *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token="),
-        *(f"--ServerApp.root_dir={folder}", "--ServerApp.allow_root=True", "--LabApp.news_url=None"),
+        *(f"--ServerApp.root_dir={folder}", "--ServerApp.allow_root=True"),
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        # What the tests do not need, and what starts slowly.
+        *(f"--ServerApp.jpserver_extensions={name}=False" for name in ("voila.server_extension", "jupyter_lsp")),
     ]
+    no_news = state / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    no_news.parent.mkdir(parents=True, exist_ok=True)
+    no_news.write_text('{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}')
     address = f"http://127.0.0.1:{port}"
     with serving(command, f"{address}/api/status", folder / "jupyterlab.log", **settings):
         yield address
@@ -120,16 +131,51 @@ class Errors(list):
 
 
 def open_notebook(page, address: str, name: str) -> None:
-    """Open a notebook and run all of its cells; back when the last has run."""
+    """Open a notebook and have all of its cells run, by the menu."""
     page.goto(f"{address}/lab/tree/{name}?reset", wait_until="domcontentloaded")
-    page.locator(".jp-Notebook").first.wait_for(timeout=60000)
-    page.locator(".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60000)
+    page.locator(".jp-Notebook").first.wait_for(timeout=120000)
+    page.locator(".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=120000)
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
-def settle(widget, page, version: int, seconds: float = 20) -> int:
+def wait_until_run(page, path: Path, seconds: float = 240) -> dict:
+    """Save (Ctrl+S) until the file on disk says that every code cell has run; the notebook."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(1500)
+        notebook = json.loads(path.read_text())
+        counts = [cell["execution_count"] for cell in code_cells(notebook)]
+        if counts == list(range(1, len(counts) + 1)):
+            return notebook
+    raise AssertionError(f"{path.name}: not all cells have run within {seconds} seconds: {counts}")
+
+
+def code_cells(notebook: dict) -> list[dict]:
+    """The code cells of a notebook as it stands in its file."""
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def forget_outputs(path: Path) -> None:
+    """Take outputs, counts and widget states out of a notebook's file."""
+    notebook = json.loads(path.read_text())
+    notebook["metadata"].pop("widgets", None)
+    for cell in code_cells(notebook):
+        cell["outputs"], cell["execution_count"] = [], None
+    path.write_text(json.dumps(notebook, indent=1))
+
+
+def complaints_of(notebook: dict, log: Path) -> list[str]:
+    """Errors and warnings of the kernel: in the outputs, and what widgets raised, which lands in the server's log."""
+    outputs = [output for cell in code_cells(notebook) for output in cell["outputs"]]
+    found = [f"{o['output_type']}: {o.get('ename') or o.get('text')}" for o in outputs if o["output_type"] == "error"]
+    found += [f"stderr: {o['text']}" for o in outputs if o.get("name") == "stderr"]
+    return found + [line for line in log.read_text().splitlines() if "Traceback" in line or "Exception" in line]
+
+
+def settle(widget, page, version: int, seconds: float = 30) -> int:
     """Wait until a widget shows a frame newer than ``version``; its version."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -138,3 +184,19 @@ def settle(widget, page, version: int, seconds: float = 20) -> int:
             return now
         page.wait_for_timeout(10)
     raise AssertionError(f"no new frame within {seconds} seconds after frame {version}")
+
+
+def wait_for_pixel(widget, page, pixel: tuple[int, int], seconds: float = 30) -> None:
+    """Wait until a widget shows this pixel."""
+    wanted, end = f"{pixel[0]},{pixel[1]}", time.monotonic() + seconds
+    while (found := widget.get_attribute("data-pixel")) != wanted:
+        assert time.monotonic() < end, f"the widget shows {found}, not {wanted}"
+        page.wait_for_timeout(10)
+
+
+def point_of(stack, pixel: tuple[int, int], size: tuple[int, int]) -> tuple[float, float]:
+    """Where the middle of a pixel lies on the screen; the panel is scrolled into view."""
+    stack.scroll_into_view_if_needed()
+    box = stack.bounding_box()
+    row, column = ((place + 0.5) / length for place, length in zip(pixel, size, strict=True))
+    return box["x"] + column * box["width"], box["y"] + row * box["height"]

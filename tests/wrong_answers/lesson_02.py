@@ -108,6 +108,10 @@ ANSWERS = {
                 lambda f, p: (f.reshape(len(f), f.shape[2], f.shape[1]) @ p.flatten(2)).unflatten(2, p.shape[2:]),
                 "a transpose was meant",
             ),
+            "rows as channels": (
+                lambda f, p: torch.einsum("bnc,bnhw->bhwc", f, p).reshape(len(f), -1, *p.shape[2:]),
+                "transpose to (B, C, HW) first",
+            ),
             "swapped": (lambda f, p: eq3(f, p).transpose(2, 3), "Height and width are swapped"),
             "rounded": (lambda f, p: eq3(f, p).round().long(), "floats"),
             "a list": (lambda f, p: eq3(f, p).tolist(), "not a tensor"),

@@ -1,10 +1,10 @@
 // AttentionViewer: P class by class, the attended feature as a picture, and whose center each pixel takes most from.
 
-import { h, Panel, paintMap, paintLabels, paintPNG, paintRGB, labelsOf, floatsOf, onArrows, slider, bar, colorBar, legend, chip, css, percent } from "./common.js";
+import { h, Panel, paintMap, paintLabels, paintPNG, paintRGB, rawOf, labelsOf, floatsOf, onArrows, slider, bar, colorBar, legend, chip, css, percent } from "./common.js";
 import { makeView } from "./frame.js";
 
 const SMALL = 192;
-const LARGE = 320;
+const LARGE = 272;
 const SHOWN_CLASSES = 6;
 
 function build({ ask }) {
@@ -19,7 +19,7 @@ function build({ ask }) {
   });
   const coarse = new Panel("coarse prediction");
   const taken = new Panel("center it takes most from");
-  const attended = new Panel("attended feature (colors: 3 components)");
+  const attended = new Panel("attended feature, in false colors");
   const large = [picture, coarse, taken, attended];
   large.forEach((panel) => panel.onPick(pick));
   onArrows(picture.stack, () => frame.pixel, () => scenery.size, () => 8, pick);
@@ -42,8 +42,8 @@ function build({ ask }) {
   function scene(given) {
     scenery = given;
     paintPNG(picture.canvas, scenery.image, scenery.size);
-    paintLabels(coarse.canvas, labelsOf(scenery.coarse), scenery.size, scenery.colors);
-    const { numbers, chips } = legend(scenery, [labelsOf(scenery.coarse), labelsOf(scenery.most_taken)]);
+    paintLabels(coarse.canvas, labelsOf(scenery.coarse, scenery.size), scenery.size, scenery.colors);
+    const { numbers, chips } = legend(scenery, [labelsOf(scenery.coarse, scenery.size)]);
     seen = numbers;
     legendPlace.replaceChildren(...chips);
     row.input.max = scenery.size[0] - 1;
@@ -66,8 +66,8 @@ function build({ ask }) {
   }
 
   function makeMaps() {
-    paintLabels(taken.canvas, labelsOf(scenery.most_taken), frame.cells, scenery.colors);
-    paintRGB(attended.canvas, labelsOf(scenery.attended), frame.cells);
+    paintLabels(taken.canvas, labelsOf(scenery.most_taken, frame.cells), frame.cells, scenery.colors);
+    paintRGB(attended.canvas, rawOf(scenery.attended), frame.cells);
     small = frame.maps.map((map) => {
       const panel = new Panel(`${scenery.classes[map.label]}: ${percent(map.share)}`);
       panel.caption.replaceChildren(chip(scenery.colors[map.label], panel.title));

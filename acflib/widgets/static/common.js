@@ -50,8 +50,21 @@ export const percent = (share) => (share > 0 && share < 0.005 ? "<1 %" : `${(100
 
 // Buffers arrive as DataViews at any offset.
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-export const labelsOf = (view) => (view ? bytesOf(view).slice() : null);
+export const rawOf = (view) => bytesOf(view).slice();
 export const floatsOf = (view) => new Float32Array(bytesOf(view).slice().buffer);
+
+// A class map of (height, width), from runs of three bytes: label, and length with its lower byte first.
+export function labelsOf(view, [height, width]) {
+  if (!view) return null;
+  const runs = bytesOf(view);
+  const labels = new Uint8Array(height * width);
+  for (let i = 0, place = 0; i < runs.length; i += 3) {
+    const end = place + runs[i + 1] + 256 * runs[i + 2];
+    labels.fill(runs[i], place, end);
+    place = end;
+  }
+  return labels;
+}
 
 // ---- to Python and back
 

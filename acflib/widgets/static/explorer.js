@@ -49,9 +49,8 @@ function build({ ask }) {
 
   function scene(given) {
     scenery = given;
-    for (const panel of still) panel.shown = true;
     paintPNG(picture.canvas, scenery.image, scenery.size);
-    const maps = [labelsOf(scenery.truth), labelsOf(scenery.coarse), labelsOf(scenery.fine)];
+    const maps = [scenery.truth, scenery.coarse, scenery.fine].map((view) => labelsOf(view, scenery.size));
     [truth, coarse, fine].forEach((panel, i) => {
       panel.root.hidden = !maps[i];
       if (maps[i]) paintLabels(panel.canvas, maps[i], scenery.size, scenery.colors);
@@ -111,7 +110,7 @@ function build({ ask }) {
   function pixelFacts({ pin, pixel, facts }) {
     const named = ["truth", "coarse", "fine"].filter((what) => facts[what] !== null);
     const classes = named.map((what) =>
-      h("span", { class: "acf-fact" }, `${what} `, chip(colorOf(scenery, facts[what]), className(scenery, facts[what]))),
+      h("span", { class: "acf-fact" }, what, chip(colorOf(scenery, facts[what]), className(scenery, facts[what]))),
     );
     const order = facts.row.map((_, i) => i).sort((a, b) => facts.row[b] - facts.row[a]).slice(0, SHOWN_CLASSES);
     const lines = order.map((i) => {

@@ -4,7 +4,7 @@ import { h, s, Panel, paintLabels, paintPNG, labelsOf, onArrows, pixelAt, slider
 import { makeView } from "./frame.js";
 import { Plane } from "./plane.js";
 
-const WIDTH = 320;
+const PANEL_WIDTH = 320;
 const SHOWN_CLASSES = 6;
 
 function build({ ask }) {
@@ -122,8 +122,8 @@ function build({ ask }) {
   function scene(given) {
     scenery = given;
     paintPNG(picture.canvas, scenery.image, scenery.size);
-    fineBefore = labelsOf(scenery.fine);
-    const labels = labelsOf(scenery.truth);
+    fineBefore = labelsOf(scenery.fine, scenery.size);
+    const labels = labelsOf(scenery.truth, scenery.size);
     truth.root.hidden = !labels;
     useTruth.disabled = !labels;
     if (labels) paintLabels(truth.canvas, labels, scenery.size, scenery.colors);
@@ -137,13 +137,13 @@ function build({ ask }) {
     gone.set(at("car", 0));
     swap.hidden = !(scenery.classes.includes("person") && scenery.classes.includes("rider"));
     cursor = [scenery.size[0] / 2, scenery.size[1] / 2];
-    for (const panel of panels) panel.setSize(scenery.size, WIDTH);
+    for (const panel of panels) panel.setSize(scenery.size, PANEL_WIDTH);
   }
 
   function paint(given) {
     frame = given;
-    const edited = labelsOf(frame.coarse);
-    const fine = labelsOf(frame.fine);
+    const edited = labelsOf(frame.coarse, frame.cells);
+    const fine = labelsOf(frame.fine, scenery.size);
     paintLabels(coarse.canvas, edited, frame.cells, scenery.colors);
     paintLabels(after.canvas, fine, scenery.size, scenery.colors);
     paintChanged(fine);
@@ -155,7 +155,7 @@ function build({ ask }) {
     use.set(frame.use);
     temperature.set(Math.log10(frame.temperature));
     undo.disabled = reset.disabled = !frame.edits.length;
-    const found = legend(scenery, [labelsOf(scenery.truth), edited, fine, fineBefore]);
+    const found = legend(scenery, [labelsOf(scenery.truth, scenery.size), edited, fine, fineBefore]);
     seen = found.numbers;
     legendPlace.replaceChildren(...found.chips);
   }
@@ -194,7 +194,7 @@ function build({ ask }) {
     const here = frame.classes_here;
     const parts = ["truth", "coarse", "before", "after"].filter((what) => here[what] !== null);
     const words = { truth: "truth", coarse: "coarse, edited", before: "fine before", after: "fine after" };
-    const classes = parts.map((what) => h("div", {}, `${words[what]} `, chip(colorOf(scenery, here[what]), className(scenery, here[what]))));
+    const classes = parts.map((what) => h("div", { class: "acf-fact" }, words[what], chip(colorOf(scenery, here[what]), className(scenery, here[what]))));
     const weight = (i) => Math.max(frame.row_before[i], frame.row_after[i]);
     const order = frame.row_before.map((_, i) => i).sort((a, b) => weight(b) - weight(a)).slice(0, SHOWN_CLASSES);
     const lines = order.map((i) =>
@@ -202,7 +202,7 @@ function build({ ask }) {
     );
     const head = h("thead", {}, h("tr", {}, ...["class", "P before", "P edited"].map((text) => h("th", { scope: "col" }, text))));
     const title = `The pixel: row ${frame.pixel[0]}, column ${frame.pixel[1]}`;
-    return h("div", { class: "acf-card" }, h("h4", {}, title), ...classes, h("table", {}, head, h("tbody", {}, ...lines)));
+    return h("div", { class: "acf-card" }, h("h4", {}, title), ...classes.map((line) => h("div", {}, line)), h("table", {}, head, h("tbody", {}, ...lines)));
   }
 
   const shownPicture = () => ({ rows: [panels.slice(0, 3).filter((p) => !p.root.hidden), panels.slice(3)], bar: null, legend: seen });

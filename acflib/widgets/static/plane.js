@@ -2,12 +2,12 @@
 
 import { s, h, css } from "./common.js";
 
-const [WIDTH, HEIGHT, MARGIN] = [460, 330, 46];
+const [PLOT_WIDTH, PLOT_HEIGHT, MARGIN] = [460, 330, 46];
 const LETTER = 6.6; // mean width of a letter of 12 px
 
 export class Plane {
   constructor() {
-    this.svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, class: "acf-plot", role: "img" });
+    this.svg = s("svg", { viewBox: `0 0 ${PLOT_WIDTH} ${PLOT_HEIGHT}`, width: PLOT_WIDTH, height: PLOT_HEIGHT, class: "acf-plot", role: "img" });
     this.root = h("div", {}, this.svg);
   }
 
@@ -25,11 +25,14 @@ export class Plane {
       const [[x0, y0], [x1, y1]] = dots[i];
       const color = css(scenery.colors[label]);
       shapes.push(s("line", { x1: x0, y1: y0, x2: x1, y2: y1, class: "acf-way" }));
+      shapes.push(s("circle", { cx: x0, cy: y0, r: 5, class: "acf-open-rim" }));
       shapes.push(s("circle", { cx: x0, cy: y0, r: 5, fill: "none", stroke: color, "stroke-width": 2 }));
       shapes.push(s("circle", { cx: x1, cy: y1, r: 5.5, fill: color, class: "acf-rim" }));
     });
-    frame.centers.forEach(({ label }, i) => shapes.push(nameNear(scenery.classes[label], dots[i][1], boxes)));
+    // Where names are crowded, those that moved most come first.
+    const order = frame.centers.map((_, i) => i).sort((a, b) => frame.centers[b].moved - frame.centers[a].moved);
     shapes.push(...cross(pixel), nameNear("the pixel", pixel, boxes));
+    for (const i of order) shapes.push(nameNear(scenery.classes[frame.centers[i].label], dots[i][1], boxes));
     this.svg.replaceChildren(...shapes);
     const far = [...frame.centers].sort((a, b) => b.moved - a.moved)[0];
     const text = far && far.moved > 0.005 ? `${scenery.classes[far.label]} moved most` : "none has moved";
@@ -41,9 +44,9 @@ export class Plane {
 function scaleTo(points) {
   const low = [0, 1].map((axis) => Math.min(...points.map((point) => point[axis])));
   const high = [0, 1].map((axis) => Math.max(...points.map((point) => point[axis])));
-  const unit = Math.min((WIDTH - 2 * MARGIN) / (high[0] - low[0] || 1), (HEIGHT - 2 * MARGIN) / (high[1] - low[1] || 1));
+  const unit = Math.min((PLOT_WIDTH - 2 * MARGIN) / (high[0] - low[0] || 1), (PLOT_HEIGHT - 2 * MARGIN) / (high[1] - low[1] || 1));
   const middle = [0, 1].map((axis) => (low[axis] + high[axis]) / 2);
-  return ([x, y]) => [WIDTH / 2 + unit * (x - middle[0]), HEIGHT / 2 - unit * (y - middle[1])];
+  return ([x, y]) => [PLOT_WIDTH / 2 + unit * (x - middle[0]), PLOT_HEIGHT / 2 - unit * (y - middle[1])];
 }
 
 // The first of eight places around a point where a name covers nothing; a name that finds none stays away.
@@ -52,7 +55,7 @@ function nameNear(name, [x, y], boxes) {
   const places = [[9, 4], [-9 - width, 4], [-width / 2, -10], [-width / 2, 20], [8, -8], [8, 16], [-8 - width, -8], [-8 - width, 16]];
   for (const [dx, dy] of places) {
     const box = [x + dx, y + dy - 10, x + dx + width, y + dy + 3];
-    const inside = box[0] > 0 && box[2] < WIDTH && box[1] > 0 && box[3] < HEIGHT - 16;
+    const inside = box[0] > 0 && box[2] < PLOT_WIDTH && box[1] > 0 && box[3] < PLOT_HEIGHT - 16;
     if (inside && !boxes.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) {
       boxes.push(box);
       return s("text", { x: x + dx, y: y + dy }, name);
@@ -66,4 +69,4 @@ function cross([x, y]) {
   return [s("path", { d: path, class: "acf-cross-rim" }), s("path", { d: path, class: "acf-cross" })];
 }
 
-const axisText = () => s("text", { x: 8, y: HEIGHT - 6 }, "first two principal components of the centers before the edits");
+const axisText = () => s("text", { x: 8, y: PLOT_HEIGHT - 6 }, "first two principal components of the centers before the edits");

@@ -1,0 +1,50 @@
+"""The three widgets in one page, for ``acflib app``."""
+
+from collections.abc import Sequence
+
+import ipywidgets
+
+from acflib.datasets.labels import TRAIN_ID_OF_ID
+from acflib.datasets.streets import render_street
+from acflib.errors import AcflibError
+from acflib.pretrained import load_network
+from acflib.widgets.attention import AttentionViewer
+from acflib.widgets.explorer import SimilarityExplorer
+from acflib.widgets.lab import ClassCenterLab
+from acflib.widgets.photographs import load_photograph
+from acflib.widgets.scene import Picture
+
+STREET_SEEDS = (3, 7, 11, 12, 20, 21)  # the streets of lessons 13 and 14
+STREET_SIZE = (256, 128)
+
+
+def make_app(checkpoint: str, baseline: str | None = None, photographs: Sequence[str] = ()) -> ipywidgets.Widget:
+    """Tabs with the explorer, the laboratory and the attention viewer.
+
+    Args:
+        checkpoint: path of a checkpoint, or the name of pretrained weights.
+        baseline: the same for the explorer's first map, or None.
+        photographs: paths of pictures to choose from; generated streets, if there are none.
+
+    Returns:
+        The tabs; where a file cannot be read, a line of text that says so.
+    """
+    try:
+        model, info = load_network(checkpoint)
+        other = None if baseline is None else load_network(baseline)[0]
+        gallery = [Picture(path, load_photograph(path)) for path in photographs] or generated_streets()
+    except AcflibError as error:
+        return ipywidgets.Label(str(error))
+    names = {"classes": info["classes"], "colors": [tuple(color) for color in info["colors"]], "gallery": gallery}
+    tabs = {
+        "Similarity explorer": SimilarityExplorer(model, baseline=other, **names),
+        "Class center laboratory": ClassCenterLab(model, **names),
+        "Attention viewer": AttentionViewer(model, **names),
+    }
+    return ipywidgets.Tab(children=list(tabs.values()), titles=list(tabs))
+
+
+def generated_streets() -> list[Picture]:
+    """Streets of the generated data set, with their ground truth."""
+    streets = {seed: render_street(seed, *STREET_SIZE) for seed in STREET_SEEDS}
+    return [Picture(f"street {seed}", s.image, TRAIN_ID_OF_ID[s.label_ids]) for seed, s in streets.items()]

@@ -1,0 +1,212 @@
+"""Wrong answers to the exercises of lesson 03, and right ones."""
+
+import torch
+import torch.nn.functional as F
+
+
+def by_loops(row, column, height, width, rates, steps=(-1, 0, 1)):
+    seen = torch.zeros(height, width, dtype=torch.bool)
+    seen[row, column] = True
+    for rate in rates:
+        for a in steps:
+            for b in steps:
+                r, c = row + a * rate, column + b * rate
+                if 0 <= r < height and 0 <= c < width:
+                    seen[r, c] = True
+    return seen
+
+
+def by_convolution(row, column, height, width, rates):
+    one = torch.zeros(1, 1, height, width)
+    one[0, 0, row, column] = 1
+    branches = [F.conv2d(one, torch.ones(1, 1, 3, 3), padding=rate, dilation=rate) for rate in rates]
+    return (one + sum(branches))[0, 0] > 0
+
+
+def negative_index(row, column, height, width, rates):
+    seen = torch.zeros(height, width, dtype=torch.bool)
+    for rate in rates:
+        for r in (row - rate, row, row + rate):
+            for c in (column - rate, column, column + rate):
+                seen[r, c] = True
+    return seen
+
+
+def clamped(row, column, height, width, rates):
+    seen = torch.zeros(height, width, dtype=torch.bool)
+    for rate in rates:
+        rows = torch.tensor([row - rate, row, row + rate]).clamp(0, height - 1)
+        columns = torch.tensor([column - rate, column, column + rate]).clamp(0, width - 1)
+        seen[rows[:, None], columns] = True
+    return seen
+
+
+def only_lower_bound(row, column, height, width, rates):
+    seen = torch.zeros(height, width, dtype=torch.bool)
+    for rate in rates:
+        for r in (row - rate, row, row + rate):
+            for c in (column - rate, column, column + rate):
+                if r >= 0 and c >= 0:
+                    seen[r, c] = True
+    return seen
+
+
+def filled(row, column, height, width, rates):
+    reach = max(rates)
+    rows, columns = torch.arange(height)[:, None], torch.arange(width)
+    return ((rows - row).abs() <= reach) & ((columns - column).abs() <= reach)
+
+
+def without_corners(row, column, height, width, rates):
+    seen = torch.zeros(height, width, dtype=torch.bool)
+    for rate in (0, *rates):
+        for r, c in ((row - rate, column), (row + rate, column), (row, column - rate), (row, column + rate)):
+            if 0 <= r < height and 0 <= c < width:
+                seen[r, c] = True
+    return seen
+
+
+def without_itself(row, column, height, width, rates):
+    seen = by_loops(row, column, height, width, rates)
+    seen[row, column] = False
+    return seen
+
+
+def means(x, n):
+    b, c, h, w = x.shape
+    pooled = x.reshape(b, c, n, h // n, n, w // n).mean((3, 5))  # (B, C, n, n)
+    return pooled.repeat_interleave(h // n, 2).repeat_interleave(w // n, 3)
+
+
+def means_by_loops(x, n):
+    h, w = x.shape[2] // n, x.shape[3] // n
+    result = torch.empty_like(x)
+    for a in range(n):
+        for b in range(n):
+            region = x[:, :, a * h : (a + 1) * h, b * w : (b + 1) * w]
+            result[:, :, a * h : (a + 1) * h, b * w : (b + 1) * w] = region.mean((2, 3), keepdim=True)
+    return result
+
+
+def small_regions(x, n):
+    return F.avg_pool2d(x, n).repeat_interleave(n, 2).repeat_interleave(n, 3)
+
+
+def tiled(x, n):
+    h, w = x.shape[2] // n, x.shape[3] // n
+    return means(x, n)[:, :, ::h, ::w].tile(1, 1, h, w)
+
+
+def turned(x, n):
+    h, w = x.shape[2] // n, x.shape[3] // n
+    return means(x, n)[:, :, ::h, ::w].mT.repeat_interleave(h, 2).repeat_interleave(w, 3)
+
+
+def table(c, a):
+    weights = c / c.sum((2, 3), keepdim=True)
+    return torch.einsum("bij,bik->bjk", a.flatten(2), weights.flatten(2))
+
+
+def table_by_loops(c, a):
+    c, a = c.flatten(2), a.flatten(2)
+    result = torch.zeros(len(c), c.shape[2], c.shape[2], dtype=c.dtype)
+    for i in range(c.shape[1]):
+        result += a[:, i, :, None] * c[:, i, None, :] / c[:, i].sum(1)[:, None, None]
+    return result
+
+
+def plain_table(c, a):
+    return a.flatten(2).transpose(1, 2) @ c.flatten(2)
+
+
+def to_one(p):
+    return p / p.sum((2, 3), keepdim=True)
+
+
+def attention(weigh):
+    def answer(x, f):
+        scores = torch.einsum("bchw,bnc->bnhw", x, f)
+        return torch.einsum("bnhw,bnc->bchw", weigh(scores, x.shape[1]), f)
+
+    return answer
+
+
+def by_torch(x, f):
+    queries = x.flatten(2).transpose(1, 2)
+    return F.scaled_dot_product_attention(queries, f, f).transpose(1, 2).unflatten(2, x.shape[2:])
+
+
+def cosine(x, f):
+    scores = F.cosine_similarity(x[:, None], f[..., None, None], dim=2)
+    return torch.einsum("bnhw,bnc->bchw", scores.softmax(1), f)
+
+
+ANSWERS = {
+    "aspp_places": {
+        "right": [by_loops, by_convolution],
+        "mistakes": {
+            "negative index": (negative_index, "come back in on the other side"),
+            "clamped": (clamped, "moved to the border"),
+            "swapped": (lambda r, c, h, w, rates: by_loops(c, r, h, w, rates), "Row and column are swapped"),
+            "filled": (filled, "fill the whole square"),
+            "no corners": (without_corners, "corners"),
+            "not itself": (without_itself, "The pixel itself is missing"),
+            "one rate": (lambda r, c, h, w, rates: by_loops(r, c, h, w, rates[-1:]), "Only one rate"),
+            "half": (lambda r, c, h, w, rates: by_loops(r, c, h, w, [rate // 2 for rate in rates]), "r // 2"),
+            "lower right": (only_lower_bound, "near the lower right corner"),
+            "counts": (lambda *case: by_loops(*case).int(), "torch.bool"),
+        },
+    },
+    "region_means": {
+        "right": [means, means_by_loops],
+        "mistakes": {
+            "sums": (lambda x, n: means(x, n) * (x.shape[2] // n) * (x.shape[3] // n), "These are sums"),
+            "whole picture": (lambda x, n: x.mean((2, 3), keepdim=True).expand_as(x), "mean of the whole picture"),
+            "n pixels": (small_regions, "n pixels wide"),
+            "largest": (
+                lambda x, n: F.interpolate(F.adaptive_max_pool2d(x, n), x.shape[2:], mode="nearest"),
+                "max pooling",
+            ),
+            "soft": (
+                lambda x, n: F.interpolate(F.adaptive_avg_pool2d(x, n), x.shape[2:], mode="bilinear"),
+                "borders are soft",
+            ),
+            "tiles": (tiled, "like tiles"),
+            "stripes": (lambda x, n: means(x, n).mean(3, keepdim=True).expand_as(x), "stripes"),
+            "swapped": (turned, "lands in region (b, a)"),
+            "channels": (lambda x, n: means(x.mean(1, keepdim=True), n).expand_as(x), "channels are mixed"),
+            "pooled only": (lambda x, n: F.adaptive_avg_pool2d(x, n), "must be"),
+        },
+    },
+    "affinity": {
+        "right": [table, table_by_loops],
+        "mistakes": {
+            "swapped": (lambda c, a: table(a, c), "two maps are swapped"),
+            "transposed": (lambda c, a: table(c, a).transpose(1, 2), "table is transposed"),
+            "no denominator": (plain_table, "denominator of Eq. 2 is missing"),
+            "number of pixels": (lambda c, a: plain_table(c, a) / (c.shape[2] * c.shape[3]), "number of pixels"),
+            "both": (lambda c, a: plain_table(to_one(c), to_one(a)), "Both maps are divided"),
+            "the other": (lambda c, a: plain_table(c, to_one(a)), "The second map is divided"),
+            "first twice": (lambda c, a: table(c, c), "Only the first map"),
+            "second twice": (lambda c, a: table(a, a), "Only the second map"),
+        },
+    },
+    "region_attention": {
+        "right": [attention(lambda s, c: (s / c**0.5).softmax(1)), by_torch],
+        "mistakes": {
+            "no scale": (attention(lambda s, c: F.softmax(s, dim=1)), "scale is missing"),
+            "divided by C": (attention(lambda s, c: F.softmax(s / c, dim=1)), "You divide by C."),
+            "multiplied": (attention(lambda s, c: F.softmax(s * c**0.5, dim=1)), "You multiply"),
+            "over pixels": (
+                attention(lambda s, c: (s / c**0.5).exp() / (s / c**0.5).exp().sum((2, 3), keepdim=True)),
+                "over the pixels",
+            ),
+            "rows": (attention(lambda s, c: (s / c**0.5).softmax(-2)), "rows (dim 2)"),
+            "columns": (attention(lambda s, c: (s / c**0.5).softmax(-1)), "columns (dim 3)"),
+            "no softmax": (attention(lambda s, c: s / c**0.5), "softmax is missing"),
+            "sigmoid": (attention(lambda s, c: torch.sigmoid(s / c**0.5)), "sigmoid"),
+            "most similar": (attention(lambda s, c: (s == s.amax(1, keepdim=True)).double()), "most similar center"),
+            "cosine": (cosine, "angle"),
+        },
+    },
+}

@@ -1,0 +1,127 @@
+"""Wrong answers to the exercises of lesson 08, and right ones."""
+
+import torch
+import torch.nn.functional as F
+
+
+def taps(height, width, rate):
+    found = torch.zeros(height, width, dtype=torch.int64)
+    for row in range(height):
+        for column in range(width):
+            for dy in (-rate, 0, rate):
+                for dx in (-rate, 0, rate):
+                    found[row, column] += 0 <= row + dy < height and 0 <= column + dx < width
+    return found
+
+
+def taps_by_convolution(height, width, rate):
+    ones = torch.ones(1, 1, height, width)
+    return F.conv2d(ones, torch.ones(1, 1, 3, 3), padding=rate, dilation=rate)[0, 0].round().long()
+
+
+def cross(height, width, rate):
+    inside = torch.ones(height, width, dtype=torch.int64)
+    inside[rate:] += 1
+    inside[:-rate] += 1
+    inside[:, rate:] += 1
+    inside[:, :-rate] += 1
+    return inside
+
+
+def shares(p, y, t, n):
+    found = torch.zeros(n, dtype=torch.float64)
+    for i in range(n):
+        if (y == i).any():
+            found[i] = (p[y == i] < t).double().mean()
+    return found
+
+
+def counts(p, y, t, n):
+    return torch.stack([((p < t) & (y == i)).sum() for i in range(n)]).double()
+
+
+def naive_shares(p, y, t, n):
+    return torch.stack([(p[y == i] < t).double().mean() for i in range(n)])
+
+
+def both(z, m):
+    return (z.softmax(1) + m.softmax(1).flip(-1)) / 2
+
+
+def scales(z, size):
+    found = [F.interpolate(part.softmax(1), size, mode="bilinear", align_corners=False) for part in z]
+    return sum(found) / len(found)
+
+
+def scales_with(z, size, **how):
+    return torch.stack([F.interpolate(part.softmax(1), size, **how) for part in z]).mean(0)
+
+
+def logits_resized(z, size):
+    return torch.stack([F.interpolate(part, size, mode="bilinear") for part in z])
+
+
+def weighted(z, size):
+    total = sum(part.shape[2] * part.shape[3] for part in z)
+    return sum(scales([part], size) * part.shape[2] * part.shape[3] for part in z) / total
+
+
+ANSWERS = {
+    "taps_inside": {
+        "right": [taps, taps_by_convolution],
+        "mistakes": {
+            "padding": (lambda h, w, r: torch.full((h, w), 9), "count the padding"),
+            "no rate": (lambda h, w, r: taps(h, w, 1), "rate is forgotten"),
+            "outside": (lambda h, w, r: 9 - taps(h, w, r), "taps outside"),
+            "cross": (cross, "diagonals"),
+            "no center": (lambda h, w, r: taps(h, w, r) - 1, "center is missing"),
+            "gap": (lambda h, w, r: taps(h, w, r + 1), "one too large"),
+            "half": (lambda h, w, r: taps(h, w, r // 2), "half of the rate"),
+            "axes": (lambda h, w, r: taps(w, h, r), "Rows first"),
+        },
+    },
+    "hard_shares": {
+        "right": shares,
+        "mistakes": {
+            "easy": (lambda p, y, t, n: torch.where(counts(p, y, 2, n) > 0, 1 - shares(p, y, t, n), 0), "easy pixels"),
+            "of hard": (lambda p, y, t, n: counts(p, y, t, n) / counts(p, y, t, n).sum(), "number of hard pixels"),
+            "of all": (lambda p, y, t, n: counts(p, y, t, n) / y.numel(), "number of all pixels"),
+            "of labelled": (lambda p, y, t, n: counts(p, y, t, n) / (y != 255).sum(), "number of labelled pixels"),
+            "counts": (counts, "These are counts"),
+            "255 first": (lambda p, y, t, n: shares(p, torch.where(y == 255, 0, y), t, n), "count as class 0"),
+            "255 last": (lambda p, y, t, n: shares(p, y.clamp(max=n - 1), t, n), "count as the last class"),
+            "absent class": (naive_shares, "NaN"),
+        },
+    },
+    "mirrored_mean": {
+        "right": [both, lambda z, m: torch.stack([z.softmax(1), m.flip(dims=[3]).softmax(1)]).mean(0)],
+        "mistakes": {
+            "not back": (lambda z, m: (z.softmax(1) + m.softmax(1)) / 2, "not mirrored back"),
+            "rows": (lambda z, m: (z.softmax(1) + m.softmax(1).flip(2)) / 2, "top to bottom"),
+            "classes": (lambda z, m: (z.softmax(1) + m.flip(1).softmax(1)) / 2, "along the classes"),
+            "batch": (lambda z, m: (z.softmax(1) + m.flip(0).softmax(1)) / 2, "images of the batch"),
+            "both ways": (lambda z, m: (z.softmax(1) + m.flip(2, 3).softmax(1)) / 2, "both ways"),
+            "logits averaged": (lambda z, m: ((z + m.flip(3)) / 2).softmax(1), "average the logits"),
+            "no softmax": (lambda z, m: (z + m.flip(3)) / 2, "softmax is missing"),
+            "sum": (lambda z, m: 2 * both(z, m), "This is the sum"),
+            "wrong axis": (lambda z, m: (z.softmax(3) + m.flip(3).softmax(3)) / 2, "wrong axis"),
+            "mean mirrored": (lambda z, m: ((z.softmax(1) + m.softmax(1)) / 2).flip(3), "mirror the mean"),
+            "larger": (lambda z, m: torch.maximum(z.softmax(1), m.softmax(1).flip(3)), "larger of both"),
+        },
+    },
+    "scales_mean": {
+        "right": scales,
+        "mistakes": {
+            "resized logits": (lambda z, s: logits_resized(z, s).softmax(2).mean(0), "resize the logits"),
+            "mean of logits": (lambda z, s: logits_resized(z, s).mean(0).softmax(1), "You average the logits. Average"),
+            "no softmax": (lambda z, s: logits_resized(z, s).mean(0), "softmax is missing"),
+            "sum": (lambda z, s: 3 * scales(z, s), "This is the sum"),
+            "corners": (lambda z, s: scales_with(z, s, mode="bilinear", align_corners=True), "align_corners=True"),
+            "nearest": (lambda z, s: scales_with(z, s, mode="nearest"), "nearest pixel"),
+            "weighted": (weighted, "Larger scales weigh more"),
+            "first": (lambda z, s: scales(z[:1], s), "first scale alone"),
+            "last": (lambda z, s: scales(z[-1:], s), "last scale alone"),
+            "not resized": (lambda z, s: z[0].softmax(1), "must be"),
+        },
+    },
+}

@@ -1,0 +1,170 @@
+"""Wrong answers to the exercises of lesson 09, and right ones."""
+
+import torch
+import torch.nn.functional as F
+
+
+def by_library(x):
+    pixels = x.flatten(1).T
+    return F.cosine_similarity(pixels[:, None], pixels[None], dim=2)
+
+
+def dots(x):
+    return torch.einsum("ci,cj->ij", x.flatten(1), x.flatten(1))
+
+
+def lengths(x):
+    return x.flatten(1).square().sum(0).sqrt()
+
+
+def safe(numerator, denominator):
+    return torch.where(denominator > 0, numerator / denominator.clamp_min(1e-12), 0.0)
+
+
+def outer(x):
+    return lengths(x)[:, None] * lengths(x)
+
+
+def by_loops(x):
+    pixels = x.flatten(1).T
+    return torch.stack([torch.stack([F.cosine_similarity(a, b, dim=0) for b in pixels]) for a in pixels])
+
+
+def pair_means(x, y, itself=False, ignore=True, unit=True):
+    pixels, y = x.flatten(1).T, y.flatten()
+    if unit:
+        pixels = pixels / pixels.norm(dim=1, keepdim=True)
+    same, other = [], []
+    for i in range(len(y)):
+        for j in range(len(y)):
+            if (ignore and 255 in (y[i], y[j])) or (i == j and not itself):
+                continue
+            (same if y[i] == y[j] else other).append(pixels[i] @ pixels[j])
+    return torch.stack(same).mean(), torch.stack(other).mean()
+
+
+def class_means(x, y):
+    found = []
+    for i in range(3):
+        pixels = x[:, y == i].T
+        pixels = pixels / pixels.norm(dim=1, keepdim=True)
+        s = pixels @ pixels.T
+        n = len(s)
+        found.append((s.sum() - s.trace()) / (n * n - n))
+    return torch.stack(found).mean(), pair_means(x, y)[1]
+
+
+def all_pairs(x, y):
+    pixels = x[:, y != 255].T
+    pixels = pixels / pixels.norm(dim=1, keepdim=True)
+    s = pixels @ pixels.T
+    return pair_means(x, y)[0], (s.sum() - s.trace()) / (len(s) ** 2 - len(s))
+
+
+def cosines(x, centers):
+    return F.cosine_similarity(centers[:, :, None, None], x[None], dim=1)
+
+
+def present(centers):
+    return centers.abs().sum(1) > 0
+
+
+def nearest(x, centers):
+    s = cosines(x, centers)
+    s[~present(centers)] = -2
+    return s.argmax(0)
+
+
+def by_distance(x, centers, all_classes=False):
+    d = (x[None] - centers[:, :, None, None]).square().sum(1)
+    if not all_classes:
+        d[~present(centers)] = torch.inf
+    return d.argmin(0)
+
+
+def by_product(x, centers, all_classes=False):
+    s = torch.einsum("nc,chw->nhw", centers, x)
+    if not all_classes:
+        s[~present(centers)] = -torch.inf
+    return s.argmax(0)
+
+
+def least(x, centers):
+    s = cosines(x, centers)
+    s[~present(centers)] = 2
+    return s.argmin(0)
+
+
+def order(s, y, row, column, tie=0.5, itself=False, ignore=True):
+    won = pairs = 0
+    for (i, j), label in [((i, j), y[i, j]) for i in range(len(y)) for j in range(len(y[0]))]:
+        if label != y[row, column] or ((i, j) == (row, column) and not itself):
+            continue
+        rest = s[(y != y[row, column]) & ((y != 255) | (not ignore))]
+        won += (s[i, j] > rest).sum().item() + tie * (s[i, j] == rest).sum().item()
+        pairs += len(rest)
+    return won / pairs
+
+
+def mean_difference(s, y, row, column):
+    same = (y == y[row, column]).clone()
+    same[row, column] = False
+    return (s[same].mean() - s[(y != y[row, column]) & (y != 255)].mean()).item()
+
+
+ANSWERS = {
+    "similarity_matrix": {
+        "right": [by_library, lambda x: F.normalize(x.flatten(1), dim=0).T @ F.normalize(x.flatten(1), dim=0)],
+        "mistakes": {
+            "products": (dots, "scalar products"),
+            "first length": (lambda x: safe(dots(x), lengths(x)[:, None] + 0 * dots(x)), "first pixel alone"),
+            "second length": (lambda x: safe(dots(x), lengths(x) + 0 * dots(x)), "second pixel alone"),
+            "squares": (lambda x: safe(dots(x), outer(x) ** 2), "square root is missing"),
+            "channels": (lambda x: dots(F.normalize(x.flatten(1), dim=1)), "scale each channel over the picture"),
+            "columns": (lambda x: by_library(x.permute(0, 2, 1)), "column by column"),
+            "correlation": (lambda x: by_library(x - x.mean(0, keepdim=True)), "a correlation"),
+            "distance": (lambda x: (x.flatten(1)[:, :, None] - x.flatten(1)[:, None]).norm(dim=0), "distances"),
+            "zero": (lambda x: dots(x) / outer(x), "NaN"),
+            "channel pairs": (lambda x: x.flatten(1) @ x.flatten(1).T, "must be"),
+            "loops": (by_loops, "from pixel to pixel"),
+        },
+    },
+    "within_between": {
+        "right": [pair_means, lambda x, y: tuple(float(v) for v in pair_means(x, y))],
+        "mistakes": {
+            "itself": (lambda x, y: pair_means(x, y, itself=True), "compared with itself, which"),
+            "255": (lambda x, y: pair_means(x, y, ignore=False), "take part as if"),
+            "both": (lambda x, y: pair_means(x, y, itself=True, ignore=False), "Both mistakes"),
+            "products": (lambda x, y: pair_means(x, y, unit=False), "means of scalar products"),
+            "swapped": (lambda x, y: pair_means(x, y)[::-1], "swapped: first within"),
+            "classes": (class_means, "average the classes"),
+            "all pairs": (all_pairs, "mean over all pairs"),
+            "one number": (lambda x, y: pair_means(x, y)[0], "not a tuple"),
+        },
+    },
+    "nearest_center_map": {
+        "right": [nearest],
+        "mistakes": {
+            "absent": (lambda x, centers: cosines(x, centers).argmax(0), "An absent class is chosen"),
+            "short list": (lambda x, centers: cosines(x, centers[present(centers)]).argmax(0), "full list"),
+            "distance": (by_distance, "nearest centers by distance. "),
+            "distance, absent": (lambda x, c: by_distance(x, c, True), "by distance, the absent class among them"),
+            "product": (by_product, "largest scalar product. A"),
+            "product, absent": (lambda x, c: by_product(x, c, True), "scalar product, the absent class among them"),
+            "least": (least, "least similar"),
+            "one class": (lambda x, centers: cosines(x, centers), "must be"),
+        },
+    },
+    "order_share": {
+        "right": [order],
+        "mistakes": {
+            "ties lost": (lambda *case: order(*case, tie=0), "count it as lost"),
+            "ties won": (lambda *case: order(*case, tie=1), "count it as won"),
+            "itself": (lambda *case: order(*case, itself=True), "asked pixel is compared too"),
+            "255": (lambda *case: order(*case, ignore=False), "count as another class"),
+            "turned": (lambda *case: 1 - order(*case), "Turn it around"),
+            "means": (mean_difference, "difference of two mean similarities"),
+            "percent": (lambda *case: 100 * order(*case), "is not right"),
+        },
+    },
+}

@@ -1,0 +1,100 @@
+"""Wrong answers to the exercises of lesson 11, and right ones."""
+
+import math
+
+import torch
+
+CONDITIONS = ("trained_on", "evaluated_on", "multi_scale")
+
+
+def same(*names):
+    return lambda a, b: all(a[name] == b[name] for name in names)
+
+
+def ids(x, table):
+    result = torch.zeros_like(x)
+    for k, number in enumerate(table.tolist()):
+        result[x == k] = number
+    return result
+
+
+def ids_by_long_table(x, table):
+    return torch.cat([table, table.new_zeros(256 - len(table))])[x]
+
+
+def passes(batch, gpus, fits):
+    images = batch // gpus
+    m = 1
+    while images % m or images / m > fits:
+        m += 1
+    return m
+
+
+def counts(length, window, step):
+    places, place = [], 0
+    while place + window < length:
+        places.append(place)
+        place += step
+    places.append(max(length - window, 0))
+    return torch.tensor([sum(place <= k < place + window for place in places) for k in range(length)])
+
+
+def counts_at(places):
+    def answer(length, window, step):
+        return torch.tensor([sum(p <= k < p + window for p in places(length, window, step)) for k in range(length)])
+
+    return answer
+
+
+ANSWERS = {
+    "fair_comparison": {
+        "right": same(*CONDITIONS),
+        "mistakes": {
+            "all fields": (lambda a, b: a == b, "no conditions"),
+            "inverted": (lambda a, b: not same(*CONDITIONS)(a, b), "where the conditions differ"),
+            "evaluated": (same("evaluated_on"), "that was evaluated alone"),
+            "training data": (same("evaluated_on", "multi_scale"), "forget the training data"),
+            "multi-scale": (same("evaluated_on", "trained_on"), "forget multi-scale"),
+            "test or val": (same("multi_scale", "trained_on"), "forget the part"),
+            "any": (lambda a, b: any(a[name] == b[name] for name in CONDITIONS), "all must agree"),
+            "a list": (lambda a, b: [name for name in CONDITIONS if a[name] != b[name]], "returns"),
+        },
+    },
+    "label_ids": {
+        "right": [ids, ids_by_long_table],
+        "mistakes": {
+            "train ids": (lambda x, table: x, "still train ids"),
+            "zeros": (lambda x, table: torch.where(x == 255, 0, x), "255 made 0"),
+            "255 kept": (lambda x, table: torch.where(x == 255, 255, ids(x, table)), "still 255"),
+            "255 first": (lambda x, table: table[torch.where(x == 255, 0, x)], "id of class 0"),
+            "255 last": (lambda x, table: table[x.clamp(max=len(table) - 1)], "id of the last class"),
+            "other way": (lambda x, table: ids(x, table.argsort()), "other way round"),
+            "beside": (lambda x, table: ids(x, table.roll(1)), "one entry beside"),
+            "index error": (lambda x, table: table[x], "used as if it were a class"),
+        },
+    },
+    "micro_steps": {
+        "right": passes,
+        "mistakes": {
+            "GPUs": (lambda b, g, f: passes(b, 1, f), "GPUs share the batch"),
+            "rounded up": (lambda b, g, f: math.ceil(b / g / f), "round up"),
+            "rounded down": (lambda b, g, f: b // g // f, "round down"),
+            "images": (lambda b, g, f: b // g // passes(b, g, f), "images of a pass"),
+            "one image": (lambda b, g, f: b // g, "always fits"),
+            "a float": (lambda b, g, f: b / g / f, "not right"),
+        },
+    },
+    "window_counts": {
+        "right": counts,
+        "mistakes": {
+            "no end": (counts_at(lambda n, w, s: list(range(0, n - w, s)) or [0]), "end is not covered"),
+            "over the end": (counts_at(lambda n, w, s: range(0, n - w + s, s) or [0]), "reaches over the end"),
+            "length": (counts_at(lambda n, w, s: range(0, n, s)), "every step of the length"),
+            "no overlap": (lambda n, w, s: counts(n, w, w), "whole window apart"),
+            "small image": (lambda n, w, s: counts(n, w, s) * int(n > w), "still needs one window"),
+            "marked": (lambda n, w, s: counts(n, w, s).clamp(max=1), "only mark"),
+            "one more": (lambda n, w, s: counts(n, w, s) + 1, "not right"),
+            "window long": (lambda n, w, s: counts(n, w, s)[:w], "must be"),
+        },
+    },
+}

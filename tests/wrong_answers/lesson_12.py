@@ -1,0 +1,164 @@
+"""Wrong answers to the exercises of lesson 12, and right ones."""
+
+import torch
+from torch import nn
+
+MEAN = torch.tensor([0.485, 0.456, 0.406])
+STD = torch.tensor([0.229, 0.224, 0.225])
+
+
+def batch(photo):
+    return (((photo / 255) - MEAN) / STD).permute(2, 0, 1)[None]
+
+
+def in_double(photo):
+    return ((photo.double() / 255 - MEAN.double()) / STD.double()).permute(2, 0, 1).unsqueeze(0)
+
+
+def axis_first(x):
+    return x.permute(2, 0, 1)[None]
+
+
+def ids(values, table):
+    lookup = torch.full((256,), 255)
+    for value, train_id in table:
+        lookup[value] = train_id
+    return lookup[values]
+
+
+def in_place(values, table):
+    for value, train_id in table:
+        values[values == value] = train_id
+    return values
+
+
+def in_place_then_rest(values, table):
+    known = sum(values == value for value, _ in table) > 0
+    return torch.where(known, in_place(values.clone(), table), 255)
+
+
+def rest_stays(values, table):
+    found = values.clone()
+    for value, train_id in table:
+        found[values == value] = train_id
+    return found
+
+
+def rest_to_0(values, table):
+    found = ids(values, table)
+    return torch.where(found == 255, 0, found)
+
+
+def hooked(network, name, images, remove=True):
+    seen = []
+    handle = network.get_submodule(name).register_forward_hook(lambda _, given, result: seen.extend([given[0], result]))
+    network(images)
+    if remove:
+        handle.remove()
+    return tuple(seen)
+
+
+def with_pre_hook(network, name, images):
+    layer, seen = network.get_submodule(name), []
+    with layer.register_forward_pre_hook(lambda _, given: seen.append(given[0])):
+        network(images)
+    return seen[0], layer(seen[0])
+
+
+def whole_result(network, name, images):
+    return hooked(network, name, images)[0], network(images)
+
+
+def before_relu(network, name, images):
+    return hooked(network, "first", images)[1], hooked(network, name, images)[1]
+
+
+def centers(f, p):
+    return torch.einsum("bchw,bnhw->bnc", f, p) / p.sum((2, 3))[..., None]
+
+
+def attend(c, p):
+    return torch.einsum("bnc,bnhw->bchw", c, p)
+
+
+def fine(f, z):
+    p = z.softmax(1)
+    return torch.cat([attend(centers(f, p), p), f], 1)
+
+
+def without_softmax(f, z):
+    return torch.cat([attend(centers(f, z), z), f], 1)
+
+
+def over_pixels(f, z):
+    p = z.flatten(2).softmax(-1).reshape(z.shape)
+    return torch.cat([attend(centers(f, p), p), f], 1)
+
+
+def unnormalised(f, z):
+    p = z.softmax(1)
+    return torch.cat([attend(torch.einsum("bchw,bnhw->bnc", f, p), p), f], 1)
+
+
+def winner(f, z):
+    hard = nn.functional.one_hot(z.argmax(1), z.shape[1]).permute(0, 3, 1, 2).double()
+    return torch.cat([attend(centers(f, z.softmax(1)), hard), f], 1)
+
+
+ANSWERS = {
+    "photo_to_batch": {
+        "right": [batch, in_double],
+        "mistakes": {
+            "0 to 255": (lambda x: axis_first((x - MEAN) / STD), "Divide by 255 first"),
+            "no mean and std": (lambda x: axis_first(x / 255), "mean and std are missing"),
+            "no std": (lambda x: axis_first(x / 255 - MEAN), "standard deviation is missing"),
+            "no mean": (lambda x: axis_first(x / 255 / STD), "mean is missing"),
+            "other way round": (lambda x: axis_first(x / 255 / STD - MEAN), "other way round"),
+            "-1 to 1": (lambda x: axis_first(x / 255 * 2 - 1), "from -1 to 1"),
+            "blue first": (lambda x: batch(x[..., [2, 1, 0]]), "blue, green, red"),
+            "reshape": (
+                lambda x: ((x.reshape(3, *x.shape[:2]) / 255 - MEAN[:, None, None]) / STD[:, None, None])[None],
+                "wrong places",
+            ),
+            "width first": (lambda x: batch(x).transpose(2, 3), "Height and width are swapped"),
+            "no batch axis": (lambda x: batch(x)[0], "must be (1, 3"),
+            "whole numbers": (lambda x: axis_first(x), "a network needs floats"),
+            "an array": (lambda x: batch(x).numpy(), "not a tensor"),
+        },
+    },
+    "train_ids": {
+        "right": ids,
+        "mistakes": {
+            "in place": (in_place_then_rest, "write to a new array"),
+            "in place, rest stays": (in_place, "so a pixel that was just renamed"),
+            "rest stays": (rest_stays, "look like classes now"),
+            "rest to 0": (rest_to_0, "become class 0"),
+            "backwards": (lambda y, table: ids(y, [(b, a) for a, b in table]), "backwards"),
+            "place": (lambda y, table: ids(y, [(a, k) for k, (a, _) in enumerate(table)]), "place in the table"),
+        },
+    },
+    "hooked_layer": {
+        "right": [hooked, with_pre_hook],
+        "mistakes": {
+            "result of the network": (whole_result, "what the whole network returns"),
+            "probabilities": (lambda *a: (hooked(*a)[0], hooked(*a)[1].softmax(1)), "These are probabilities"),
+            "before the activation": (before_relu, "before the activation"),
+            "hook stays": (lambda *a: hooked(*a, remove=False)[:2], "still on the layer"),
+            "swapped": (lambda *a: hooked(*a)[::-1], "in part [0]"),
+            "features alone": (lambda *a: hooked(*a)[0], "not a tuple"),
+            "tuple of inputs": (lambda *a: ((hooked(*a)[0],), hooked(*a)[1]), "returns a tuple, not a tensor"),
+        },
+    },
+    "coarse_to_fine": {
+        "right": fine,
+        "mistakes": {
+            "no softmax": (without_softmax, "softmax is forgotten"),
+            "over pixels": (over_pixels, "over all pixels"),
+            "sums": (unnormalised, "not normalised"),
+            "winner": (winner, "most likely class alone"),
+            "order": (lambda f, z: fine(f, z).roll(f.shape[1], 1), "order is swapped"),
+            "features twice": (lambda f, z: torch.cat([f, f], 1), "twice"),
+            "attended alone": (lambda f, z: fine(f, z)[:, : f.shape[1]], "must be"),
+        },
+    },
+}
