@@ -140,7 +140,7 @@ def open_notebook(page, address: str, name: str) -> None:
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
-def wait_until_run(page, path: Path, seconds: float = 240) -> dict:
+def wait_until_run(page, path: Path, seconds: float = 400) -> dict:
     """Save (Ctrl+S) until the file on disk says that every code cell has run; the notebook."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

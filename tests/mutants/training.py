@@ -121,7 +121,8 @@ MUTATIONS = [
     Mutation(
         "image 0's prediction for the whole batch", INFERENCE,
         "logits = model(images, **class_maps)",
-        "logits = {name: maps[:1].expand_as(maps) for name, maps in model(images, **class_maps).items()}", PREDICT, public_bug=True,
+        "logits = {name: maps[:1].expand_as(maps) for name, maps in model(images, **class_maps).items()}",
+        PREDICT, public_bug=True,
     ),
     Mutation(
         "logits averaged instead of probabilities", INFERENCE,
