@@ -16,7 +16,10 @@ PAGES = ("instructors.md", "glossary.md", "data-licences.md")
 
 
 MEASURED = Path(__file__).resolve().parents[1] / "results" / "notebooks.json"
-NOT_MADE_YET = {"../results/notebooks.json", "../results/notebook_mutations.json"}  # their commands stand beside the links
+NOT_MADE_YET = {
+    "../results/notebooks.json",
+    "../results/notebook_mutations.json",
+}  # their commands stand beside the links
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -28,7 +31,9 @@ def test_links_lead_somewhere(name: str):
     assert {link for link in local if not (page.parent / link).resolve().exists()} <= NOT_MADE_YET
 
 
-@pytest.mark.skipif(not MEASURED.exists(), reason="results/notebooks.json is not made yet: python tools/measure_notebooks.py")
+@pytest.mark.skipif(
+    not MEASURED.exists(), reason="results/notebooks.json is not made yet: python tools/measure_notebooks.py"
+)
 def test_the_table_of_lessons_is_up_to_date():
     page = PAGE.read_text(encoding="utf-8")
     assert page == filled(page), "run: python tools/measure_notebooks.py --table"
@@ -41,7 +46,9 @@ def test_marks_of_the_table():
         filled(f"{BEGIN}{BEGIN}{END}")
 
 
-@pytest.mark.skipif(not MEASURED.exists(), reason="results/notebooks.json is not made yet: python tools/measure_notebooks.py")
+@pytest.mark.skipif(
+    not MEASURED.exists(), reason="results/notebooks.json is not made yet: python tools/measure_notebooks.py"
+)
 @pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem)
 def test_a_header_tells_what_was_measured(path: Path):
     """Within a factor of two, or three seconds: a header is for planning, and machines differ."""
