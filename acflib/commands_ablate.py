@@ -57,8 +57,8 @@ def run_ablate(given: argparse.Namespace) -> int:
 
 def run_rows(config: AblateConfig, studies: list, progress: bool) -> int:
     """Make the runs that are missing, then print the tables; the exit status."""
-    from acflib.ablation import run_grid
-    from acflib.ablation_cells import make_runs
+    from acflib.ablation.cells import make_runs
+    from acflib.ablation.grid import run_grid
 
     runs = make_runs(
         studies, config.rows, config.seeds, config.data, config.results, config.runs, config.device, config.keep
@@ -81,9 +81,9 @@ def run_rows(config: AblateConfig, studies: list, progress: bool) -> int:
 
 def show_results(config: AblateConfig, studies: list) -> int:
     """Print tables, draw plots, write tables into a file; the exit status."""
-    from acflib.ablation_blocks import write_tables
-    from acflib.ablation_results import load_results
-    from acflib.ablation_table import as_markdown, as_text, make_table
+    from acflib.ablation.blocks import write_tables
+    from acflib.ablation.results import load_results
+    from acflib.ablation.table import as_markdown, as_text, make_table
 
     if config.write_tables:
         changed = write_tables(config.write_tables)
@@ -123,7 +123,7 @@ def save_plot(path: Path, study, loaded, evaluation: str | None) -> None:
         ConfigError: matplotlib is missing, or the folder cannot be made.
     """
     try:
-        from acflib.figures_ablation import save_ablation_plot
+        from acflib.ablation.figures import save_ablation_plot
     except ImportError as error:
         raise ConfigError(f"--plot needs matplotlib ({error}): pip install matplotlib") from error
     try:
@@ -139,7 +139,7 @@ def pick_studies(names: tuple[str, ...]) -> list:
     Raises:
         ConfigError: there is none of a name.
     """
-    from acflib.ablation_studies import find_study
+    from acflib.ablation.studies import find_study
 
     return [find_study(name) for name in dict.fromkeys(names)]
 

@@ -22,7 +22,7 @@ class GradeConfig:
 
 def run_grade(given: argparse.Namespace) -> int:
     """``acflib grade``: 0, whatever the grades are."""
-    from acflib.grading import grade_notebook, make_folder, read_all, write_grades
+    from acflib.grading.grade import grade_notebook, make_folder, read_all, write_grades
 
     config = from_flags(GradeConfig(), given)
     if config.timeout <= 0:

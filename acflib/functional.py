@@ -44,9 +44,7 @@ def class_centers(features: Tensor, probabilities: Tensor) -> Tensor:
         return (sums.transpose(1, 2) / mass).to(features.dtype)  # (B, C, N) -> (B, N, C)
 
 
-def hard_class_centers(
-    features: Tensor, labels: Tensor, num_classes: int, ignore_index: int = IGNORE_INDEX
-) -> Tensor:
+def hard_class_centers(features: Tensor, labels: Tensor, num_classes: int, ignore_index: int = IGNORE_INDEX) -> Tensor:
     """Eq. 1: the mean feature of the pixels that carry each label.
 
     Labels finer than the features (as in a network of output stride 8) are averaged down as one-hot maps, so that each

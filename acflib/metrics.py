@@ -8,9 +8,7 @@ from torch import Tensor
 from acflib.functional import IGNORE_INDEX
 
 
-def confusion_matrix(
-    predictions: Tensor, labels: Tensor, num_classes: int, ignore_index: int = IGNORE_INDEX
-) -> Tensor:
+def confusion_matrix(predictions: Tensor, labels: Tensor, num_classes: int, ignore_index: int = IGNORE_INDEX) -> Tensor:
     """Count pixels by true class (row) and predicted class (column).
 
     Args:

@@ -48,7 +48,7 @@ def from_flags(base: Any, arguments: argparse.Namespace) -> Any:
 
 
 def image_size(text: str) -> tuple[int, int]:
-    """"128x64" -> (128, 64): width and height in pixels."""
+    """Width and height in pixels: "128x64" -> (128, 64)."""
     width, _, height = text.partition("x")
     if not (width.isdigit() and height.isdigit()):
         raise argparse.ArgumentTypeError(f'give width x height, such as 128x64, not "{text}"')

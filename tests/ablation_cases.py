@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from acflib.ablation_cells import Run, make_runs
-from acflib.ablation_results import evaluation_specs, header, result_path
-from acflib.ablation_rows import Study, StudyData, wants_corrections
-from acflib.ablation_studies import STUDIES
+from acflib.ablation.cells import Run, make_runs
+from acflib.ablation.results import evaluation_specs, header, result_path
+from acflib.ablation.rows import Study, StudyData, wants_corrections
+from acflib.ablation.studies import STUDIES
 
 CLASSES = ("road", "sky", "car")
 MACHINE = {"cpu": "a processor", "gpu": None, "torch": "2.0", "commit": "abc"}
@@ -78,3 +78,16 @@ def fake_corrections() -> dict:
     names = ["both_right", "fixed", "broken", "same_wrong", "other_wrong"]
     counts = {name: [[5, 2, 1, 1, 0]] * 10 for name in CLASSES}
     return {"split": "test", "outcomes": names, "confidence_bins": 10, "counts": counts}
+
+
+def invented_table1(tmp_path: Path, monkeypatch) -> Study:
+    """Table 1 with results below tmp_path: baseline with three seeds, sum with four, control (a) with one."""
+    for name in ("table1", "controls"):
+        monkeypatch.setitem(STUDIES, name, three_classes(small_study(tmp_path, name)))
+    found = STUDIES["table1"]
+    for seed, (baseline, fine, coarse) in enumerate([(70, 72, 71), (71, 72, 70), (72, 75, 75)]):
+        write_fake(found, "baseline", seed, baseline)
+        write_fake(found, "sum", seed, fine, coarse)
+    write_fake(found, "sum", 3, 80.0, 79.0)
+    write_fake(STUDIES["controls"], "self", 0, 72.5)
+    return found

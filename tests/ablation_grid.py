@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from acflib import cli
-from acflib.ablation_studies import STUDIES
+from acflib.ablation.studies import STUDIES
 from tests.ablation_cases import small_study
 
 if __name__ == "__main__":

@@ -98,6 +98,8 @@ def main() -> int:
     parser.add_argument("--notebooks", action="store_true", help="the lessons alone must catch those meant for them")
     arguments = parser.parse_args()
     if arguments.notebooks:
+        if arguments.only or arguments.list:
+            parser.error("--notebooks runs all that are meant for the lessons: leave out --only and --list")
         from tests.notebook_mutations import try_lessons
 
         return try_lessons(MUTATIONS, mutated)

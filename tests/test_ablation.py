@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from acflib import cli
-from acflib.ablation import run_grid
-from acflib.ablation_cells import Run
-from acflib.ablation_rows import config_of
-from acflib.ablation_run import training_seconds
-from acflib.ablation_studies import STUDIES
+from acflib.ablation.cells import Run
+from acflib.ablation.grid import run_grid
+from acflib.ablation.rows import config_of
+from acflib.ablation.run import training_seconds
+from acflib.ablation.studies import STUDIES
 from acflib.checkpoints import load_checkpoint
 from acflib.corrections import measure_corrections
 from acflib.datasets import open_dataset
@@ -30,6 +30,7 @@ from acflib.training import train
 from tests.ablation_cases import runs_of, small_study
 
 ROOT = Path(__file__).resolve().parents[1]
+STOPPED_ITERATIONS = 150  # of a grid that is stopped: enough for the signal to come in the middle of a run
 
 
 def content(run: Run) -> dict:
@@ -156,7 +157,8 @@ def test_failing_run_is_named_with_its_log_and_the_grid_goes_on(tmp_path, capsys
 
 
 def start_grid(folder: Path, *flags: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "tests.ablation_grid", str(folder), "60", "--jobs", "1", "--quiet", *flags]
+    arguments = [str(folder), str(STOPPED_ITERATIONS), "--jobs", "1", "--quiet", *flags]
+    command = [sys.executable, "-m", "tests.ablation_grid", *arguments]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -175,7 +177,7 @@ def rows_in(run: Run) -> int:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_grid_that_is_stopped_loses_nothing_but_steps_of_the_run_in_flight(tmp_path, number):
     """The first run is finished, the second one on its way: afterwards the first is as it was, the second goes on."""
-    study = small_study(tmp_path, iterations=150)
+    study = small_study(tmp_path, iterations=STOPPED_ITERATIONS)
     first, second = runs_of(study, ["baseline", "sum"])
     process = start_grid(tmp_path, "--rows", "baseline", "sum", "--seeds", "0")
     wait_for(lambda: rows_in(second) >= 5, process)
@@ -189,12 +191,12 @@ def test_grid_that_is_stopped_loses_nothing_but_steps_of_the_run_in_flight(tmp_p
     if number == signal.SIGKILL:  # the run notices by itself that nobody waits for it any more, and saves
         wait_for(lambda: not is_locked(second))
     position = load_checkpoint(second.folder / "checkpoint.pt")["position"]
-    assert 5 <= position < 150
+    assert 5 <= position < STOPPED_ITERATIONS
     assert run_grid([first, second], jobs=2, progress=False) == []
     assert first.result.read_bytes() == finished
     found = content(second)
     assert found["seconds"]["parts"] == 2
-    reference = small_study(tmp_path / "reference", iterations=150)
+    reference = small_study(tmp_path / "reference", iterations=STOPPED_ITERATIONS)
     reference = replace(reference, data=study.data)
     (unbroken,) = runs_of(reference, ["sum"])
     assert run_grid([unbroken], jobs=1, progress=False) == []
@@ -224,7 +226,7 @@ def test_damaged_checkpoint_does_not_stop_a_run(copy):
 
 def test_run_at_work_is_left_to_its_process(tmp_path, monkeypatch):
     fcntl = pytest.importorskip("fcntl")
-    from acflib import ablation_run
+    from acflib.ablation import run as ablation_run
 
     monkeypatch.setattr(ablation_run, "LOCK_SECONDS", 0.1)
     with open(tmp_path / "seed-0.lock", "w") as file:

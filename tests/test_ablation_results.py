@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from acflib import ablation_results
-from acflib.ablation_results import DamagedResult, StaleResult, load_results, read_result, result_path
-from acflib.ablation_studies import STUDIES
+from acflib.ablation import results as ablation_results
+from acflib.ablation.results import DamagedResult, StaleResult, load_results, read_result, result_path
+from acflib.ablation.studies import STUDIES
 from acflib.errors import ConfigError, DataError
 from tests.ablation_cases import small_study, three_classes, write_fake
 

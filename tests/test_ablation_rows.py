@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from acflib import cli
-from acflib.ablation import run_grid
-from acflib.ablation_cells import job_of, make_runs, prepare_data
-from acflib.ablation_rows import Line, StudyData, config_of, evaluations_of
-from acflib.ablation_run import from_dict
-from acflib.ablation_studies import STUDIES
+from acflib.ablation.cells import job_of, make_runs, prepare_data
+from acflib.ablation.grid import run_grid
+from acflib.ablation.rows import Line, StudyData, config_of, evaluations_of
+from acflib.ablation.run import from_dict
+from acflib.ablation.studies import STUDIES
 from acflib.acfnet import build_model
 from acflib.checkpoints import config_as_dict
 from acflib.config import TrainConfig

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from acflib.ablation_stats import Interval, mean_interval, paired_difference, t_probability, t_quantile
+from acflib.ablation.stats import Interval, mean_interval, paired_difference, t_probability, t_quantile
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 5, 6, 9, 10, 29, 30, 101, 250])
@@ -65,3 +65,19 @@ def test_difference_is_taken_in_pairs_of_one_seed():
 @pytest.mark.parametrize(("mean", "half", "excludes"), [(1.0, 0.9, True), (-1.0, 0.9, True), (1.0, 1.1, False)])
 def test_excludes_zero(mean, half, excludes):
     assert Interval(mean, half, 3).excludes_zero is excludes
+
+
+def test_seeds_needed_for_an_interval_without_zero():
+    """Two pairs, 0 and 2: mean 1, s = sqrt(2). By SciPy, n = 11 leaves 0 out and n = 10 does not."""
+    found = mean_interval([0.0, 2.0])
+    half = {n: stats.t.ppf(0.975, n - 1) * math.sqrt(2) / math.sqrt(n) for n in (10, 11)}
+    assert half[10] > 1 > half[11]
+    assert found.seeds_needed == 11
+    assert mean_interval([-2.0, 0.0]).seeds_needed == 11
+    assert mean_interval([5.0, 5.0, 5.0]).seeds_needed == 2
+
+
+def test_seeds_needed_is_none_where_nothing_can_be_said():
+    assert mean_interval([1.0]).seeds_needed is None
+    assert mean_interval([-1.0, 1.0]).seeds_needed is None  # a mean of 0 is never told from 0
+    assert mean_interval([-1.0, 1.01]).seeds_needed is None

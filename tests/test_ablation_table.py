@@ -7,31 +7,20 @@ import pytest
 from PIL import Image
 
 from acflib import cli
-from acflib.ablation_blocks import block, fill_blocks, write_tables
-from acflib.ablation_results import load_results
-from acflib.ablation_studies import STUDIES
-from acflib.ablation_table import as_markdown, as_text, make_table
+from acflib.ablation.figures import ablation_plot
+from acflib.ablation.results import load_results
+from acflib.ablation.studies import STUDIES
+from acflib.ablation.table import as_markdown, as_text, make_table
 from acflib.errors import ConfigError, DataError
 from acflib.figures import BLUE
-from acflib.figures_ablation import ablation_plot
-from tests.ablation_cases import small_study, three_classes, write_fake
+from tests.ablation_cases import invented_table1, write_fake
 
 T_2, T_3 = 4.302652729911275, 3.182446305284263  # Student's t, two-sided 95 %, 2 and 3 degrees of freedom
-TEXT = "# Results\n\nBefore.\n\n<!-- table:table1 -->\nold\n<!-- end -->\n\nAfter. <!-- a comment -->\n"
 
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """Table 1 with results below tmp_path: baseline with three seeds, sum with four, control (a) with one."""
-    for name in ("table1", "controls"):
-        monkeypatch.setitem(STUDIES, name, three_classes(small_study(tmp_path, name)))
-    found = STUDIES["table1"]
-    for seed, (baseline, fine, coarse) in enumerate([(70, 72, 71), (71, 72, 70), (72, 75, 75)]):
-        write_fake(found, "baseline", seed, baseline)
-        write_fake(found, "sum", seed, fine, coarse)
-    write_fake(found, "sum", 3, 80.0, 79.0)
-    write_fake(STUDIES["controls"], "self", 0, 72.5)
-    return found
+    return invented_table1(tmp_path, monkeypatch)
 
 
 def rows_of(study, evaluation=None):
@@ -162,82 +151,3 @@ def test_plot_of_nothing_is_refused(study, tmp_path):
     empty.mkdir()
     with pytest.raises(DataError, match="no results of table1"):
         ablation_plot(study, load_results(empty, study))
-
-
-def test_blocks_are_filled_and_nothing_else_is_touched(study, tmp_path):
-    path = tmp_path / "RESULTS.md"
-    path.write_text(TEXT)
-    assert write_tables(path) is True
-    text = path.read_text()
-    before, rest = text.split("<!-- table:table1 -->\n")
-    body, after = rest.split("<!-- end -->")
-    assert (before, after) == ("# Results\n\nBefore.\n\n", "\n\nAfter. <!-- a comment -->\n")
-    assert body.strip() == as_markdown(rows_of(study)[0])
-    assert write_tables(path) is False and path.read_text() == text
-    write_fake(study, "sum", 0, 72.25)
-    assert write_tables(path) is True
-
-
-def test_headline_says_what_the_intervals_say(study):
-    first, second = block("headline").splitlines()
-    assert first.startswith("- ACF(sum)(fine) − baseline(fine) = **+2.00 ± 2.48** points")
-    assert "3 seeds; the 95 % interval does not exclude 0" in first
-    assert "control (a)(fine) = **−0.50 (one seed)**" in second and "one seed: no interval" in second
-    for seed, fine in enumerate((71.0, 70.9, 73.8)):
-        write_fake(STUDIES["controls"], "self", seed, fine)
-    second = block("headline").splitlines()[1]
-    assert "**+1.10 ± 0.25** points" in second  # 1.0, 1.1 and 1.2: s is 0.1, t / sqrt(3) is 2.484
-    assert "3 seeds; the 95 % interval excludes 0" in second
-
-
-def test_table_of_classes_by_hand(study):
-    """Invented classes lie a point below, at and above the mean."""
-    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in block("classes:table1").splitlines()[2:]]
-    assert lines[0] == ["class", "baseline", "+ ACF (sum)", "control (a): the pixel's own feature", "sum − baseline"]
-    assert lines[2] == ["road", "70.0", "73.8", "71.5", "+2.00 ± 2.48"]
-    assert [line[0] for line in lines[2:]] == ["road", "sky", "car"]
-
-
-def test_corrections_of_all_seeds_are_added(study):
-    text = block("corrections:sum")
-    assert "4 seeds added" in text.splitlines()[0]
-    total = next(line.split() for line in text.splitlines() if line.startswith("all classes"))
-    assert total[2:] == [str(4 * 3 * 10 * n) for n in (9, 5, 2, 1)] + [f"+{4 * 3 * 10}", str(4 * 3 * 10), "0"]
-
-
-@pytest.mark.parametrize(
-    ("text", "error", "message"),
-    [
-        ("no markers", DataError, "0 markers"),
-        ("<!-- table:table1 -->\nx", DataError, "1 markers .* and 0 markers"),
-        ("<!-- table:table1 -->\n<!-- table:table2 -->\n<!-- end -->\n<!-- end -->", DataError, "2 markers"),
-        ("<!-- end -->\n<!-- table:table1 -->\n", DataError, "give each table one of both"),
-        ("<!-- table:table9 -->\n<!-- end -->", ConfigError, "no study 'table9'"),
-        ("<!-- table:table1/best -->\n<!-- end -->", ConfigError, "no evaluation 'best'"),
-        ("<!-- table:corrections:none -->\n<!-- end -->", ConfigError, "no row 'none'"),
-        ("<!-- table:corrections:baseline -->\n<!-- end -->", DataError, "no corrections of the row baseline"),
-    ],
-)
-def test_file_without_sound_markers_stays_as_it_is(study, tmp_path, text, error, message):
-    path = tmp_path / "RESULTS.md"
-    path.write_text(text)
-    with pytest.raises(error, match=message) as caught:
-        write_tables(path)
-    assert str(path) in str(caught.value) and path.read_text() == text
-
-
-def test_no_table_is_written_from_damaged_results(study, tmp_path, capsys):
-    path, broken = tmp_path / "RESULTS.md", tmp_path / "results" / "sum" / "seed-3.json"
-    path.write_text(TEXT)
-    broken.write_text("{")
-    assert cli.main(["ablate", "--write-tables", str(path)]) == 2
-    assert str(broken) in capsys.readouterr().err and path.read_text() == TEXT
-
-
-def test_committed_tables_are_those_of_the_committed_results(request):
-    root = request.config.rootpath
-    path = root / "RESULTS.md"
-    if not path.is_file():
-        pytest.skip("no RESULTS.md here")
-    text = path.read_text(encoding="utf-8")
-    assert fill_blocks(text, root) == text, "make them anew: python -m acflib ablate --write-tables RESULTS.md"

@@ -5,7 +5,7 @@ from pathlib import Path
 from nbformat.v4 import new_code_cell, new_notebook
 
 from acflib.checks.catalogue import FILE, exercises, exercises_of
-from acflib.grading_cells import check_calls
+from acflib.grading.cells import check_calls
 from tools.list_exercises import listing
 
 

@@ -9,10 +9,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from acflib import grading_session
 from acflib.cli import main
 from acflib.errors import ConfigError, DataError
-from acflib.grading import COLUMNS, GradedNotebook, grade_notebook
+from acflib.grading import session as grading_session
+from acflib.grading.grade import COLUMNS, GradedNotebook, grade_notebook
 
 SOLUTIONS = Path(__file__).parent.parent / "notebooks" / "solutions"
 TITLE = "# 01 · Class centers"

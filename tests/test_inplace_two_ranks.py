@@ -11,7 +11,7 @@ import torch
 from tests import two_ranks_inplace
 
 ROOT = Path(__file__).resolve().parents[1]
-CLOSE = dict(rtol=0, atol=1e-9)
+CLOSE = dict(rtol=0, atol=1e-10)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutants.lessons import LESSONS
-from tests.mutations import MUTATIONS, judge, mutated
+from tests.mutations import MUTATIONS, judge, main, mutated
 from tests.notebook_mutations import RESULTS, failed_cell, heading_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,3 +102,12 @@ def test_the_cell_that_failed(status, output, cell):
 def test_a_lesson_that_did_not_run_caught_nothing(status, output):
     with pytest.raises(ValueError):
         failed_cell(status, output)
+
+
+@pytest.mark.parametrize("flags", [["--only", MUTATIONS[0].name], ["--list"]], ids=["only", "list"])
+def test_part_of_the_lessons_is_refused(flags, monkeypatch, capsys):
+    """A partial run would be written as the table of all."""
+    monkeypatch.setattr("sys.argv", ["mutations.py", "--notebooks", *flags])
+    with pytest.raises(SystemExit):
+        main()
+    assert "leave out --only and --list" in capsys.readouterr().err

@@ -19,7 +19,7 @@ if __name__ == "__main__":
 
 from acflib.checkpoints import write_whole  # noqa: E402
 from acflib.checks.catalogue import FILE  # noqa: E402
-from acflib.grading_cells import calls_in  # noqa: E402
+from acflib.grading.cells import calls_in  # noqa: E402
 
 TITLE = re.compile(r"^### Exercise (\d+): (.+) \((\d+) minutes\)$", re.MULTILINE)
 RUBRIC = re.compile(r"^\*Rubric: (.+?)\*$", re.MULTILINE)

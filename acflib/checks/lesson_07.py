@@ -6,7 +6,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from acflib.ablation_stats import CONFIDENCE, t_quantile
+from acflib.ablation.stats import CONFIDENCE, t_quantile
 from acflib.checks.judge import Answer, Case, Hints, Verdict, judge, random_cases
 
 SPREAD = Hints(nan="The standard deviation divides by n - 1; is n a count of seeds, at least 2?")

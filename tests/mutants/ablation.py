@@ -2,8 +2,8 @@
 
 from tests.mutants.mutation import Mutation
 
-STATS, RESULTS, RUN = "acflib/ablation_stats.py", "acflib/ablation_results.py", "acflib/ablation_run.py"
-ROWS, TABLE = "acflib/ablation_rows.py", "acflib/ablation_table.py"
+STATS, RESULTS, RUN = "acflib/ablation/stats.py", "acflib/ablation/results.py", "acflib/ablation/run.py"
+ROWS, TABLE = "acflib/ablation/rows.py", "acflib/ablation/table.py"
 STATS_TESTS, RESULTS_TESTS = ("tests/test_ablation_stats.py",), ("tests/test_ablation_results.py",)
 GRID_TEST = "tests/test_ablation.py::"
 

@@ -3,7 +3,7 @@
 import math
 import statistics
 
-from acflib.ablation_stats import t_quantile
+from acflib.ablation.stats import t_quantile
 
 
 def reading(mean, half):

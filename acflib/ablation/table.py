@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from acflib.ablation_results import Loaded, RunResult
-from acflib.ablation_rows import Line, Study
-from acflib.ablation_stats import Interval, mean_interval, paired_difference
+from acflib.ablation.results import Loaded, RunResult
+from acflib.ablation.rows import Line, Study
+from acflib.ablation.stats import Interval, mean_interval, paired_difference
 from acflib.errors import ConfigError
 from acflib.paper_tables import PaperRow
 
@@ -65,7 +65,7 @@ def make_table(study: Study, loaded: Loaded, evaluation: str | None = None) -> T
 
     Args:
         study: which lines, which differences.
-        loaded: from :func:`acflib.ablation_results.load_results`.
+        loaded: from :func:`acflib.ablation.results.load_results`.
         evaluation: shown instead of the study's main one; lines with an evaluation of their own keep it.
 
     Raises:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import acflib
 from acflib.errors import ConfigError
-from acflib.grading_cells import MISSING, CheckCall
+from acflib.grading.cells import MISSING, CheckCall
 
 PACKAGE_FOLDER = str(Path(acflib.__file__).parent.parent)
 ANSWER_TIME = 10  # seconds in which an interrupted kernel must answer
@@ -23,7 +23,7 @@ import sys
 for name in [name for name in sys.modules if name.split(".")[0] == "acflib"]:
     del sys.modules[name]
 sys.path.insert(0, {PACKAGE_FOLDER!r})
-from acflib.grading_kernel import report
+from acflib.grading.kernel import report
 """
 
 

@@ -1,7 +1,7 @@
 """The tables inside RESULTS.md, made from the results: between ``<!-- table:NAME -->`` and ``<!-- end -->``.
 
 The names: ``STUDY`` or ``STUDY/EVALUATION`` (a table), ``headline`` (two sentences), ``classes:STUDY`` (IoU by class),
-``corrections:ROW`` (where fine corrects coarse, by class and by confidence).
+``corrections:ROW`` (where fine corrects coarse, by class and by confidence), ``within`` (fine - coarse).
 """
 
 import re
@@ -9,16 +9,17 @@ from functools import reduce
 from operator import add
 from pathlib import Path
 
-from acflib.ablation_results import Loaded, load_results
-from acflib.ablation_rows import Study
-from acflib.ablation_stats import mean_interval, paired_difference
-from acflib.ablation_studies import STUDIES, find_study
-from acflib.ablation_table import (
+from acflib.ablation.results import Loaded, load_results
+from acflib.ablation.rows import Study
+from acflib.ablation.stats import MANY_SEEDS, Interval, mean_interval, paired_difference
+from acflib.ablation.studies import STUDIES, find_study
+from acflib.ablation.table import (
     NOTHING,
     as_markdown,
     make_difference,
     make_table,
     markdown_rows,
+    scores,
     signed,
     verdict,
 )
@@ -88,6 +89,8 @@ def block(name: str, root: str | Path = ".") -> str:
     """
     if name == "headline":
         return headline(load_sound(STUDIES["table1"], root))
+    if name == "within":
+        return within(load_sound(STUDIES["table1"], root))
     kind, _, rest = name.partition(":")
     if kind == "classes":
         study = find_study(rest)
@@ -118,12 +121,38 @@ def headline(loaded: Loaded) -> str:
         difference = make_difference(loaded, pair, STUDIES["table1"].main)
         name = f"{difference.a}(fine) − {difference.b}(fine)".replace("sum", "ACF(sum)").replace("self", "control (a)")
         shown = signed(difference.interval).replace("-", "−")
-        found = difference.interval
-        says = verdict(found)
-        if found is not None and found.half is not None:
-            says = f"{found.n} seeds; the 95 % interval {'excludes' if found.excludes_zero else 'does not exclude'} 0"
+        says = interval_says(difference.interval)
         lines.append(f"- {name} = **{shown}** points of mIoU on test, {meaning} (*measured here*, {says}).")
     return "\n".join(lines)
+
+
+def within(loaded: Loaded) -> str:
+    """fine - coarse inside one trained network, and how much more of it ACF(sum) has than control (a)."""
+    main = STUDIES["table1"].main
+    gains = {}
+    for row in ("sum", "self"):
+        fine, coarse = scores(loaded.runs[row], main), scores(loaded.runs[row], main, "coarse")
+        gains[row] = {seed: fine[seed] - coarse[seed] for seed in fine}
+    found = [mean_interval([*gains["sum"].values()]), mean_interval([*gains["self"].values()])]
+    found.append(paired_difference(gains["sum"], gains["self"]))
+    names = ("inside ACF(sum)", "inside control (a)", "the first − the second, seed by seed")
+    return "\n".join(
+        f"- fine − coarse {name}: **{signed(each).replace('-', '−')}** ({interval_says(each)})"
+        for name, each in zip(names, found, strict=True)
+    )
+
+
+def interval_says(found: Interval | None) -> str:
+    """How many seeds, and whether the interval holds 0."""
+    if found is None or found.half is None:
+        return verdict(found)
+    return f"{found.n} seeds; the 95 % interval " + ("excludes 0" if found.excludes_zero else too_few(found))
+
+
+def too_few(found: Interval) -> str:
+    """What is said of an interval that holds 0: how many seeds would tell a difference of this size from it."""
+    needed = f"about {found.seeds_needed}" if found.seeds_needed else f"more than {MANY_SEEDS}"
+    return f"does not exclude 0; with this spread {needed} seeds would tell a difference of this size from 0"
 
 
 def classes_table(study: Study, loaded: Loaded) -> str:

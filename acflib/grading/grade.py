@@ -17,8 +17,8 @@ from acflib import __version__
 from acflib.checkpoints import write_whole
 from acflib.checks.catalogue import Exercise, exercises_of
 from acflib.errors import ConfigError
-from acflib.grading_cells import CheckCall, check_calls, lesson_of, read_notebook
-from acflib.grading_session import KernelLost, Session
+from acflib.grading.cells import CheckCall, check_calls, lesson_of, read_notebook
+from acflib.grading.session import KernelLost, Session
 
 COLUMNS = ("notebook", "lesson", "exercise", "check", "title", "points", "earned", "solved", "message", "seconds")
 

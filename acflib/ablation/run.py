@@ -1,7 +1,7 @@
 """One run of the ablation: train a row with a seed, score it, write its result file. Its own process, one thread.
 
-``python -m acflib.ablation_run`` is started by :mod:`acflib.ablation`, which writes the job, one line of JSON, to its
-standard input and keeps it open. Where that ends, the grid is gone, and the run saves itself and stops.
+``python -m acflib.ablation.run`` is started by :mod:`acflib.ablation.grid`, which writes the job, one line of JSON, to
+its standard input and keeps it open. Where that ends, the grid is gone, and the run saves itself and stops.
 """
 
 import dataclasses

@@ -7,10 +7,10 @@ import matplotlib.lines
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from acflib.ablation_results import Loaded
-from acflib.ablation_rows import Study
-from acflib.ablation_stats import Interval, mean_interval
-from acflib.ablation_table import make_table, scores
+from acflib.ablation.results import Loaded
+from acflib.ablation.rows import Study
+from acflib.ablation.stats import Interval, mean_interval
+from acflib.ablation.table import make_table, scores
 from acflib.checkpoints import replacing
 from acflib.errors import DataError
 from acflib.figures import BLUE, GREY, ORANGE
@@ -23,7 +23,7 @@ def ablation_plot(study: Study, loaded: Loaded, evaluation: str | None = None) -
 
     Args:
         study: its lines, from top to bottom.
-        loaded: from :func:`acflib.ablation_results.load_results`.
+        loaded: from :func:`acflib.ablation.results.load_results`.
         evaluation: shown instead of the study's main one.
 
     Raises:

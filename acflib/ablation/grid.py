@@ -13,8 +13,8 @@ from typing import IO
 
 from tqdm import tqdm
 
-from acflib.ablation_cells import Run, job_of, prepare, sort_runs
-from acflib.ablation_run import INTERRUPTED
+from acflib.ablation.cells import Run, job_of, prepare, sort_runs
+from acflib.ablation.run import INTERRUPTED
 from acflib.errors import ConfigError, DataError
 
 POLL_SECONDS = 0.2
@@ -75,7 +75,7 @@ def start(run: Run) -> Child:
     run.folder.parent.mkdir(parents=True, exist_ok=True)
     log = open(run.log, "ab")
     process = subprocess.Popen(
-        [sys.executable, "-m", "acflib.ablation_run"],
+        [sys.executable, "-m", "acflib.ablation.run"],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=subprocess.STDOUT,
@@ -89,7 +89,7 @@ def start(run: Run) -> Child:
 
 def python_path() -> str:
     """PYTHONPATH with which a process finds this acflib, from whatever folder it was imported."""
-    own = str(Path(__file__).resolve().parents[1])
+    own = str(Path(__file__).resolve().parents[2])
     return os.pathsep.join(filter(None, [own, os.environ.get("PYTHONPATH")]))
 
 

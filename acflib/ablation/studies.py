@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from acflib.ablation_rows import Evaluation, Line, Row, Study, StudyData
+from acflib.ablation.rows import Evaluation, Line, Row, Study, StudyData
 from acflib.acfnet import ModelConfig
 from acflib.config import TrainConfig
 from acflib.errors import ConfigError

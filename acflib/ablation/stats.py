@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 CONFIDENCE = 0.95
+MANY_SEEDS = 1000
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,21 @@ class Interval:
     def excludes_zero(self) -> bool:
         """Whether all of the interval lies on one side of 0; False without an interval."""
         return self.half is not None and abs(self.mean) > self.half
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """The fewest values whose interval would not hold 0, were mean and standard deviation those found here.
+
+        A plan for the next experiment, not a result: the mean found is itself uncertain. None for one value, which has
+        no standard deviation, and where more than :data:`MANY_SEEDS` would be needed.
+        """
+        if self.half is None:
+            return None
+        deviation = self.half * math.sqrt(self.n) / t_quantile(CONFIDENCE, self.n - 1)
+        for count in range(2, MANY_SEEDS + 1):
+            if t_quantile(CONFIDENCE, count - 1) * deviation / math.sqrt(count) < abs(self.mean):
+                return count
+        return None
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:

@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from acflib.ablation_rows import Row, Study, StudyData, config_of, evaluations_of, wants_corrections
-from acflib.ablation_studies import find_study
+from acflib.ablation.rows import Row, Study, StudyData, config_of, evaluations_of, wants_corrections
+from acflib.ablation.studies import find_study
 from acflib.checkpoints import config_as_dict
 from acflib.config import TrainConfig
 from acflib.corrections import Corrections

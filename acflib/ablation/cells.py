@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from acflib.ablation_results import (
+from acflib.ablation.results import (
     LOCATION,
     RunResult,
     evaluation_specs,
@@ -14,8 +14,8 @@ from acflib.ablation_results import (
     read_result,
     result_path,
 )
-from acflib.ablation_rows import Row, Study, StudyData, config_of, wants_corrections
-from acflib.ablation_run import Job
+from acflib.ablation.rows import Row, Study, StudyData, config_of, wants_corrections
+from acflib.ablation.run import Job
 from acflib.checkpoints import config_as_dict
 from acflib.datasets import open_dataset
 from acflib.datasets.streets import write_streets
@@ -58,7 +58,7 @@ class Run:
         return int(rows[-1]["iteration"]) if rows else 0
 
     def read(self) -> RunResult:
-        """The result, checked; see :func:`acflib.ablation_results.read_result`."""
+        """The result, checked; see :func:`acflib.ablation.results.read_result`."""
         return read_result(self.result, self.study, self.row, self.seed)
 
 

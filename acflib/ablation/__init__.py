@@ -1,0 +1,6 @@
+"""The ablations of Tables 1 and 2 with controls and error bars: what is run, the runs, and the tables made of them.
+
+``rows`` and ``studies`` say what is run, as data. ``grid`` runs it, cell by cell (``cells``), each cell in a process of
+its own (``run``). ``results`` reads the result files, ``stats`` makes means and intervals, ``table``, ``blocks`` and
+``figures`` show them. The command is ``acflib ablate``.
+"""
