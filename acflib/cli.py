@@ -1,6 +1,7 @@
 """The command line: ``python -m acflib train | evaluate | export | predict | ablate | data streets | ... | doctor``."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -9,16 +10,23 @@ from acflib.commands import INTERRUPTED
 from acflib.errors import AcflibError
 from acflib.options import add_flags, image_size
 
+NO_READER = 141  # as a shell reports SIGPIPE
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; the exit status: 0, 1 (doctor found a fault), 2 (a mistake to mend), 130 (Ctrl-C)."""
+    """Run a command; its status: 0, 1 (doctor found a fault), 2 (a mistake to mend), 130 (Ctrl-C), 141 (no reader)."""
     parser = make_parser()
     given = parser.parse_args(arguments)
     if not hasattr(given, "run"):
         parser.print_help()
         return 2
     try:
-        return given.run(given)
+        status = given.run(given)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # `acflib ... | head`: nobody reads on. Python must not flush into the void at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NO_READER
     except AcflibError as error:
         print(f"acflib: {error}", file=sys.stderr)
         return 2

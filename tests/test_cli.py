@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -140,3 +142,15 @@ def test_overlay_mixes_and_legend_lists_what_occurs():
     picture = np.asarray(add_legend(image, labels, ("a", "b", "c"), colors))
     legend = {tuple(c) for c in picture[641:].reshape(-1, 3)}  # below the picture, enlarged to 640 pixels
     assert {(200, 0, 0), (0, 100, 0)} <= legend and (0, 0, 50) not in legend
+
+
+def test_reader_that_goes_away_is_no_error():
+    """As in `acflib doctor | head -1`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "acflib", "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    said = process.stderr.read().decode()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 141
+    assert "Traceback" not in said and "Broken pipe" not in said, said

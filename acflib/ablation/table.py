@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from acflib.ablation.results import Loaded, RunResult
 from acflib.ablation.rows import Line, Study
@@ -123,6 +124,7 @@ def provenance(loaded: Loaded) -> str:
     }
     parts = [_some(devices), f"torch {_some({m['torch'] for m in machines})}"]
     parts += [f"{_some({str(c['iterations']) for c in contents})} iterations a run"]
+    parts += [f"{median(c['seconds']['training'] for c in contents):.0f} s of training a run (median)"]
     parts += [f"commit {_some({m['commit'] for m in machines})}"]
     return f"*measured here* (all columns without *paper*): {len(contents)} runs, {', '.join(parts)}."
 
