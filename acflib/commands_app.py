@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,13 +48,14 @@ def run_app(given: argparse.Namespace) -> int:
         notebook.write_text(json.dumps(app_notebook(config, pictures)), encoding="utf-8")
         print(f"Starting. The app will be at http://{config.host}:{config.port}/ ; Ctrl-C stops it.", flush=True)
         process = subprocess.Popen(voila_command(config, notebook))
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill ends it as Ctrl-C does
         try:
             return process.wait()
-        except KeyboardInterrupt:  # Voila hears it too, and ends its kernels
-            process.wait()
+        except KeyboardInterrupt:
             return 0
         finally:
-            process.terminate()
+            signal.signal(signal.SIGTERM, before)
+            process.terminate()  # Voila ends its kernels first
             process.wait()
 
 

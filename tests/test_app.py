@@ -2,6 +2,9 @@
 
 import argparse
 import dataclasses
+import os
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -87,3 +90,23 @@ def test_another_host_is_warned_about(monkeypatch, capsys):
     given = argparse.Namespace(host="0.0.0.0", images=[])
     assert commands_app.run_app(given) == 0
     assert "everybody who can reach 0.0.0.0:8866" in capsys.readouterr().err
+
+
+def test_a_kill_ends_the_server_too(monkeypatch):
+    """SIGTERM would else end this command alone, and leave Voila and its kernels running."""
+    ended = []
+
+    class Served:
+        def wait(self):
+            if not ended:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(10)  # the signal breaks this off
+            return 0
+
+        def terminate(self):
+            ended.append(True)
+
+    monkeypatch.setattr(commands_app.subprocess, "Popen", lambda command: Served())
+    before = signal.getsignal(signal.SIGTERM)
+    assert commands_app.run_app(argparse.Namespace(images=[])) == 0
+    assert ended == [True] and signal.getsignal(signal.SIGTERM) is before

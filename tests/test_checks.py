@@ -124,8 +124,10 @@ def test_what_a_student_s_code_raises_is_shown_in_one_line():
 
     found = judge(broken, CASES, matrix, {})
     assert found.message == "Not right yet: on the inputs 2, 3 your function raised ValueError: first line"
-    found = judge(lambda x: torch.ones(3)[x + 9], [(torch.tensor([0]),)], lambda x: x, {})
-    assert "inputs of shape (1,)" in found.message and "ignore label" in found.message
+    for index, of_ignore_label in ((255, True), (9, False)):
+        found = judge(lambda x, index=index: torch.ones(3)[x + index], [(torch.tensor([0]),)], lambda x: x, {})
+        assert "inputs of shape (1,)" in found.message and f"index {index} is out of bounds" in found.message
+        assert ("Is 255, the ignore label, used as if it were a class?" in found.message) == of_ignore_label
 
 
 def test_demands_come_after_the_values():

@@ -135,8 +135,9 @@ def holds_tensor(value: object) -> bool:
 
 
 def describe(case: tuple) -> str:
-    """The inputs in words: the shapes of the tensors or, where there is none, the values."""
-    tensors = [value for value in case if isinstance(value, Tensor)]
+    """The inputs in words: the shapes of the tensors, those in lists too, or, where there is none, the values."""
+    tensors = [tensor for value in case for tensor in (value if isinstance(value, list) else [value])]
+    tensors = [value for value in tensors if isinstance(value, Tensor)]
     if tensors:
         return "inputs of shape " + ", ".join(str(tuple(value.shape)) for value in tensors)
     return "the inputs " + ", ".join(map(repr, case))
@@ -145,5 +146,5 @@ def describe(case: tuple) -> str:
 def first_line(error: Exception) -> str:
     """The first line of an error, with a hint where it looks like the ignore label used as a class."""
     text = f"{type(error).__name__}: {error}".splitlines()[0]
-    hint = f" Is {IGNORE_INDEX}, the ignore label, used as if it were a class?"
-    return text + (hint if "one_hot" in text or "out of bounds" in text or "Class values" in text else "")
+    as_class = "one_hot" in text or "Class values" in text or "out of bounds" in text and str(IGNORE_INDEX) in text
+    return f"{text.rstrip('.')}. Is {IGNORE_INDEX}, the ignore label, used as if it were a class?" if as_class else text

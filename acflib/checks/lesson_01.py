@@ -14,6 +14,10 @@ CENTERS = Hints(
     swapped="The axes are swapped: first the classes, then the channels.",
     whole="centers are means, so floats.",
 )
+RESHAPED = (
+    "A reshape stands where a transpose is meant: it mixes pixels and channels. First flatten(2), (B, C, HW), and then "
+    "transpose(1, 2), (B, HW, C)."
+)
 
 
 def hard_centers(student: Answer) -> Verdict:
@@ -37,6 +41,7 @@ def hard_centers(student: Answer) -> Verdict:
         "The images of a batch are mixed. Each image has its own centers: sum over H and W, not over B.": (
             lambda x, y, n: _pooled_over_batch(x, _one_hot(y, n))
         ),
+        RESHAPED: lambda x, y, n: functional.hard_class_centers(_reshaped(x), y, n),
     }
     return judge(student, random_cases(_label_case), functional.hard_class_centers, mistakes, hints=CENTERS)
 
@@ -67,6 +72,7 @@ def centers_from_logits(student: Answer) -> Verdict:
         ),
         "This is a softmax over channels of (max - energy), found in public code. It is no mean of features: "
         "the largest channels get the smallest value. Divide P F' by the sum of P instead.": _channel_softmax,
+        RESHAPED: lambda x, z: functional.class_centers(_reshaped(x), z.softmax(1)),
     }
     return judge(
         student,
@@ -143,6 +149,12 @@ def _one_hot(labels: Tensor, num_classes: int) -> Tensor:
 
 def _sums(features: Tensor, weights: Tensor) -> Tensor:
     return torch.einsum("bchw,bnhw->bnc", features, weights)
+
+
+def _reshaped(features: Tensor) -> Tensor:
+    """The features that a product sees where (B, C, H, W) was reshaped to (B, HW, C) instead of transposed."""
+    b, c, h, w = features.shape
+    return features.reshape(b, h * w, c).transpose(1, 2).reshape(b, c, h, w)  # (B, HW, C) -> (B, C, HW) -> (B, C, H, W)
 
 
 def _softmax(axis: int) -> Callable[[Tensor], Tensor]:

@@ -65,6 +65,10 @@ def attend_concat(student: Answer) -> Verdict:
         "The weights are forgotten: every pixel gets the same vector. That is the center-only variant.": (
             lambda f, p: functional.expand_centers(f, p.shape[-2:])
         ),
+        "P is repeated as a block, class 0 to N-1 and again 0 to N-1. Each P must stand C times in a row, beside the C "
+        "numbers of its own center (repeat_interleave, or an axis of length 1).": (
+            lambda f, p: p.repeat(1, f.shape[2], 1, 1) * f.flatten(1)[..., None, None]
+        ),
         "The centers are forgotten: these are the probabilities, repeated. Multiply each with its center.": (
             lambda f, p: p.repeat_interleave(f.shape[2], dim=1)
         ),
@@ -140,6 +144,16 @@ def attend_top(student: Answer) -> Verdict:
         ),
         "You keep the k smallest probabilities. The largest are wanted.": (
             lambda f, p, k: functional.attend_sum(f, _to_one(_keep(p, k, largest=False)))
+        ),
+        "You keep the first k classes. Each pixel keeps those with its k largest probabilities.": (
+            lambda f, p, k: functional.attend_sum(f[:, :k], _to_one(p[:, :k]))
+        ),
+        "The k largest probabilities meet the first k centers. Each belongs to the center of its own class: topk also "
+        "returns the classes, as indices.": lambda f, p, k: functional.attend_sum(
+            f[:, :k], _to_one(p.topk(k, 1).values)
+        ),
+        "One class too few: the k-th largest probability counts, too (>=, not >).": (
+            lambda f, p, k: functional.attend_sum(f, _to_one(_keep(p, k - 1)))
         ),
         "You choose the k classes once for the whole picture. Each pixel chooses its own.": (
             lambda f, p, k: functional.attend_sum(f, _to_one(_keep_for_picture(p, k)))

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from acflib import functional
+from acflib.checks.dilated import edges, moved, places, read, square
 from acflib.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 
 
@@ -16,30 +17,34 @@ def aspp_places(student: Answer) -> Verdict:
 
     mistakes = {
         "Places outside come back in on the other side: a negative index counts from the end. Leave them out.": (
-            lambda row, column, height, width, rates: _moved(
+            lambda row, column, height, width, rates: moved(
                 row, column, height, width, rates, lambda place, side: place % side
             )
         ),
         "Places outside are moved to the border. They read zeros, not the pixels of the border: leave them out.": (
-            lambda row, column, height, width, rates: _moved(
+            lambda row, column, height, width, rates: moved(
                 row, column, height, width, rates, lambda place, side: min(max(place, 0), side - 1)
             )
         ),
-        "Row and column are swapped.": lambda row, column, *rest: _read(column, row, *rest),
+        "Row and column are swapped.": lambda row, column, *rest: read(column, row, *rest),
         "You fill the whole square. A dilated 3x3 convolution reads nine places, `rate` apart, and nothing between.": (
-            lambda row, column, height, width, rates: _places(row, column, height, width, _square(max(rates)))
+            lambda row, column, height, width, rates: places(row, column, height, width, square(max(rates)))
         ),
         "The four corners of each rate are missing. A 3x3 convolution reads the diagonal places, too.": (
-            lambda row, column, height, width, rates: _places(
+            lambda row, column, height, width, rates: places(
                 row, column, height, width, [p for r in rates for p in ((0, 0), (-r, 0), (r, 0), (0, -r), (0, r))]
             )
         ),
         "The pixel itself is missing: the 1x1 branch reads it, and so does the middle of each 3x3 branch.": (
-            lambda *case: _read(*case) & ~_places(*case[:4], [(0, 0)])
+            lambda *case: read(*case) & ~places(*case[:4], [(0, 0)])
         ),
-        "Only one rate was used. Each rate has a branch of its own.": lambda *case: _read(*case[:4], case[4][-1:]),
+        "Only one rate was used. Each rate has a branch of its own.": lambda *case: read(*case[:4], case[4][-1:]),
+        "Row 0 and column 0 belong to the map: inside means 0 <= place.": (
+            lambda *case: read(*case) & ~edges(*case[2:4])
+        ),
+        "The rates are forgotten: these are the nearest neighbors, 1 pixel away.": lambda *case: read(*case[:4], (1,)),
         "A rate of r is read as r // 2. The places lie r to the left and r to the right.": (
-            lambda *case: _read(*case[:4], [r // 2 for r in case[4]])
+            lambda *case: read(*case[:4], [r // 2 for r in case[4]])
         ),
     }
     cases = random_cases(_places_case)
@@ -50,13 +55,13 @@ def aspp_places(student: Answer) -> Verdict:
             found = answer(height - 1 - row, width - 1 - column, height, width, rates)
         except IndexError:
             return False
-        return torch.equal(found, _read(*cases[0]).flip(0, 1))
+        return torch.equal(found, read(*cases[0]).flip(0, 1))
 
     demands = {
         "Near the upper left corner all is right. But near the lower right corner, places beyond the last row or "
         "column must be left out, too.": right_at_the_other_end
     }
-    return judge(student, cases, _read, mistakes, demands=demands)
+    return judge(student, cases, read, mistakes, demands=demands)
 
 
 def region_means(student: Answer) -> Verdict:
@@ -91,6 +96,9 @@ def region_means(student: Answer) -> Verdict:
         "Rows and columns of the regions are swapped: the mean of region (a, b) lands in region (b, a).": (
             lambda x, n: _spread(F.adaptive_avg_pool2d(x, n).transpose(2, 3), x)
         ),
+        "One number for a region, all pictures and channels mixed. Take the mean over height and width alone.": (
+            lambda x, n: right(x, n).mean((0, 1), keepdim=True).expand_as(x)
+        ),
         "The channels are mixed. Each channel has its own means.": (
             lambda x, n: right(x, n).mean(1, keepdim=True).expand_as(x)
         ),
@@ -115,6 +123,11 @@ def affinity(student: Answer) -> Verdict:
         ),
         "You divide by the number of pixels. Eq. 2 divides by the sum of P over the pixels, class by class.": (
             lambda c, a: _gather_and_hand_out(c.flatten(2) / c[0, 0].numel(), a.flatten(2))
+        ),
+        "You scale the rows of the table. Eq. 2 divides class by class, by the sum over the pixels; then each row sums "
+        "to 1 by itself.": (lambda c, a: F.normalize(_gather_and_hand_out(c.flatten(2), a.flatten(2)), p=1, dim=2)),
+        "A softmax over the pixels is what OCR does. Eq. 2 divides P by its sum over the pixels.": (
+            lambda c, a: _gather_and_hand_out(c.flatten(2).softmax(2), a.flatten(2))
         ),
         "Both maps are divided by their sum over the pixels. That belongs to Eq. 2, so to the first one alone.": (
             lambda c, a: _gather_and_hand_out(_over_pixels(c.flatten(2)), _over_pixels(a.flatten(2)))
@@ -144,6 +157,11 @@ def region_attention(student: Answer) -> Verdict:
         "The scale is missing: divide the dot products by the square root of C before the softmax.": (
             weighted(lambda s, c: s.softmax(1))
         ),
+        "You divide by the square root of N, the number of classes. The scale is the square root of C.": (
+            lambda x, f: weighted(lambda s, c: (s / f.shape[1] ** 0.5).softmax(1))(x, f)
+        ),
+        "The pixels stand in rows, (B, HW, C), and are reshaped to (B, C, H, W). That mixes channels and pixels: "
+        "transpose to (B, C, HW) first.": lambda x, f: right(x, f).movedim(1, 3).reshape(x.shape),
         "You divide by C. The scale is the square root of C.": weighted(lambda s, c: (s / c).softmax(1)),
         "You multiply with the square root of C. Divide by it.": weighted(lambda s, c: (s * c**0.5).softmax(1)),
         "The softmax runs over the pixels. Each pixel shares its 1 among the classes.": (
@@ -183,8 +201,8 @@ def _places_case(random: torch.Generator) -> Case:
     rates = (4, int(torch.randint(7, 10, (1,), generator=random)))
     height = int(torch.randint(22, 26, (1,), generator=random))
     width = int(torch.randint(28, 32, (1,), generator=random))
-    row, column = (int(torch.randint(low, low + 2, (1,), generator=random)) for low in (4, 9))
-    return row, column, height, width, rates
+    column = int(torch.randint(9, 11, (1,), generator=random))
+    return rates[0], column, height, width, rates  # the row lies one rate below the border, so row 0 is read
 
 
 def _region_case(random: torch.Generator) -> Case:
@@ -208,37 +226,6 @@ def _attention_case(random: torch.Generator) -> Case:
 
 
 # ---- parts of the mistakes
-
-
-Steps = list[tuple[int, int]]
-
-
-def _nine(rates: tuple[int, ...]) -> Steps:
-    return [(a, b) for rate in rates for a in (-rate, 0, rate) for b in (-rate, 0, rate)]
-
-
-def _square(reach: int) -> Steps:
-    return [(a, b) for a in range(-reach, reach + 1) for b in range(-reach, reach + 1)]
-
-
-def _places(row: int, column: int, height: int, width: int, steps: Steps) -> Tensor:
-    seen = torch.zeros(height, width, dtype=torch.bool)
-    for a, b in steps:
-        if 0 <= row + a < height and 0 <= column + b < width:
-            seen[row + a, column + b] = True
-    return seen
-
-
-def _read(row: int, column: int, height: int, width: int, rates: tuple[int, ...]) -> Tensor:
-    return _places(row, column, height, width, _nine(rates))
-
-
-def _moved(row: int, column: int, height: int, width: int, rates: tuple[int, ...], move) -> Tensor:
-    """As ``_read``, but places outside are moved inside."""
-    seen = torch.zeros(height, width, dtype=torch.bool)
-    for a, b in _nine(rates):
-        seen[move(row + a, height), move(column + b, width)] = True
-    return seen
 
 
 def _spread(pooled: Tensor, x: Tensor) -> Tensor:

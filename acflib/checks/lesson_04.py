@@ -30,6 +30,12 @@ def conv_size(student: Answer) -> Verdict:
         "Round down, not up: a step that does not fit is not made.": (
             lambda n, k, s, p, d: -(-(n + 2 * p - d * (k - 1) - 1) // s) + 1
         ),
+        "The - 1 is missing: a kernel reaches over dilation * (kernel - 1) + 1 pixels.": (
+            lambda n, k, s, p, d: with_reach(n, d * (k - 1), s, p)
+        ),
+        "Both ones are missing. - 1 and + 1 do not cancel: the division stands between them.": (
+            lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s
+        ),
         "One is missing: the kernel also stands at its first place, before any step.": (
             lambda n, k, s, p, d: right(n, k, s, p, d) - 1
         ),
@@ -38,7 +44,9 @@ def conv_size(student: Answer) -> Verdict:
             lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1
         ),
     }
-    return judge(student, random_cases(_size_case), right, mistakes)
+    nearly, no_step = (lambda random: _size_case(random, True)), (lambda random: _size_case(random, False))
+    cases = [*random_cases(nearly, 2), *random_cases(no_step, 1)]
+    return judge(student, cases, right, mistakes)
 
 
 def acf_parameters(student: Answer) -> Verdict:
@@ -50,7 +58,7 @@ def acf_parameters(student: Answer) -> Verdict:
     def every_variant(count: Answer) -> Answer:
         def counts(*sizes: int) -> dict[str, object] | None:
             found = {variant: count(*sizes, variant) for variant in VARIANTS}
-            return None if None in found.values() else found
+            return None if set(found.values()) == {None} else found
 
         return counts
 
@@ -75,6 +83,15 @@ def acf_parameters(student: Answer) -> Verdict:
         ),
         "The fine classifier is forgotten: a 1x1 convolution to N classes, with bias.": (
             lambda f, n, c, v: right(f, n, c, v) - n * c - n
+        ),
+        "A BatchNorm has a scale *and* a shift for each channel: you count one of them.": (
+            lambda f, n, c, v: right(f, n, c, v) - c * _norms(v)
+        ),
+        "The coarse head belongs to the base network. Count the fine classifier alone.": (
+            lambda f, n, c, v: right(f, n, c, v) + n * f + n
+        ),
+        "All three variants have the same number for you. Their inner convolutions have other inputs.": (
+            lambda f, n, c, v: right(f, n, c, "sum")
         ),
         "The bias of the fine classifier is forgotten. No BatchNorm follows it, so it has one.": (
             lambda f, n, c, v: right(f, n, c, v) - n
@@ -104,12 +121,15 @@ def fine_logits(student: Answer) -> Verdict:
     matrices reduce (C', C), refine (O, C'), fuse (O, O + C), classify (N, O). ReLU after the first three.
     """
 
-    def network(probabilities=lambda z: z.softmax(1), centers=_means, relus=(1, 1, 1, 0), own_last=True):
+    def network(probabilities=lambda z: z.softmax(1), centers=_means, relus=(1, 1, 1, 0), own_last=True, early=False):
         def answer(x, z, reduce, refine, fuse, classify):
             after = [F.relu if relu else nn.Identity() for relu in relus]
             p = probabilities(z)
-            found = functional.attend_sum(centers(after[0](_times(reduce, x)), p), p)
-            context = after[1](_times(refine, found))
+            found = centers(after[0](_times(reduce, x)), p)
+            if early:
+                context = functional.attend_sum((found @ refine.T).relu(), p)
+            else:
+                context = after[1](_times(refine, functional.attend_sum(found, p)))
             joined = torch.cat([context, x] if own_last else [x, context], dim=1)
             return after[3](_times(classify, after[2](_times(fuse, joined))))
 
@@ -129,6 +149,12 @@ def fine_logits(student: Answer) -> Verdict:
         "The denominator of Eq. 2 is missing.": network(centers=lambda x, p: torch.einsum("bchw,bnhw->bnc", x, p)),
         "Eq. 2 divides by the sum of P over the pixels, not by H*W.": (
             network(centers=lambda x, p: torch.einsum("bchw,bnhw->bnc", x, p) / p[0, 0].numel())
+        ),
+        "The ReLU of `refine` came before the weighted sum. A ReLU may not be moved (lesson 02, section 9).": (
+            network(early=True)
+        ),
+        "These are probabilities. Fine logits were asked for: no softmax at the end.": (
+            lambda *case: network()(*case).softmax(1)
         ),
         "Without the coarse result each pixel hears the same: P must come from the coarse logits.": (
             network(probabilities=lambda z: torch.full_like(z, 1 / z.shape[1]))
@@ -162,6 +188,9 @@ def receptive_field(student: Answer) -> Verdict:
         "The strides are forgotten: behind a stride of 2, one step of the kernel is two pixels of the input.": (
             lambda layers: walk(layers, strides=False)
         ),
+        "The dilation enlarges the reach of its own kernel, not the jump. Only strides multiply the jump.": (
+            lambda layers: walk([(k, s * d, d) for k, s, d in layers])
+        ),
         "The dilation is forgotten: a kernel of 3 with dilation 4 reaches over 8 steps.": (
             lambda layers: walk(layers, reach=lambda k, d: k - 1)
         ),
@@ -187,10 +216,13 @@ def _between(random: torch.Generator, low: int, high: int) -> int:
     return int(torch.randint(low, high + 1, (1,), generator=random))
 
 
-def _size_case(random: torch.Generator) -> Case:
-    """The last step does not fit; dilation and padding are so large that no two mistakes give the same number."""
-    stride, dilation, kernel = _between(random, 2, 3), _between(random, 7, 8), 2 * _between(random, 1, 2) + 1
-    padding, rest = _between(random, 12, 15), _between(random, 1, stride - 1)
+def _size_case(random: torch.Generator, nearly: bool) -> Case:
+    """The last step does not fit, by one pixel (``nearly``) or by more.
+
+    Dilation and padding are so large that no two mistakes give the same number.
+    """
+    stride, dilation, kernel = _between(random, 3, 4), _between(random, 7, 8), 2 * _between(random, 1, 2) + 1
+    padding, rest = _between(random, 12, 15), stride - 1 if nearly else 1
     size = _between(random, 20, 40) * stride + rest + dilation * (kernel - 1) + 1 - 2 * padding
     return size, kernel, stride, padding, dilation
 

@@ -83,6 +83,9 @@ def balanced_cross_entropy(student: Answer) -> Verdict:
         "This is a sum. Divide by the sum of the weights.": weighted,
         "You take a mean per image, and then the mean of these. A picture with few labels would weigh as much as a "
         "full one: one numerator and one denominator for the whole batch.": mean_of_means,
+        "The weights are multiplied in twice: cross_entropy(..., weight=...) has done it once already.": (
+            lambda z, y, w: right(z, y, w * w, denominator=losses.pixel_weights(y, w).sum())
+        ),
         "The sign is wrong: the loss is minus the logarithm.": lambda z, y, w: -right(z, y, w),
         "You count in halvings (log2). The loss takes the natural logarithm.": (
             lambda z, y, w: right(z, y, w) / torch.log(torch.tensor(2.0, dtype=torch.float64))
@@ -155,6 +158,10 @@ def losses_of_parts(student: Answer) -> Verdict:
     def total_weight(parts: list[Part], w: Tensor | None) -> Tensor:
         return sum(losses.pixel_weights(y, w).double().sum() for _, y in parts)
 
+    def by_images(parts: list[Part], w: Tensor) -> list[Tensor]:
+        images = sum(len(y) for _, y in parts)
+        return [loss * len(y) / images for loss, (_, y) in zip(own(parts, w), parts, strict=True)]
+
     def unweighted(parts: list[Part], w: Tensor) -> list[Tensor]:
         return [
             losses.class_balanced_cross_entropy(z, y, None, denominator=total_weight(parts, None)) for z, y in parts
@@ -166,6 +173,7 @@ def losses_of_parts(student: Answer) -> Verdict:
         ),
         "Each part is divided by its own sum of weights, and then by the number of parts: a mean of means. A part with "
         "few labelled pixels weighs too much.": lambda parts, w: [loss / len(parts) for loss in own(parts, w)],
+        "Each part gets the share of its images in the batch. Its share is that of its weights.": by_images,
         "The common denominator counts the labelled pixels. It must add up their weights.": (
             divided(lambda parts, w: total_weight(parts, None))
         ),
@@ -192,9 +200,7 @@ def _schedule_case(random: torch.Generator) -> Case:
 def _loss_case(random: torch.Generator) -> Case:
     b, n, h, w = distinct_sizes(random, 4, low=3)
     labels = torch.randint(n, (b, h, w), generator=random)
-    labels[0] = torch.where(
-        torch.rand(h, w, generator=random) < 0.6, IGNORE_INDEX, labels[0]
-    )  # few labels in one image
+    labels[0, torch.rand(h, w, generator=random) < 0.6] = IGNORE_INDEX  # few labels in one image
     labels[:, 0, 0], labels[:, 0, 1] = IGNORE_INDEX, 1
     weights = 0.5 + 2 * torch.rand(n, generator=random, dtype=torch.float64)
     return 2 * torch.randn(b, n, h, w, generator=random, dtype=torch.float64), labels, weights

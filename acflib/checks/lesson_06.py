@@ -86,6 +86,9 @@ def sgd_step(student: Answer) -> Verdict:
         "The weight moves with the old velocity. Compute the new one first.": (
             lambda w, g, v, rate, m, d: (w - rate * v, right(w, g, v, rate, m, d)[1])
         ),
+        "The two results are swapped: first the new weight, then the new velocity.": (
+            lambda w, g, v, rate, m, d: right(w, g, v, rate, m, d)[::-1]
+        ),
         "The sign of the weight decay is wrong: it must pull the weight towards 0.": (
             lambda w, g, v, rate, m, d: right(w, g, v, rate, m, -d)
         ),

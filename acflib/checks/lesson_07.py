@@ -27,6 +27,18 @@ def interval_reading(student: Answer) -> Verdict:
         "You compare the mean with the whole width. The interval is mean - half to mean + half.": (
             lambda mean, half: _reading(mean, 2 * half)
         ),
+        "You compare the mean with half of `half`. The interval is mean - half to mean + half.": (
+            lambda mean, half: _reading(mean, half / 2)
+        ),
+        "You drop the sign of the mean. An interval that leaves out 0 lies above it or below it.": (
+            lambda mean, half: "above 0" if abs(mean) > half else "around 0"
+        ),
+        'Right, but written otherwise. Return exactly "above 0", "below 0" or "around 0".': (
+            lambda mean, half: _reading(mean, half).capitalize()
+        ),
+        'Right, but the 0 is missing. Return exactly "above 0", "below 0" or "around 0".': (
+            lambda mean, half: _reading(mean, half).removesuffix(" 0")
+        ),
         "Above and below are exchanged.": lambda mean, half: _reading(-mean, half),
         'You call an interval that holds 0 "below 0". Its lower end is below 0, its upper end is not.': (
             lambda mean, half: "above 0" if mean - half > 0 else "below 0"
@@ -63,6 +75,13 @@ def seed_interval(student: Answer) -> Verdict:
         "This is the whole width. Return half of it, what stands behind the ±.": (
             with_half(lambda v, t, n: 2 * t * v.std() / math.sqrt(n))
         ),
+        "The root of n, not of n - 1: the n - 1 belongs into the standard deviation, and stands there already.": (
+            with_half(lambda v, t, n: t * v.std() / math.sqrt(n - 1))
+        ),
+        "The squares are added, but not divided by n - 1.": (
+            with_half(lambda v, t, n: t * v.std() * math.sqrt(n - 1) / math.sqrt(n))
+        ),
+        "The two parts are exchanged: first the mean, then half of the width.": lambda v, t: right(v, t)[::-1],
         "You return the two ends. Return the mean and half of the width.": (
             lambda v, t: (v.mean() - right(v, t)[1], v.mean() + right(v, t)[1])
         ),
@@ -99,6 +118,9 @@ def paired_gain(student: Answer) -> Verdict:
         "You divide by the number of seeds of the new row. Divide by the number of pairs.": (
             lambda new, old: sum_of_gains(new, old) / len(new)
         ),
+        "You divide by the number of seeds of the old row. Divide by the number of pairs.": (
+            lambda new, old: sum_of_gains(new, old) / len(old)
+        ),
     }
     return judge(student, random_cases(_pairs_case), right, mistakes)
 
@@ -117,7 +139,10 @@ def seeds_needed(student: Answer) -> Verdict:
         "You take 1.96 in place of t. With few seeds t is much larger: 4.30 for three.": (
             fewest(lambda n, s: 1.96 * s / math.sqrt(n))
         ),
-        "One seed too few. n seeds have n - 1 degrees of freedom: do you take t of n, or return the degrees?": (
+        "You take the t of n degrees of freedom. n seeds have n - 1.": (
+            fewest(lambda n, s: t_quantile(CONFIDENCE, n) * s / math.sqrt(n))
+        ),
+        "One seed too few. Do you return the degrees of freedom, or the last n that is not enough?": (
             lambda s, effect: right(s, effect) - 1
         ),
         "You return one seed more than needed. The first n whose half width is smaller than the effect is enough.": (
@@ -127,8 +152,18 @@ def seeds_needed(student: Answer) -> Verdict:
             fewest(lambda n, s: 2 * t_quantile(CONFIDENCE, n - 1) * s / math.sqrt(n))
         ),
         "The t is missing: this is the standard error alone.": fewest(lambda n, s: s / math.sqrt(n)),
+        "You divide by the root of n - 1. Degrees of freedom choose the t; the root is that of n.": (
+            fewest(lambda n, s: t_quantile(CONFIDENCE, n - 1) * s / math.sqrt(n - 1))
+        ),
+        "You divide by n. The standard error has the root of n.": (
+            fewest(lambda n, s: t_quantile(CONFIDENCE, n - 1) * s / n)
+        ),
+        "(1.96 * deviation / effect) squared is too few: t is larger than 1.96 and depends on n. Search for n.": (
+            lambda s, effect: math.ceil((1.96 * s / effect) ** 2)
+        ),
     }
-    return judge(student, random_cases(_needed_case, count=4), right, mistakes)
+    cases = [case for drawn in random_cases(_needed_cases, count=2) for case in drawn]
+    return judge(student, cases, right, mistakes)
 
 
 # ---- random inputs
@@ -145,14 +180,15 @@ def _uniform(random: torch.Generator, low: float, high: float) -> float:
 
 
 def _readings(random: torch.Generator) -> list[Case]:
-    """One interval of each kind, the clear ones between half and the whole width from 0, and a doubt on both sides."""
+    """Clear ones, between half and the whole width from 0, and doubts on both sides: near 0, and not so near."""
     half = _uniform(random, 0.5, 2.0)
-    clear, doubt = half * _uniform(random, 1.2, 1.8), half * _uniform(random, 0.2, 0.8)
-    return [(clear, half), (-clear, half), (doubt, half), (-doubt, half)]
+    bounds = (1.2, 1.8), (0.6, 0.8), (0.2, 0.4)
+    clear, doubt, near = (round(half * _uniform(random, *pair), 2) for pair in bounds)  # numbers that one can read
+    return [(mean, round(half, 2)) for mean in (clear, -clear, doubt, -near)]
 
 
 def _values_case(random: torch.Generator) -> Case:
-    n = int(torch.randint(3, 9, (), generator=random))
+    n = (3, 4, 6, 7, 8)[int(torch.randint(5, (), generator=random))]  # with 5 two mistakes give the same number
     values: Tensor = 60 + 3 * torch.randn(n, generator=random, dtype=torch.float64)
     return values, t_quantile(CONFIDENCE, n - 1)
 
@@ -162,13 +198,13 @@ def _pairs_case(random: torch.Generator) -> Case:
     first = int(torch.randint(0, 20, (), generator=random))
     scores = 60 + 5 * torch.rand(2, 6, generator=random, dtype=torch.float64)
     scores[0] += 1 + torch.arange(6)  # every seed gains another amount
-    new = {first + k: scores[0, k].item() for k in (3, 0, 2, 1, 5)}
-    old = {first + k: scores[1, k].item() for k in (1, 4, 3, 2)}
+    new = {first + k: round(scores[0, k].item(), 2) for k in (3, 0, 2, 1, 5)}
+    old = {first + k: round(scores[1, k].item(), 2) for k in (1, 4, 3, 2)}
     return new, old
 
 
-def _needed_case(random: torch.Generator) -> Case:
-    """An effect that n seeds show, and n - 1 seeds just fail to show."""
-    n, deviation = int(torch.randint(4, 10, (), generator=random)), _uniform(random, 0.5, 3.0)
-    fails = t_quantile(CONFIDENCE, n - 2) * deviation / math.sqrt(n - 1)
-    return deviation, 0.995 * fails
+def _needed_cases(random: torch.Generator) -> list[Case]:
+    """An effect that n - 1 seeds just fail to show, and one that n seeds just show."""
+    n, deviation = int(torch.randint(4, 10, (), generator=random)), round(_uniform(random, 0.5, 3.0), 2)
+    half = [t_quantile(CONFIDENCE, m - 1) * deviation / math.sqrt(m) for m in (n - 1, n)]
+    return [(deviation, round(0.995 * half[0], 4)), (deviation, round(1.005 * half[1], 4))]

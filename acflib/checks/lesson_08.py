@@ -20,9 +20,9 @@ def taps_inside(student: Answer) -> Verdict:
     def counted(rows: Tensor, columns: Tensor) -> Tensor:
         return rows[:, None] * columns[None]
 
-    def line(length: int, rate: int) -> Tensor:
-        places = torch.arange(length)
-        return sum(((places + k * rate >= 0) & (places + k * rate < length)).long() for k in (-1, 0, 1))
+    def line(length: int, rate: int, first: int = 0, beyond: int = 0) -> Tensor:
+        taps = torch.arange(length)[:, None] + rate * torch.tensor([-1, 0, 1])  # (length, 3)
+        return ((taps >= first) & (taps < length + beyond)).sum(1)
 
     mistakes = {
         "You count the padding too: every pixel has nine taps for you. Those outside the map read zeros.": (
@@ -42,6 +42,15 @@ def taps_inside(student: Answer) -> Verdict:
         ),
         "The distance is one too large: the rate is the distance of neighboring taps, not the gap between them.": (
             lambda h, w, r: counted(line(h, r + 1), line(w, r + 1))
+        ),
+        "You add the good rows and the good columns. A tap needs both: multiply.": (
+            lambda h, w, r: line(h, r)[:, None] + line(w, r)[None]
+        ),
+        "Row 0 and column 0 belong to the map: inside means 0 <= place < length.": (
+            lambda h, w, r: counted(line(h, r, first=1), line(w, r, first=1))
+        ),
+        "Place `length` lies outside, the last one is length - 1: inside means 0 <= place < length.": (
+            lambda h, w, r: counted(line(h, r, beyond=1), line(w, r, beyond=1))
         ),
         "The distance is half of the rate. From the middle tap to each other one it is the whole rate.": (
             lambda h, w, r: counted(line(h, r // 2), line(w, r // 2))
@@ -114,12 +123,20 @@ def mirrored_mean(student: Answer) -> Verdict:
         "You mirror along the classes (dim 1).": mean(halved, back=(1,)),
         "You mirror the images of the batch (dim 0).": mean(halved, back=(0,)),
         "You mirror both ways.": mean(halved, back=(2, 3)),
+        "You mirror the first result. The second one comes from the mirrored image: that one must be mirrored back.": (
+            lambda z, m: halved(z.flip(3).softmax(1), m.softmax(1))
+        ),
+        "This is the result of one pass. The mean of both was asked for.": lambda z, m: z.softmax(1),
+        "Softmax a second time. The mean of probabilities is a probability already.": (
+            lambda z, m: mean(halved)(z, m).softmax(1)
+        ),
         "You average the logits. Softmax first, then the mean: a pass that is very sure must not shout.": (
             lambda z, m: halved(z, m.flip(3)).softmax(1)
         ),
         "These are logits: the softmax is missing.": lambda z, m: halved(z, m.flip(3)),
         "This is the sum. Two passes: divide by 2.": mean(lambda a, b: a + b),
-        "Softmax over the wrong axis. The classes are dim 1.": mean(halved, dim=3),
+        "Softmax over the columns (dim 3). The classes are dim 1.": mean(halved, dim=3),
+        "Softmax over the rows (dim 2). The classes are dim 1.": mean(halved, dim=2),
         "You mirror the mean. Mirror the second result alone.": lambda z, m: halved(z.softmax(1), m.softmax(1)).flip(3),
         "You take the larger of both. They are averaged.": mean(torch.maximum),
     }
@@ -157,6 +174,9 @@ def scales_mean(student: Answer) -> Verdict:
             lambda z, s: mean([resized(p.softmax(1), s, mode="nearest") for p in z])
         ),
         "Larger scales weigh more in your mean. All scales count the same.": weighted,
+        "Softmax over the columns (dim 3). The classes are dim 1.": (
+            lambda z, s: mean([resized(part.softmax(3), s) for part in z])
+        ),
         "You use the first scale alone.": lambda z, s: resized(z[0].softmax(1), s),
         "You use the last scale alone.": lambda z, s: resized(z[-1].softmax(1), s),
     }

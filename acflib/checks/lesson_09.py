@@ -53,6 +53,9 @@ def similarity_matrix(student: Answer) -> Verdict:
         "The pixels come column by column. flatten(1) of (C, h, w) gives them row by row.": (
             lambda x: right(x.transpose(1, 2))
         ),
+        "reshape(-1, C) cuts a channel into pieces and calls them pixels. Flatten h and w first, then transpose.": (
+            lambda x: right(x.reshape(-1, x.shape[0]).T[..., None])
+        ),
         "This is a correlation: you subtract the mean over the channels first. The cosine does not.": (
             lambda x: right(x - x.mean(0))
         ),
@@ -85,6 +88,10 @@ def within_between(student: Answer) -> Verdict:
         found = [means(x, y.masked_fill(y != i, IGNORE_INDEX))[0] for i in y.unique() if i != IGNORE_INDEX]
         return sum(found) / len(found), means(x, y)[1]
 
+    def between_by_class(x: Tensor, y: Tensor) -> float:
+        merged = [torch.where(y == IGNORE_INDEX, y, (y == i).long()) for i in y.unique() if i != IGNORE_INDEX]
+        return sum(means(x, one_against_rest)[1] for one_against_rest in merged) / len(merged)
+
     def all_pairs(x: Tensor, y: Tensor) -> tuple:
         return means(x, y)[0], means(x, torch.where(y == IGNORE_INDEX, y, 0))[0]
 
@@ -98,11 +105,12 @@ def within_between(student: Answer) -> Verdict:
         "Both mistakes at once: ignored pixels (255) take part, and each pixel is compared with itself.": (
             lambda x, y: means(x, y, ignore=False, itself=True)
         ),
-        "These are means of scalar products. Scale each feature to length 1 first.": (
-            lambda x, y: means(x, y, unit=False)
-        ),
+        "These are means of scalar products. Scale features to length 1.": lambda x, y: means(x, y, unit=False),
         "The two numbers are swapped: first within a class, then between classes.": (lambda x, y: means(x, y)[::-1]),
         "You average the classes. Asked is the mean over all pairs, so a large class counts more.": class_by_class,
+        "Both numbers are averages of classes. Asked are means over all pairs, so a large class counts more.": (
+            lambda x, y: (class_by_class(x, y)[0], between_by_class(x, y))
+        ),
         "The second number is the mean over all pairs. Leave out the pairs of one class.": all_pairs,
     }
     return judge(student, random_cases(_labelled_case), means, mistakes, hints=SIMILARITY)
@@ -147,6 +155,9 @@ def nearest_center_map(student: Answer) -> Verdict:
         "You take the largest scalar product, the absent class among them. Scale to length 1, and leave it out.": (
             lambda x, centers: torch.einsum("nc,chw->nhw", centers, x).argmax(0)
         ),
+        "Every pixel gets the absent class: its center is 0, 0 / 0 is NaN, and argmax takes NaN for the largest.": (
+            lambda x, centers: absent(centers).long().argmax(0).expand(x.shape[1:])
+        ),
         "You take the least similar center: argmin of similarities. Use argmax.": (
             lambda x, centers: scores(x, centers).masked_fill(absent(centers), torch.inf).argmin(0)
         ),
@@ -177,9 +188,11 @@ def order_share(student: Answer) -> Verdict:
         "A tie counts one half. You count it as won.": over(tie=1),
         "The asked pixel is compared too. It is always most similar to itself: leave it out.": over(itself=True),
         "The ignored pixels (255) count as another class. Leave them out.": over(ignore=False),
-        "This is the share in which the pixel of the OTHER class is more similar. Turn it around.": (
-            lambda *case: 1 - share(*case)
+        "Three mistakes at once: the asked pixel itself, ignored pixels (255), and ties, which count one half.": (
+            over(tie=0, itself=True, ignore=False)
         ),
+        "These are percent. Asked is a share from 0 to 1.": lambda *case: 100 * share(*case),
+        "Turn it around: this is the share in which the OTHER class is more similar.": lambda *case: 1 - share(*case),
         "This is the difference of two mean similarities. Asked is a share of pairs.": (
             lambda s, y, r, c: (s[_others(y, r, c)].mean() - s[(y != y[r, c]) & (y != IGNORE_INDEX)].mean()).item()
         ),

@@ -106,6 +106,9 @@ def good_and_bad(student: Answer) -> Verdict:
         turned = right(gains.flip(0), k)
         return len(gains) - 1 - turned[0], len(gains) - 1 - turned[1]
 
+    def by_topk(gains: Tensor, k: int) -> tuple:
+        return gains.topk(k).indices, gains.topk(k, largest=False).indices
+
     def gains_themselves(gains: Tensor, k: int) -> tuple:
         good, bad = right(gains, k)
         return gains[good], gains[bad]
@@ -120,6 +123,7 @@ def good_and_bad(student: Answer) -> Verdict:
         "Good and bad are swapped.": lambda g, k: right(g, k)[::-1],
         "The bad ones come in the wrong order: the worst first.": lambda g, k: (first(-g, k), first(g, k).flip(0)),
         "Of equal gains the first must count first. Use a stable sort.": last_of_equals,
+        "topk promises no order among equal gains, and the first must count first. Use a stable sort.": by_topk,
         "The second list continues the first. Bad cases are at the other end.": (
             lambda g, k: (first(-g, k), first(-g, 2 * k)[k:])
         ),
@@ -163,6 +167,15 @@ def mixed_probs(student: Answer) -> Verdict:
         ),
         "Class cls gets share, but must also keep its part of the rest: (1 - share) P + share.": (
             lambda P, m, i, s: inside(m, torch.where(target(P, i) > 0, s, (1 - s) * P), P)
+        ),
+        "Class cls has exactly share now. Shrink all classes by the same factor 1 - share, cls too; then add share.": (
+            lambda P, m, i, s: inside(m, torch.where(target(P, i) > 0, s, (1 - s) * P / (1 - P[:, i : i + 1])), P)
+        ),
+        "Only class cls shrinks before it gets share. The other classes must shrink by 1 - share, too.": (
+            lambda P, m, i, s: inside(m, torch.where(target(P, i) > 0, s + (1 - s) * P, P), P)
+        ),
+        "You add share and divide by 1 + share. Then cls gets less than share: shrink by 1 - share, then add.": (
+            lambda P, m, i, s: inside(m, (P + s * target(P, i)) / (1 + s), P)
         ),
     }
     cases = random_cases(_paint_case)

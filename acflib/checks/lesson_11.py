@@ -34,6 +34,15 @@ def fair_comparison(student: Answer) -> Verdict:
             same("evaluated_on", "trained_on")
         ),
         "You forget the part that was evaluated: val and test hold other images.": same("trained_on", "multi_scale"),
+        "You look at the training data alone. The part that was evaluated and the kind of test must agree, too.": (
+            same("trained_on")
+        ),
+        "You look at multi-scale alone. The training data and the part that was evaluated must agree, too.": (
+            same("multi_scale")
+        ),
+        "Two scores on val may be compared, too. Ask whether the conditions agree, not which they are.": (
+            lambda a, b: right(a, b) and a["evaluated_on"] == "test"
+        ),
         "One condition in common is not enough: all must agree.": (
             lambda a, b: any(a[name] == b[name] for name in CHOICES)
         ),
@@ -100,11 +109,18 @@ def micro_steps(student: Answer) -> Verdict:
         "These are the images of a pass. Asked is the number of passes.": (
             lambda batch, gpus, fits: batch // gpus // right(batch, gpus, fits)
         ),
+        "A pass may be full: as many images as fit are allowed, too.": (
+            lambda batch, gpus, fits: fewest(batch // gpus, fits - 1)
+        ),
+        "You halve the share until it fits. It may be cut into any number of equal passes, 3 or 5 too.": (
+            lambda batch, gpus, fits: next(m for m in (1, 2, 4, 8, 16, 32) if batch // gpus <= m * fits)
+        ),
         "One image a pass always fits, but fewer passes are quicker and have better batch statistics.": (
             lambda batch, gpus, fits: batch // gpus
         ),
     }
-    return judge(student, random_cases(_plan_case), right, mistakes)
+    cases = [*random_cases(_plan_case, 2), *random_cases(_full_case, 1)]
+    return judge(student, cases, right, mistakes)
 
 
 def window_counts(student: Answer) -> Verdict:
@@ -143,6 +159,15 @@ def window_counts(student: Answer) -> Verdict:
         "An image smaller than the window still needs one window, at 0.": (
             counts(lambda length, window, step: [] if length <= window else flush(length, window, step))
         ),
+        "length - window is negative for a small image, and counts from the end. It has one window, at 0.": (
+            counts(lambda length, window, step: [*range(0, length - window, step), length - window])
+        ),
+        "Windows that reach over the end were moved back one by one, so the last place has several. It has one.": (
+            counts(lambda length, window, step: [max(min(p, length - window), 0) for p in range(0, length, step)])
+        ),
+        "These are the shares, 1 / number of windows. The numbers were asked for.": (
+            lambda length, window, step: 1 / right(length, window, step).double()
+        ),
         "You only mark what is covered. Count the windows: a pixel under two of them is averaged over two.": (
             lambda length, window, step: right(length, window, step).clamp(max=1)
         ),
@@ -155,11 +180,12 @@ def window_counts(student: Answer) -> Verdict:
 
 
 def _scores_cases(random: torch.Generator) -> list[Case]:
-    """Pairs that differ in everything, in nothing, and in each condition alone."""
+    """Pairs that differ in everything, in nothing (on val and on test), and in each condition alone."""
     pairs = []
-    for changed in ([*CHOICES], [], *([name] for name in CHOICES)):
-        fine = (70 + 10 * torch.rand(2, generator=random, dtype=torch.float64)).tolist()
+    for changed, part in (([*CHOICES], None), ([], 0), ([], 1), *(([name], None) for name in CHOICES)):
+        fine = [round(score, 1) for score in (70 + 10 * torch.rand(2, generator=random)).tolist()]
         picks = {name: int(torch.randint(2, (), generator=random)) for name in CHOICES}
+        picks["evaluated_on"] = picks["evaluated_on"] if part is None else part
         a = {"method": "A", "fine": fine[0], **{name: CHOICES[name][k] for name, k in picks.items()}}
         b = {"method": "B", "fine": fine[1], **{n: CHOICES[n][1 - k if n in changed else k] for n, k in picks.items()}}
         pairs.append((a, b))
@@ -182,6 +208,12 @@ def _plan_case(random: torch.Generator) -> Case:
     images, fits, choices = PLANS[int(torch.randint(len(PLANS), (), generator=random))]
     gpus = choices[int(torch.randint(len(choices), (), generator=random))]
     return images * gpus, gpus, fits
+
+
+def _full_case(random: torch.Generator) -> Case:
+    """As above, with passes that are full."""
+    fits, gpus = ((4, 3), (5, 6), (8, 5))[int(torch.randint(3, (), generator=random))]
+    return 3 * fits * gpus, gpus, fits
 
 
 def _length_case(random: torch.Generator) -> Case:

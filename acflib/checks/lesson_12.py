@@ -49,6 +49,8 @@ def photo_to_batch(student: Answer) -> Verdict:
         ),
         "The numbers are those of the photograph, in the wrong places: reshape or view cuts rows into colors. Move the "
         "axis with permute.": lambda photo: normalize_image(photo.reshape(3, *photo.shape[:2]))[None],
+        "Right numbers in the wrong places: view or reshape keeps the order red, green, blue, red, ... in memory. Move "
+        "the axis with permute(2, 0, 1).": lambda photo: right(photo).permute(0, 2, 3, 1).reshape(right(photo).shape),
     }
     hints = Hints(whole="a network needs floats.", swapped="Height and width are swapped: permute(2, 0, 1).")
     return judge(student, random_cases(_photo_case), right, mistakes, hints=hints, atol=1e-5)
@@ -161,6 +163,7 @@ def coarse_to_fine(student: Answer) -> Verdict:
         "The softmax is forgotten: the weights of Eq. 2 and 3 are probabilities, not logits.": (
             fused(lambda f, z: torch.einsum("bnc,bnhw->bchw", _centers(f, z), z))
         ),
+        "The softmax is forgotten: class_centers and attend_sum want probabilities, not logits.": fused(attend),
         "Softmax over the wrong axis: over all pixels. The classes of one pixel must share its 1: dim 1.": (
             fused(lambda f, z: attend(f, z.flatten(2).softmax(2).view_as(z)))
         ),

@@ -67,6 +67,11 @@ def cell_under_pixel(student: Answer) -> Verdict:
         ),
         "You put the corner cells onto the corner pixels (the rule of align_corners=True). Here each cell covers an "
         "equal part.": lambda r, c, p, n: similarity.cell_of_pixel(r, c, p, n, align_corners=True),
+        "These are not whole numbers. A cell has a whole number: cut off, with // or int().": (
+            lambda r, c, p, n: (r * n[0] / p[0], c * n[1] / p[1])
+        ),
+        "You divide by a whole number of pixels a cell (picture // cells). The sizes need not divide: multiply first, "
+        "then divide, row * h // H.": lambda r, c, p, n: (r // (p[0] // n[0]), c // (p[1] // n[1])),
         "You divide by 8 everywhere. How many pixels a cell covers follows from the two sizes, row by row, column by "
         "column.": lambda r, c, p, n: (r // 8, c // 8),
     }
@@ -82,6 +87,10 @@ def class_contrast(student: Answer) -> Verdict:
         "The pixel itself counts. It is similar to itself by definition: leave it out.": (
             lambda v, y, r, c: _contrast(v, y, r, c, with_itself=True)
         ),
+        "Two things at once: the pixel itself counts, and so do ignored pixels (255). Leave both out.": (
+            lambda v, y, r, c: _contrast(v, y.masked_fill(y == IGNORE_INDEX, 200), r, c, with_itself=True)
+        ),
+        "The pixel itself is taken out of the sum, but still counted below the line.": _counted_below,
         "Ignored pixels (255) count as another class. Nobody knows what they are: leave them out.": (
             lambda v, y, r, c: _contrast(v, y.masked_fill(y == IGNORE_INDEX, 200), r, c)
         ),
@@ -160,3 +169,8 @@ def _against_all(values: Tensor, labels: Tensor, row: int, column: int) -> Tenso
     everything = labels != IGNORE_INDEX
     everything[row, column] = False
     return _parts(values, labels, row, column)[0].mean() - values[everything].mean()
+
+
+def _counted_below(values: Tensor, labels: Tensor, row: int, column: int) -> Tensor:
+    own, other = _parts(values, labels, row, column)
+    return own.sum() / (len(own) + 1) - other.mean()

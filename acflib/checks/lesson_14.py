@@ -28,6 +28,9 @@ def tempered(student: Answer) -> Verdict:
         "You divide by the sum over the pixels. Each pixel shares its 1 among the classes: sum over dim 0.": (
             lambda p, t: p ** (1 / t) / (p ** (1 / t)).sum((1, 2), keepdim=True)
         ),
+        "You divide by the sum over one axis of the picture (dim 1). The classes are dim 0.": (
+            lambda p, t: p ** (1 / t) / (p ** (1 / t)).sum(1, keepdim=True)
+        ),
     }
     return judge(student, random_cases(_temperature_case), lambda p, t: _to_one(p ** (1 / t)), mistakes, hints=SHARES)
 
@@ -44,6 +47,9 @@ def without_class(student: Answer) -> Verdict:
         ),
         "You divide by the sum over the pixels. Each pixel shares its 1 among the classes: sum over dim 0.": (
             lambda p, i: _gone(p, i) / _gone(p, i).sum((1, 2), keepdim=True).clamp_min(1e-300)
+        ),
+        "You take the softmax of what is left. These are probabilities already: divide by their sum.": (
+            lambda p, i: _gone(p, i).softmax(0)
         ),
         "What the class had goes to the most likely other class. They must keep their ratios.": _to_the_largest,
         "A pixel that was this class alone is shared among the others. Nothing is known of it: it must stay 0.": (
@@ -78,6 +84,8 @@ def center_after_stroke(student: Answer) -> Verdict:
         "You weight the painted cells with p. What is new of each is 1 - p.": (
             lambda f, m, x, p: (m * f + (p[:, None] * x).sum(0)) / (m + p.sum())
         ),
+        "You take the mean of what the painted cells add. Each of them adds its own part: take sums, above the line "
+        "and below.": lambda f, m, x, p: (m * f + ((1 - p)[:, None] * x).mean(0)) / (m + (1 - p).mean()),
         "This is a sum. A center is a mean: divide by the new mass.": (
             lambda f, m, x, p: m * f + ((1 - p)[:, None] * x).sum(0)
         ),

@@ -10,7 +10,7 @@ from acflib.similarity import check_pixel, feature_picture, most_taken_class, ta
 from acflib.widgets.lab_view import mass_shares, percent
 from acflib.widgets.scene import ATTENDED, Scene
 
-MIN_PEAK = 0.05  # a class that is nowhere more likely than this is left out
+MIN_PEAK = 0.5  # a class that is nowhere more likely than this is left out
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from torch import nn
 from acflib.errors import AcflibError, DataError
 from acflib.widgets.bundle import styles
 from acflib.widgets.packing import pack_labels, pack_picture
-from acflib.widgets.photographs import load_photograph
+from acflib.widgets.photographs import labels_to_size, read_photograph
 from acflib.widgets.scene import Picture, Scene, analyse
 
 MAX_UPLOAD = 64 * 2**20
@@ -37,7 +37,8 @@ class AcfWidget(anywidget.AnyWidget):
         gallery: further pictures to choose from in the widget.
 
     A mistake (a picture that cannot be read, a pixel outside, a network without class centers ...) is shown as a line
-    of text in the widget and kept in ``message``; the state stays as it was.
+    of text in the widget and kept in ``message``; the state stays as it was. What was done to a picture to make it fit
+    (grey, alpha, 16 bit, turned, made smaller) is shown as a line, too, and kept in ``note``.
     """
 
     _css = styles()
@@ -63,7 +64,7 @@ class AcfWidget(anywidget.AnyWidget):
         self.gallery = tuple(gallery)
         self.scene: Scene | None = None
         self.state: Any = None
-        self.message = ""
+        self.message = self.note = ""
         self._version = 0
         self._uploads: dict[str, list[bytes]] = {}
         self.on_msg(self._receive)
@@ -78,7 +79,7 @@ class AcfWidget(anywidget.AnyWidget):
 
     def show(self, image: Source, labels: np.ndarray | None = None, name: str = "picture") -> None:
         """Show another picture; arguments as for the class."""
-        self._guarded(lambda: self._show(Picture(name, load_photograph(image, name), labels)))
+        self._guarded(lambda: self._show_photograph(image, name, labels))
 
     def act(self, action: dict[str, Any]) -> None:
         """Do what a user could do in the browser; ``action`` is ``{"do": name, ...}``, as the state's module says."""
@@ -96,7 +97,8 @@ class AcfWidget(anywidget.AnyWidget):
         """What is shown, in words and whole numbers: the same on every machine."""
         if self.scene is None:
             return f"message: {self.message}"
-        return self._summary()
+        note = f"\nnote: {self.note}" if self.note else ""
+        return self._summary() + note
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.state_summary().splitlines()[0]}"
@@ -165,7 +167,7 @@ class AcfWidget(anywidget.AnyWidget):
         if what == "upload" and action["too_large"]:
             raise DataError(f"{action['name']}: larger than {MAX_UPLOAD // 2**20} MiB; make it smaller first")
         if what == "upload":
-            self._show(Picture(str(action["name"]), load_photograph(action["data"], str(action["name"]))))
+            self._show_photograph(action["data"], str(action["name"]))
         elif what == "picture":
             if not 0 <= int(action["index"]) < len(self.gallery):
                 raise DataError(f"no picture {action['index']}; the gallery has {len(self.gallery)}")
@@ -178,13 +180,20 @@ class AcfWidget(anywidget.AnyWidget):
     def _no_picture(self) -> None:
         raise DataError("there is no picture yet: upload one, or give image=")
 
-    def _show(self, picture: Picture) -> None:
+    def _show_photograph(self, source: Source, name: str, labels: np.ndarray | None = None) -> None:
+        found = read_photograph(source, name)
+        if labels is not None:
+            labels = labels_to_size(labels, found.full_size, found.image.shape[:2])
+        self._show(Picture(name, found.image, labels), found.note)
+
+    def _show(self, picture: Picture, note: str = "") -> None:
         scene = analyse(picture, self._model, self._baseline, *self._names, progress=self._progress)
         state = self._first_state(scene)  # raises for a network that cannot be shown
-        self.scene, self.state = scene, state
+        self.scene, self.state, self.note = scene, state, note
         self.scenery = {
             "version": self._version + 1,
             "name": picture.name,
+            "note": note,
             "size": list(scene.size),
             "image": pack_picture(picture.image),
             "truth": _packed(scene.picture.truth),

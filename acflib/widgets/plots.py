@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from torch import Tensor
 
 from acflib.pictures import color_labels
@@ -17,6 +18,17 @@ from acflib.widgets.lab_view import PRESENT, WhatIf, mass_shares, moved
 from acflib.widgets.scene import Scene
 
 WIDTH = 10.0  # inches
+Point = tuple[float, float]
+NAME_PLACES = (  # beside a point: offset in points, and how the name is aligned there
+    ((6, 0), ("left", "center")),
+    ((-6, 0), ("right", "center")),
+    ((0, 6), ("center", "bottom")),
+    ((0, -6), ("center", "top")),
+    ((5, 4), ("left", "bottom")),
+    ((5, -4), ("left", "top")),
+    ((-5, 4), ("right", "bottom")),
+    ((-5, -4), ("right", "top")),
+)
 MAX_MAPS = 8  # of the attention figure: the classes with most probability
 
 
@@ -68,8 +80,10 @@ def lab_figure(state: LabState, scene: Scene, edited: Tensor, result: WhatIf) ->
         axis.axis("off")
         if title != "coarse map, edited":
             _cross(axis, state.pixel, "")
-    _plane(axes[2, 1], state, scene, edited, result)
+    places = _plane(axes[2, 1], state, scene, edited, result)
     _legend(figure, scene, [scene.fine, result.fine, coarse])
+    figure.draw_without_rendering()  # now all axes have their places
+    _name_points(axes[2, 1], places)
     return figure
 
 
@@ -137,28 +151,51 @@ def _cross(axis: Axes, pixel: tuple[int, int], name: str) -> None:
         axis.annotate(name, (column, row), (7, -3), textcoords="offset points", color="white", fontsize=9, bbox=box)
 
 
-def _plane(axis: Axes, state: LabState, scene: Scene, edited: Tensor, result: WhatIf) -> None:
-    """The class centers before (open) and after (filled), in the principal components of those before."""
+def _plane(axis: Axes, state: LabState, scene: Scene, edited: Tensor, result: WhatIf) -> list[tuple[str, Point]]:
+    """The class centers before (open) and after (filled), in the principal components of those before.
+
+    Returns:
+        Names and places of what is drawn, the most important first; "" for a place without a name.
+    """
     before, after = scene.found.centers[0].cpu(), result.centers
     own, new = mass_shares(scene.probabilities), mass_shares(edited)
     present = [i for i, share in enumerate(own) if share >= PRESENT]
     shown = [i for i in range(len(own)) if max(own[i], new[i]) >= PRESENT]
     basis = principal_axes(before[present], 2)
     distances = moved(before, after, present)
-    named = sorted(shown, key=lambda i: -distances[i])[:3] if max(distances) >= 0.005 else []
-    for i in shown:
+    places = []
+    for i in sorted(shown, key=lambda i: -distances[i]):
         (x0, y0), (x1, y1) = project(before[i][None], *basis)[0].tolist(), project(after[i][None], *basis)[0].tolist()
         color = np.array(scene.colors[i]) / 255
         axis.plot([x0, x1], [y0, y1], color="grey", linewidth=1)
         axis.plot(x0, y0, "o", markerfacecolor="none", markeredgecolor=color, markersize=7)
         axis.plot(x1, y1, "o", color=color, markeredgecolor="black", markeredgewidth=0.6, markersize=7)
-        if i in named:
-            axis.annotate(scene.classes[i], (x1, y1), (6, 4), textcoords="offset points", fontsize=8)
+        places += [(scene.classes[i], (x1, y1)), ("", (x0, y0))]
     here = scene.reduced[(slice(None), *scene.cell(state.pixel))].cpu()[None]
-    axis.plot(*project(here, *basis)[0].tolist(), "x", color="black", markersize=8, markeredgewidth=2)
+    point = tuple(project(here, *basis)[0].tolist())
+    axis.plot(*point, "x", color="black", markersize=8, markeredgewidth=2)
     axis.set(xticks=[], yticks=[], xlabel="first component", ylabel="second component")
-    axis.set_title("class centers before (open), after (filled); cross: the pixel", fontsize=10)
+    axis.set_title("class centers before (open) and after (filled)", fontsize=10)
     axis.margins(0.12)
+    return [("the pixel", point), *places]
+
+
+def _name_points(axis: Axes, places: list[tuple[str, Point]]) -> None:
+    """Write each name beside its point where it covers nothing; one that finds no room stays away."""
+    renderer = axis.figure.canvas.get_renderer()
+    frame = axis.get_window_extent(renderer)
+    at = axis.transData.transform([place for _, place in places])
+    boxes = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in at]
+    for name, place in places:
+        for offset, side in NAME_PLACES:
+            align = {"ha": side[0], "va": side[1]}
+            text = axis.annotate(name, place, offset, textcoords="offset points", fontsize=8, **align)
+            box = text.get_window_extent(renderer)
+            inside = frame.contains(box.x0, box.y0) and frame.contains(box.x1, box.y1)
+            if name and inside and not any(box.overlaps(other) for other in boxes):
+                boxes.append(box)
+                break
+            text.remove()
 
 
 def _legend(figure: Figure, scene: Scene, maps: Iterable[np.ndarray]) -> None:

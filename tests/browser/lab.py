@@ -15,10 +15,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WAIT_MS = 300000  # for the start of a page: a machine that is busy with other things is slow, not broken
 # Lines of JupyterLab and Voila, not of ours: they ask for files that are not there, or lie on the internet.
 NOT_OURS = re.compile(r"favicon|translation|/lsp/|status of 404|settings|ERR_(NAME_NOT_RESOLVED|INTERNET_DISCONNECTED)")
 
@@ -66,9 +68,22 @@ def wait_for(address: str, process: subprocess.Popen, seconds: float = 180) -> N
     raise RuntimeError(f"no answer from {address} within {seconds} seconds")
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server that runs."""
+
+    address: str
+    process: int  # its id
+
+
+def launch(playwright):
+    """A Chromium without a window."""
+    return playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+
+
 @contextlib.contextmanager
-def serving(command: list[str], address: str, log: Path, **environment: str) -> Iterator[None]:
-    """Run a server while the block runs. It ends with the block, its children too."""
+def serving(command: list[str], address: str, log: Path, **environment: str) -> Iterator[int]:
+    """Run a server while the block runs; gives its process id. It ends with the block, its children too."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
@@ -80,7 +95,7 @@ def serving(command: list[str], address: str, log: Path, **environment: str) -> 
         process = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
         try:
             wait_for(address, process)
-            yield
+            yield process.pid
         finally:
             process.terminate()  # JupyterLab and Voila end their kernels first
             try:
@@ -91,8 +106,8 @@ def serving(command: list[str], address: str, log: Path, **environment: str) -> 
 
 
 @contextlib.contextmanager
-def jupyterlab(folder: Path) -> Iterator[str]:
-    """JupyterLab on loopback without a token, its files in ``folder``; gives its address."""
+def jupyterlab(folder: Path) -> Iterator[Server]:
+    """JupyterLab on loopback without a token, its files in ``folder``."""
     port = free_port()
     state = folder / ".jupyter-state"
     settings = {
@@ -114,8 +129,8 @@ def jupyterlab(folder: Path) -> Iterator[str]:
     no_news.parent.mkdir(parents=True, exist_ok=True)
     no_news.write_text('{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}')
     address = f"http://127.0.0.1:{port}"
-    with serving(command, f"{address}/api/status", folder / "jupyterlab.log", **settings):
-        yield address
+    with serving(command, f"{address}/api/status", folder / "jupyterlab.log", **settings) as process:
+        yield Server(address, process)
 
 
 class Errors(list):
@@ -133,11 +148,22 @@ class Errors(list):
 def open_notebook(page, address: str, name: str) -> None:
     """Open a notebook and have all of its cells run, by the menu."""
     page.goto(f"{address}/lab/tree/{name}?reset", wait_until="domcontentloaded")
-    page.locator(".jp-Notebook").first.wait_for(timeout=120000)
-    page.locator(".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=120000)
+    page.locator(".jp-Notebook").first.wait_for(timeout=WAIT_MS)
+    page.locator(".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(
+        timeout=WAIT_MS
+    )
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def set_theme(page, name: str) -> None:
+    """Choose a theme of JupyterLab by its menu."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.locator(".lm-Menu-item[data-type=submenu]", has_text=re.compile("^Theme$")).hover()
+    page.locator(".lm-Menu-item", has_text=re.compile(f"^{name}$")).click()
+    light = "true" if "Light" in name else "false"
+    page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached", timeout=60000)
 
 
 def wait_until_run(page, path: Path, seconds: float = 400) -> dict:
@@ -158,6 +184,18 @@ def code_cells(notebook: dict) -> list[dict]:
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
+def write_notebook(path: Path, sources: list[str]) -> None:
+    """Write a notebook of these code cells."""
+    cells = [
+        {"cell_type": "code", "id": f"c{i}", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
+        for i, source in enumerate(sources)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    path.write_text(
+        json.dumps({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
+    )
+
+
 def forget_outputs(path: Path) -> None:
     """Take outputs, counts and widget states out of a notebook's file."""
     notebook = json.loads(path.read_text())
@@ -175,7 +213,12 @@ def complaints_of(notebook: dict, log: Path) -> list[str]:
     return found + [line for line in log.read_text().splitlines() if "Traceback" in line or "Exception" in line]
 
 
-def settle(widget, page, version: int, seconds: float = 30) -> int:
+def version_of(widget) -> int:
+    """The number of the frame that a widget shows."""
+    return int(widget.get_attribute("data-version"))
+
+
+def settle(widget, page, version: int, seconds: float = 60) -> int:
     """Wait until a widget shows a frame newer than ``version``; its version."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -186,7 +229,7 @@ def settle(widget, page, version: int, seconds: float = 30) -> int:
     raise AssertionError(f"no new frame within {seconds} seconds after frame {version}")
 
 
-def wait_for_pixel(widget, page, pixel: tuple[int, int], seconds: float = 30) -> None:
+def wait_for_pixel(widget, page, pixel: tuple[int, int], seconds: float = 60) -> None:
     """Wait until a widget shows this pixel."""
     wanted, end = f"{pixel[0]},{pixel[1]}", time.monotonic() + seconds
     while (found := widget.get_attribute("data-pixel")) != wanted:

@@ -1,10 +1,11 @@
-"""The widgets' Python side, spoken to as the browser does: messages in, frames out. And pictures from anywhere."""
+"""The widgets' Python side, spoken to as the browser does: messages in, frames out."""
 
 import gc
 import io
 import re
 import subprocess
 import sys
+import tracemalloc
 import weakref
 from pathlib import Path
 
@@ -14,38 +15,8 @@ import torch
 from PIL import Image
 from traitlets.log import get_logger
 
-from acflib.datasets.labels import TRAIN_ID_OF_ID
-from acflib.datasets.streets import render_street
-from acflib.errors import DataError
-from acflib.widgets import AttentionViewer, ClassCenterLab, Picture, SimilarityExplorer, base, bundle
-from acflib.widgets.packing import pack_labels
-from acflib.widgets.photographs import as_rgb, load_photograph
-from tests.test_widgets_state import network
-
-CLASSES = {"explorer": SimilarityExplorer, "lab": ClassCenterLab, "attention": AttentionViewer}
-
-
-@pytest.fixture(scope="module")
-def pictures():
-    streets = [render_street(seed, 128, 64) for seed in (0, 1)]
-    return [Picture(f"street {i}", s.image, TRAIN_ID_OF_ID[s.label_ids]) for i, s in enumerate(streets)]
-
-
-@pytest.fixture(scope="module")
-def model():
-    return network()
-
-
-def tell(widget, action, seq=1, client="view", buffers=()):
-    """What the front end does: a custom message."""
-    widget._handle_custom_msg({**action, "client": client, "seq": seq}, list(buffers))
-
-
-@pytest.fixture(params=CLASSES)
-def widget(request, model, pictures):
-    found = CLASSES[request.param](model, gallery=pictures)
-    yield found
-    found.close()
+from acflib.widgets import AttentionViewer, ClassCenterLab, SimilarityExplorer, base
+from tests.widgets.cases import CLASSES, network, png_bytes, tell
 
 
 def test_first_frame(widget):
@@ -100,12 +71,6 @@ def test_gallery(widget):
     assert "the gallery has 2" in widget.message and widget.scenery["name"] == "street 1"
 
 
-def png_bytes(array, **settings):
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, format="PNG", **settings)
-    return file.getvalue()
-
-
 def test_upload_in_parts(widget):
     image = np.random.default_rng(0).integers(0, 256, (40, 72, 3), dtype=np.uint8)
     content = png_bytes(image)
@@ -115,13 +80,6 @@ def test_upload_in_parts(widget):
         assert (widget.scenery["name"] == "mine.png") == (number == len(parts) - 1)
     np.testing.assert_array_equal(widget.scene.picture.image, image)
     assert widget.scene.picture.truth is None and not widget._uploads
-
-
-def test_a_corrupt_upload_keeps_the_picture(widget):
-    content = png_bytes(np.zeros((40, 40, 3), dtype=np.uint8))
-    for spoiled, what in ((content[:60], "mine.png: cannot be read"), (b"", "cannot be read"), (b"GIF89a?", "cannot")):
-        tell(widget, {"do": "upload", "name": "mine.png", "part": 0, "parts": 1}, buffers=[spoiled])
-        assert what in widget.message and widget.scenery["name"] == "street 0"
 
 
 def test_an_upload_that_is_too_large(widget, monkeypatch):
@@ -188,6 +146,39 @@ def test_two_hundred_quick_actions_lose_nothing(model, pictures):
     assert len(lab._maps) <= 3
     lab.reset()
     torch.testing.assert_close(lab.edited, expected)
+
+
+def kept():
+    """Bytes that Python's objects hold, and the number of tensors and arrays."""
+    gc.collect()
+    found = [o for o in gc.get_objects() if type(o) in (torch.Tensor, np.ndarray)]
+    return tracemalloc.get_traced_memory()[0], len(found)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_two_hundred_quick_actions_leave_nothing_behind(kind, model, pictures):
+    """The memory after 200 actions is that after the first ones: frames, maps and tensors are let go."""
+    found = CLASSES[kind](model, gallery=pictures)
+    generator = np.random.default_rng(0)
+
+    def go(count):
+        for seq in range(count):
+            row, column = (int(generator.integers(side)) for side in (64, 128))
+            tell(found, {"do": "pick", "row": row, "column": column}, seq)
+            if kind == "lab":
+                tell(found, {"do": "paint", "label": 3, "radius": 5, "points": [[row, column]], "number": seq}, seq)
+        if kind == "lab":
+            found.reset()
+
+    tracemalloc.start()
+    try:
+        go(10)
+        size, tensors = kept()
+        go(100 if kind == "lab" else 200)  # two actions a round there
+        size_after, tensors_after = kept()
+    finally:
+        tracemalloc.stop()
+    assert size_after < size + 200_000 and tensors_after <= tensors + 2
 
 
 def test_old_pictures_are_let_go(model, pictures):
@@ -257,103 +248,7 @@ def test_figures(kind, model, pictures):
     matplotlib.pyplot.close(figure)
 
 
-# ---- pictures from anywhere
-
-
-def test_photographs(tmp_path):
-    rgb = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    grey = rgb[..., 0]
-    alpha = np.dstack([rgb, grey])
-    deep = grey.astype(np.uint16) * 257
-    assert np.array_equal(load_photograph(rgb), rgb)
-    for source in (grey, png_bytes(grey), deep, grey / 255, grey[..., None]):
-        assert np.array_equal(load_photograph(source), np.dstack([grey] * 3))
-    for source in (alpha, png_bytes(alpha), rgb / 255):
-        assert np.array_equal(load_photograph(source), rgb)
-    sixteen = io.BytesIO()
-    Image.fromarray(deep).save(sixteen, format="PNG")
-    assert np.array_equal(load_photograph(sixteen.getvalue()), np.dstack([grey] * 3))
-    turned = Image.Exif()
-    turned[0x0112] = 6  # to be turned by 90 degrees
-    content = png_bytes(rgb, exif=turned)
-    assert np.array_equal(load_photograph(content), np.rot90(rgb, 3))
-    (tmp_path / "x.png").write_bytes(content)
-    assert np.array_equal(load_photograph(tmp_path / "x.png"), np.rot90(rgb, 3))
-
-
-def test_a_large_photograph_is_made_smaller():
-    assert load_photograph(np.zeros((3000, 1500, 3), np.uint8)).shape == (1024, 512, 3)
-    assert load_photograph(np.zeros((1024, 1000), np.uint8)).shape == (1024, 1000, 3)
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        (np.zeros((4, 5, 3), np.uint8), "street: 5 x 4 pixels are too few"),
-        (np.zeros((40, 50, 5), np.uint8), r"this array is \(40, 50, 5\)"),
-        (np.zeros(40, np.uint8), r"this array is \(40,\)"),
-        (np.full((40, 40), 2.0), "floats has values from 0 to 1"),
-        (np.full((40, 40), np.nan), "floats has values from 0 to 1"),
-        (np.zeros((40, 40), np.int64), "not int64"),
-        (b"nothing", "street: cannot be read as a picture"),
-        ("no/such/file.jpg", "file.jpg: no such photograph"),
-    ],
-)
-def test_what_is_no_photograph(source, message):
-    with pytest.raises(DataError, match=message):
-        load_photograph(source, "street")
-
-
-def test_as_rgb_keeps_its_input():
-    array = np.zeros((20, 20, 4), np.uint8)
-    as_rgb(array)[:] = 9
-    assert not array.any()
-
-
-# ---- the browser's half
-
-
-@pytest.mark.parametrize("name", CLASSES)
-def test_modules_are_joined(name):
-    text = bundle.module(name)
-    assert not re.search(r"^(import|export (?!default))", text, re.MULTILINE)
-    assert text.count("export default") == 1 and text.count("export class Panel") == 0 < text.count("class Panel")
-    # Joined modules share one scope: no name may be declared twice.
-    names = re.findall(r"^(?:const|let|function|async function|class) (\w+)", text, re.MULTILINE)
-    assert len(names) > 20 and len(names) == len(set(names))
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (7, 9), (40, 300), (300, 500)])
-@pytest.mark.parametrize("kind", ["random", "one class", "long runs"])
-def test_class_maps_are_packed_as_runs(shape, kind):
-    ramp = np.arange(np.prod(shape)).reshape(shape) // 50 % 256
-    random = np.random.default_rng(0).integers(0, 3, shape)
-    labels = {"random": random, "one class": np.full(shape, 255), "long runs": ramp}[kind].astype(np.uint8)
-    packed = pack_labels(labels)
-    runs = [packed[i : i + 3] for i in range(0, len(packed), 3)]
-    assert b"".join(run[:1] * int.from_bytes(run[1:], "little") for run in runs) == labels.tobytes()
-
-
-def test_the_color_map_is_viridis():
-    matplotlib = pytest.importorskip("matplotlib")
-    text = (bundle.STATIC / "common.js").read_text()
-    found = bytes.fromhex("".join(re.findall(r'"([0-9a-f]{6,})"', text)))
-    expected = matplotlib.colormaps["viridis"](range(256), bytes=True)[:, :3]
-    assert found == np.ascontiguousarray(expected).tobytes()
-
-
-def test_colors_of_the_theme_are_used():
-    """Every color is a theme's variable, with a light fall-back; or black and white of marks that lie on pictures."""
-    marks = {"white", "black"}
-    for line in bundle.styles().splitlines():
-        for value in re.findall(r"(?:color|background|border|fill|stroke)[\w-]*: ?([^;]+);", line):
-            plain = re.sub(r"var\([^()]*(\([^()]*\))?[^()]*\)", "", value)
-            allowed = "acf-cross" in line or "acf-pin" in line or "acf-brush" in line
-            words = set(re.findall(r"#\w+|rgb|\b(?:white|black|grey|red|blue)\b", plain))
-            assert words <= (marks if allowed else set()), line
-
-
 def test_the_message_without_anywidget():
     code = "import sys; sys.modules['anywidget'] = None\nimport acflib.widgets"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 1 and "pip install 'acflib[notebooks]'" in done.stderr

@@ -28,6 +28,11 @@ def eq2(x, z):
     return sums(x, p) / p.sum((2, 3))[..., None]
 
 
+def mixed_up(x, weights):
+    """A reshape in place of the transpose, (B, C, H, W) -> (B, HW, C)."""
+    return safe(weights.flatten(2) @ x.reshape(len(x), -1, x.shape[1]), weights.sum((2, 3)))
+
+
 def merged(a, m, b, k):
     return safe(a * m[:, None] + b * k[:, None], m + k)
 
@@ -62,6 +67,7 @@ ANSWERS = {
             "255 last": (lambda x, y, n: eq1(x, y.clamp(max=n - 1), n), "averaged into the last class"),
             "255 first": (lambda x, y, n: eq1(x, torch.where(y == 255, 0, y), n), "averaged into class 0"),
             "over the batch": (over_the_batch, "images of a batch are mixed"),
+            "reshape": (lambda x, y, n: mixed_up(x, one_hot(y, n)), "transpose is meant"),
             "axes": (lambda x, y, n: eq1(x, y, n).transpose(1, 2), "axes are swapped"),
             "one image": (lambda x, y, n: eq1(x, y, n)[0], "must be"),
             "a list": (lambda x, y, n: eq1(x, y, n).tolist(), "not a tensor"),
@@ -80,6 +86,7 @@ ANSWERS = {
             "sums": (lambda x, z: sums(x, z.softmax(1)), "normaliser is missing"),
             "H*W": (lambda x, z: (x[:, None] * z.softmax(1)[:, :, None]).mean((3, 4)), "divide by H*W"),
             "channels": (channel_softmax, "softmax over channels"),
+            "reshape": (lambda x, z: mixed_up(x, z.softmax(1)), "transpose is meant"),
             "axes": (lambda x, z: eq2(x, z).transpose(1, 2), "axes are swapped"),
             "something else": (lambda x, z: eq2(x, z) + 1, "other values than the equation"),
             "half precision": (lambda x, z: eq2(x, z).half(), "slightly off"),

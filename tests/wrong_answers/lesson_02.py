@@ -126,6 +126,10 @@ ANSWERS = {
                 "Channel i*C + c holds channel c of class i",
             ),
             "no weights": (lambda f, p: f.flatten(1)[..., None, None].expand(-1, -1, *p.shape[2:]), "center-only"),
+            "blocks of P": (
+                lambda f, p: torch.cat([p] * f.shape[2], dim=1) * f.flatten(1)[..., None, None],
+                "repeated as a block",
+            ),
             "no centers": (lambda f, p: eq5(torch.ones_like(f), p), "centers are forgotten"),
             "softmax again": (lambda f, p: eq5(f, p.softmax(1)), "Another softmax"),
             "over pixels": (lambda f, p: eq5(f, p / p.sum((2, 3), keepdim=True)), "sum over the pixels"),
@@ -166,6 +170,15 @@ ANSWERS = {
             "all the same": (top_with(lambda values: torch.full_like(values, 1 / values.shape[1])), "count the same"),
             "softmax": (top_with(lambda values: values.softmax(1)), "softmax"),
             "smallest": (smallest, "k smallest"),
+            "first classes": (
+                lambda f, p, k: eq3(f[:, :k], p[:, :k] / p[:, :k].sum(1, keepdim=True)),
+                "keep the first k classes",
+            ),
+            "first centers": (
+                lambda f, p, k: eq3(f[:, :k], F.normalize(p.topk(k, dim=1).values, p=1, dim=1)),
+                "meet the first k centers",
+            ),
+            "one too few": (lambda f, p, k: top(f, p, k - 1), "One class too few"),
             "once": (once_for_the_picture, "Each pixel chooses its own"),
             "mean": (top_with(lambda values: values / values.shape[1]), "number of classes kept"),
         },

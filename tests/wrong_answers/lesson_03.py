@@ -41,6 +41,12 @@ def clamped(row, column, height, width, rates):
     return seen
 
 
+def from_1(row, column, height, width, rates):
+    seen = by_loops(row, column, height, width, rates)
+    seen[0], seen[:, 0] = False, False
+    return seen
+
+
 def only_lower_bound(row, column, height, width, rates):
     seen = torch.zeros(height, width, dtype=torch.bool)
     for rate in rates:
@@ -85,6 +91,16 @@ def means_by_loops(x, n):
         for b in range(n):
             region = x[:, :, a * h : (a + 1) * h, b * w : (b + 1) * w]
             result[:, :, a * h : (a + 1) * h, b * w : (b + 1) * w] = region.mean((2, 3), keepdim=True)
+    return result
+
+
+def one_number(x, n):
+    h, w = x.shape[2] // n, x.shape[3] // n
+    result = torch.empty_like(x)
+    for a in range(n):
+        for b in range(n):
+            place = ..., slice(a * h, (a + 1) * h), slice(b * w, (b + 1) * w)
+            result[place] = x[place].mean()
     return result
 
 
@@ -153,6 +169,8 @@ ANSWERS = {
             "not itself": (without_itself, "The pixel itself is missing"),
             "one rate": (lambda r, c, h, w, rates: by_loops(r, c, h, w, rates[-1:]), "Only one rate"),
             "half": (lambda r, c, h, w, rates: by_loops(r, c, h, w, [rate // 2 for rate in rates]), "r // 2"),
+            "not 0": (from_1, "inside means 0 <= place"),
+            "no rate": (lambda r, c, h, w, rates: by_loops(r, c, h, w, (1,)), "rates are forgotten"),
             "lower right": (only_lower_bound, "near the lower right corner"),
             "counts": (lambda *case: by_loops(*case).int(), "torch.bool"),
         },
@@ -174,6 +192,7 @@ ANSWERS = {
             "tiles": (tiled, "like tiles"),
             "stripes": (lambda x, n: means(x, n).mean(3, keepdim=True).expand_as(x), "stripes"),
             "swapped": (turned, "lands in region (b, a)"),
+            "one number": (one_number, "all pictures and channels mixed"),
             "channels": (lambda x, n: means(x.mean(1, keepdim=True), n).expand_as(x), "channels are mixed"),
             "pooled only": (lambda x, n: F.adaptive_avg_pool2d(x, n), "must be"),
         },
@@ -185,6 +204,8 @@ ANSWERS = {
             "transposed": (lambda c, a: table(c, a).transpose(1, 2), "table is transposed"),
             "no denominator": (plain_table, "denominator of Eq. 2 is missing"),
             "number of pixels": (lambda c, a: plain_table(c, a) / (c.shape[2] * c.shape[3]), "number of pixels"),
+            "rows": (lambda c, a: plain_table(c, a) / plain_table(c, a).sum(2, keepdim=True), "scale the rows"),
+            "softmax": (lambda c, a: a.flatten(2).mT @ c.flatten(2).softmax(2), "what OCR does"),
             "both": (lambda c, a: plain_table(to_one(c), to_one(a)), "Both maps are divided"),
             "the other": (lambda c, a: plain_table(c, to_one(a)), "The second map is divided"),
             "first twice": (lambda c, a: table(c, c), "Only the first map"),
@@ -194,6 +215,14 @@ ANSWERS = {
     "region_attention": {
         "right": [attention(lambda s, c: (s / c**0.5).softmax(1)), by_torch],
         "mistakes": {
+            "root of N": (
+                lambda x, f: attention(lambda s, c: (s / f.shape[1] ** 0.5).softmax(1))(x, f),
+                "square root of N",
+            ),
+            "reshaped": (
+                lambda x, f: F.scaled_dot_product_attention(x.flatten(2).mT, f, f).reshape(x.shape),
+                "transpose to (B, C, HW) first",
+            ),
             "no scale": (attention(lambda s, c: F.softmax(s, dim=1)), "scale is missing"),
             "divided by C": (attention(lambda s, c: F.softmax(s / c, dim=1)), "You divide by C."),
             "multiplied": (attention(lambda s, c: F.softmax(s * c**0.5, dim=1)), "You multiply"),

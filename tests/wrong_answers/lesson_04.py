@@ -86,6 +86,23 @@ def strides_added(layers):
     return size
 
 
+def early_relu(x, z, reduce, refine, fuse, classify):
+    """`refine` at the centers, as in the factorised form, but with its ReLU."""
+    p, small = z.softmax(1), torch.einsum("oc,bchw->bohw", reduce, x).relu()
+    centers = torch.einsum("bchw,bnhw->bnc", small, p) / p.sum((2, 3))[..., None]
+    heard = torch.einsum("bno,bnhw->bohw", torch.einsum("oc,bnc->bno", refine, centers).relu(), p)
+    fused = torch.einsum("oc,bchw->bohw", fuse, torch.cat([heard, x], dim=1)).relu()
+    return torch.einsum("oc,bchw->bohw", classify, fused)
+
+
+def dilated_jump(layers):
+    size, jump = 1, 1
+    for kernel, stride, dilation in layers:
+        size += dilation * (kernel - 1) * jump
+        jump *= stride * dilation
+    return size
+
+
 ANSWERS = {
     "conv_size": {
         "right": [size_after, size_by_torch],
@@ -97,6 +114,8 @@ ANSWERS = {
             "rounded up": (lambda n, k, s, p, d: math.ceil((n + 2 * p - d * (k - 1) - 1) / s) + 1, "Round down"),
             "one less": (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s, "One is missing"),
             "no stride": (lambda n, k, s, p, d: size_after(n, k, 1, p, d), "stride is forgotten"),
+            "no - 1": (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s + 1, "The - 1 is missing"),
+            "no ones": (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s, "Both ones are missing"),
             "float": (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1, "whole number"),
             "text": (lambda *case: str(size_after(*case)), "not a number"),
         },
@@ -118,7 +137,10 @@ ANSWERS = {
             "center as sum": (lambda f, n, c, v: parameters(f, n, c, v, fused=c + f), "all centers, one after"),
             "fusion without F": (lambda f, n, c, v: parameters(f, n, c, v) - f * c, "fusion also reads F"),
             "no reduction": (lambda f, n, c, v: parameters(f, n, c, v) - f * c - 2 * c, "reducing convolution"),
-            "other": (lambda f, n, c, v: 1, "is not right"),
+            "half a BatchNorm": (lambda *a: parameters(*a, norm=1), "a scale *and* a shift"),
+            "coarse head": (lambda f, n, c, v: parameters(f, n, c, v) + n * f + n, "coarse head belongs"),
+            "one for all": (lambda f, n, c, v: parameters(f, n, c, "sum"), "same number for you"),
+            "other": (lambda f, n, c, v: v.count("c") + f * n * c, "is not right"),
         },
     },
     "fine_logits": {
@@ -137,6 +159,8 @@ ANSWERS = {
             "no denominator": (head(gather=lambda p: 1), "denominator of Eq. 2 is missing"),
             "number of pixels": (head(gather=lambda p: p.shape[2]), "not by H*W"),
             "uniform": (head(lambda z: torch.ones_like(z) / z.shape[1]), "hears the same"),
+            "early ReLU": (early_relu, "may not be moved"),
+            "probabilities": (lambda *case: head()(*case).softmax(1), "These are probabilities"),
             "detached": (head(lambda z: z.softmax(1).detach()), "do not detach"),
         },
     },
@@ -145,6 +169,7 @@ ANSWERS = {
         "mistakes": {
             "no strides": (lambda layers: field([(k, 1, d) for k, _, d in layers]), "strides are forgotten"),
             "no dilation": (lambda layers: field([(k, s, 1) for k, s, _ in layers]), "dilation is forgotten"),
+            "dilated jump": (dilated_jump, "not the jump"),
             "own stride": (own_stride_first, "own stride"),
             "k steps": (lambda layers: field([(k + 1, s, d) for k, s, d in layers]), "k - 1 steps"),
             "from 0": (lambda layers: field(layers) - 1, "One is missing"),

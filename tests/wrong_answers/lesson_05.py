@@ -133,6 +133,12 @@ ANSWERS = {
             "255 last": (lambda z, y, w: balanced(z, y.clamp(max=len(w) - 1), w), "count as the last class"),
             "sum": (lambda z, y, w: (pixels(z, y, w)[0] * pixels(z, y, w)[1]).sum(), "This is a sum"),
             "mean of means": (mean_per_image, "mean per image"),
+            "weights twice": (
+                lambda z, y, w: (
+                    balanced(z, y, w * w) * pixels(z, y, w * w)[1].sum() / max(pixels(z, y, w)[1].sum(), 1e-9)
+                ),
+                "multiplied in twice",
+            ),
             "sign": (lambda z, y, w: -balanced(z, y, w), "sign is wrong"),
             "halvings": (lambda z, y, w: balanced(z, y, w) / 0.6931471805599453, "log2"),
             "softmax twice": (lambda z, y, w: balanced(z.softmax(1), y, w), "runs twice"),
@@ -164,6 +170,13 @@ ANSWERS = {
             "mean of means": (
                 lambda parts, w: [loss / len(parts) for loss in own_denominators(parts, w)],
                 "mean of means",
+            ),
+            "share of images": (
+                lambda parts, w: [
+                    loss * len(y) / sum(len(z) for z, _ in parts)
+                    for loss, (_, y) in zip(own_denominators(parts, w), parts, strict=True)
+                ],
+                "share of its images",
             ),
             "count": (
                 lambda parts, w: in_parts(parts, w, sum((y != 255).sum() for _, y in parts)),

@@ -140,6 +140,7 @@ ANSWERS = {
                 lambda w, g, v, rate, m, d: (w - rate * v, sgd(w, g, v, rate, m, d)[1]),
                 "old velocity. Compute",
             ),
+            "swapped": (lambda w, g, v, rate, m, d: sgd(w, g, v, rate, m, d)[::-1], "first the new weight"),
             "decay away from 0": (lambda w, g, v, rate, m, d: sgd(w, g, v, rate, m, -d), "towards 0"),
             "weight alone": (lambda w, g, v, rate, m, d: sgd(w, g, v, rate, m, d)[0], "not a tuple"),
         },

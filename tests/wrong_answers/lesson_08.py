@@ -19,6 +19,12 @@ def taps_by_convolution(height, width, rate):
     return F.conv2d(ones, torch.ones(1, 1, 3, 3), padding=rate, dilation=rate)[0, 0].round().long()
 
 
+def good(length, rate, first=0, beyond=0):
+    """Along one side: how many of the three taps lie from ``first`` to the end."""
+    places = range(length)
+    return torch.tensor([sum(first <= k + tap < length + beyond for tap in (-rate, 0, rate)) for k in places])
+
+
 def cross(height, width, rate):
     inside = torch.ones(height, width, dtype=torch.int64)
     inside[rate:] += 1
@@ -78,6 +84,9 @@ ANSWERS = {
             "gap": (lambda h, w, r: taps(h, w, r + 1), "one too large"),
             "half": (lambda h, w, r: taps(h, w, r // 2), "half of the rate"),
             "axes": (lambda h, w, r: taps(w, h, r), "Rows first"),
+            "added": (lambda h, w, r: good(h, r)[:, None] + good(w, r), "add the good rows"),
+            "not 0": (lambda h, w, r: good(h, r, 1)[:, None] * good(w, r, 1), "belong to the map"),
+            "length": (lambda h, w, r: good(h, r, 0, 1)[:, None] * good(w, r, 0, 1), "lies outside"),
         },
     },
     "hard_shares": {
@@ -104,7 +113,11 @@ ANSWERS = {
             "logits averaged": (lambda z, m: ((z + m.flip(3)) / 2).softmax(1), "average the logits"),
             "no softmax": (lambda z, m: (z + m.flip(3)) / 2, "softmax is missing"),
             "sum": (lambda z, m: 2 * both(z, m), "This is the sum"),
-            "wrong axis": (lambda z, m: (z.softmax(3) + m.flip(3).softmax(3)) / 2, "wrong axis"),
+            "columns": (lambda z, m: (z.softmax(3) + m.flip(3).softmax(3)) / 2, "over the columns"),
+            "over rows": (lambda z, m: (z.softmax(2) + m.flip(3).softmax(2)) / 2, "over the rows"),
+            "first mirrored": (lambda z, m: (z.flip(3).softmax(1) + m.softmax(1)) / 2, "mirror the first result"),
+            "one pass": (lambda z, m: z.softmax(1), "result of one pass"),
+            "softmax again": (lambda z, m: both(z, m).softmax(1), "Softmax a second time"),
             "mean mirrored": (lambda z, m: ((z.softmax(1) + m.softmax(1)) / 2).flip(3), "mirror the mean"),
             "larger": (lambda z, m: torch.maximum(z.softmax(1), m.softmax(1).flip(3)), "larger of both"),
         },
@@ -121,7 +134,9 @@ ANSWERS = {
             "weighted": (weighted, "Larger scales weigh more"),
             "first": (lambda z, s: scales(z[:1], s), "first scale alone"),
             "last": (lambda z, s: scales(z[-1:], s), "last scale alone"),
+            "columns": (lambda z, s: logits_resized([p.softmax(3) for p in z], s).mean(0), "over the columns"),
             "not resized": (lambda z, s: z[0].softmax(1), "must be"),
+            "raises": (lambda z, s: torch.stack(z).mean(0), "on inputs of shape ("),
         },
     },
 }

@@ -54,6 +54,14 @@ def class_means(x, y):
     return torch.stack(found).mean(), pair_means(x, y)[1]
 
 
+def class_means_both(x, y):
+    found = []
+    for i in range(3):
+        own, rest = F.normalize(x[:, y == i], dim=0), F.normalize(x[:, (y != i) & (y != 255)], dim=0)
+        found.append((own.T @ rest).mean())
+    return class_means(x, y)[0], sum(found) / 3
+
+
 def all_pairs(x, y):
     pixels = x[:, y != 255].T
     pixels = pixels / pixels.norm(dim=1, keepdim=True)
@@ -122,6 +130,7 @@ ANSWERS = {
             "squares": (lambda x: safe(dots(x), outer(x) ** 2), "square root is missing"),
             "channels": (lambda x: dots(F.normalize(x.flatten(1), dim=1)), "scale each channel over the picture"),
             "columns": (lambda x: by_library(x.permute(0, 2, 1)), "column by column"),
+            "reshape": (lambda x: by_library(x.reshape(-1, len(x)).T[:, :, None]), "cuts a channel into pieces"),
             "correlation": (lambda x: by_library(x - x.mean(0, keepdim=True)), "a correlation"),
             "distance": (lambda x: (x.flatten(1)[:, :, None] - x.flatten(1)[:, None]).norm(dim=0), "distances"),
             "zero": (lambda x: dots(x) / outer(x), "NaN"),
@@ -138,6 +147,7 @@ ANSWERS = {
             "products": (lambda x, y: pair_means(x, y, unit=False), "means of scalar products"),
             "swapped": (lambda x, y: pair_means(x, y)[::-1], "swapped: first within"),
             "classes": (class_means, "average the classes"),
+            "classes, both": (class_means_both, "Both numbers are averages"),
             "all pairs": (all_pairs, "mean over all pairs"),
             "one number": (lambda x, y: pair_means(x, y)[0], "not a tuple"),
         },
@@ -151,6 +161,10 @@ ANSWERS = {
             "distance, absent": (lambda x, c: by_distance(x, c, True), "by distance, the absent class among them"),
             "product": (by_product, "largest scalar product. A"),
             "product, absent": (lambda x, c: by_product(x, c, True), "scalar product, the absent class among them"),
+            "NaN": (
+                lambda x, c: ((c / c.norm(dim=1, keepdim=True)) @ x.flatten(1)).argmax(0).view(x[0].shape),
+                "is NaN",
+            ),
             "least": (least, "least similar"),
             "one class": (lambda x, centers: cosines(x, centers), "must be"),
         },
@@ -162,9 +176,11 @@ ANSWERS = {
             "ties won": (lambda *case: order(*case, tie=1), "count it as won"),
             "itself": (lambda *case: order(*case, itself=True), "asked pixel is compared too"),
             "255": (lambda *case: order(*case, ignore=False), "count as another class"),
+            "all three": (lambda *case: order(*case, tie=0, itself=True, ignore=False), "Three mistakes"),
             "turned": (lambda *case: 1 - order(*case), "Turn it around"),
             "means": (mean_difference, "difference of two mean similarities"),
-            "percent": (lambda *case: 100 * order(*case), "is not right"),
+            "percent": (lambda *case: 100 * order(*case), "These are percent"),
+            "length": (lambda s, y, row, column: float((y == y[row, column]).sum()), "is not right"),
         },
     },
 }

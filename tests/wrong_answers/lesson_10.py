@@ -95,6 +95,20 @@ def last_equal(gains, k):
     return torch.tensor(order[:k]), torch.tensor(worst[:k])
 
 
+def exactly(P, mask, i, share):
+    Q = P.clone()
+    for b, row, column in mask.nonzero().tolist():
+        Q[b, i, row, column] = 0
+        Q[b, :, row, column] *= (1 - share) / Q[b, :, row, column].sum()
+        Q[b, i, row, column] = share
+    return Q
+
+
+def divided(P, mask, i, share):
+    Q = added(P, mask, i, share)
+    return Q / Q.sum(dim=1, keepdim=True)
+
+
 def painted(P, mask, i, share):
     Q = P.clone()
     for b, row, column in mask.nonzero().tolist():
@@ -165,6 +179,7 @@ ANSWERS = {
             "swapped": (lambda g, k: picked(g, k)[::-1], "Good and bad are swapped"),
             "order": (lambda g, k: (picked(g, k)[0], picked(g, k)[1].flip(0)), "the worst first"),
             "equals": (last_equal, "stable sort"),
+            "topk": (lambda g, k: (g.topk(k).indices, (-g).topk(k).indices), "topk promises no order"),
             "next": (best_last, "continues the first"),
             "gains": (lambda g, k: tuple(g[part] for part in picked(g, k)), "Asked are their positions"),
             "all": (lambda g, k: picked(g, len(g)), "must be"),
@@ -181,6 +196,9 @@ ANSWERS = {
             "1 - share": (lambda P, m, i, s: painted(P, m, i, 1 - s), "share is used the wrong way"),
             "set": (only_set, "keep all of theirs"),
             "set and shrunk": (lambda P, m, i, s: only_set(P, m, i, s, 1 - s), "keep its part"),
+            "exactly": (exactly, "has exactly share"),
+            "others stay": (lambda P, m, i, s: only_set(P, m, i, s + (1 - s) * P[:, i]), "Only class cls shrinks"),
+            "divided": (divided, "divide by 1 + share"),
             "in place": (painted_in_place, "changes P itself"),
         },
     },

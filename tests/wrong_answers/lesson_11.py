@@ -46,6 +46,13 @@ def counts_at(places):
     return answer
 
 
+def counts_by_slices(length, window, step):
+    total = torch.zeros(length, dtype=torch.int64)
+    for place in [*range(0, length - window, step), length - window]:
+        total[place : place + window] += 1
+    return total
+
+
 ANSWERS = {
     "fair_comparison": {
         "right": same(*CONDITIONS),
@@ -56,6 +63,9 @@ ANSWERS = {
             "training data": (same("evaluated_on", "multi_scale"), "forget the training data"),
             "multi-scale": (same("evaluated_on", "trained_on"), "forget multi-scale"),
             "test or val": (same("multi_scale", "trained_on"), "forget the part"),
+            "trained": (same("trained_on"), "training data alone"),
+            "passes": (same("multi_scale"), "multi-scale alone"),
+            "on test": (lambda a, b: same(*CONDITIONS)(a, b) and a["evaluated_on"] == "test", "not which they are"),
             "any": (lambda a, b: any(a[name] == b[name] for name in CONDITIONS), "all must agree"),
             "a list": (lambda a, b: [name for name in CONDITIONS if a[name] != b[name]], "returns"),
         },
@@ -80,6 +90,8 @@ ANSWERS = {
             "rounded up": (lambda b, g, f: math.ceil(b / g / f), "round up"),
             "rounded down": (lambda b, g, f: b // g // f, "round down"),
             "images": (lambda b, g, f: b // g // passes(b, g, f), "images of a pass"),
+            "not full": (lambda b, g, f: passes(b, g, f - 1), "may be full"),
+            "halved": (lambda b, g, f: 2 ** max(0, math.ceil(math.log2(b / g / f))), "halve the share"),
             "one image": (lambda b, g, f: b // g, "always fits"),
             "a float": (lambda b, g, f: b / g / f, "not right"),
         },
@@ -92,6 +104,12 @@ ANSWERS = {
             "length": (counts_at(lambda n, w, s: range(0, n, s)), "every step of the length"),
             "no overlap": (lambda n, w, s: counts(n, w, w), "whole window apart"),
             "small image": (lambda n, w, s: counts(n, w, s) * int(n > w), "still needs one window"),
+            "negative": (counts_by_slices, "length - window is negative"),
+            "moved back": (
+                counts_at(lambda n, w, s: [max(min(p, n - w), 0) for p in range(0, n, s)]),
+                "moved back one by one",
+            ),
+            "shares": (lambda n, w, s: 1 / counts(n, w, s), "These are the shares"),
             "marked": (lambda n, w, s: counts(n, w, s).clamp(max=1), "only mark"),
             "one more": (lambda n, w, s: counts(n, w, s) + 1, "not right"),
             "window long": (lambda n, w, s: counts(n, w, s)[:w], "must be"),

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from acflib.functional import attend_sum, class_centers
+
 MEAN = torch.tensor([0.485, 0.456, 0.406])
 STD = torch.tensor([0.229, 0.224, 0.225])
 
@@ -120,6 +122,7 @@ ANSWERS = {
                 lambda x: ((x.reshape(3, *x.shape[:2]) / 255 - MEAN[:, None, None]) / STD[:, None, None])[None],
                 "wrong places",
             ),
+            "view": (lambda x: ((x / 255 - MEAN) / STD).view(1, 3, *x.shape[:2]), "Right numbers in the wrong places"),
             "width first": (lambda x: batch(x).transpose(2, 3), "Height and width are swapped"),
             "no batch axis": (lambda x: batch(x)[0], "must be (1, 3"),
             "whole numbers": (lambda x: axis_first(x), "a network needs floats"),
@@ -153,6 +156,10 @@ ANSWERS = {
         "right": fine,
         "mistakes": {
             "no softmax": (without_softmax, "softmax is forgotten"),
+            "no softmax, by acflib": (
+                lambda f, z: torch.cat([attend_sum(class_centers(f, z), z), f], 1),
+                "class_centers and attend_sum want probabilities",
+            ),
             "over pixels": (over_pixels, "over all pixels"),
             "sums": (unnormalised, "not normalised"),
             "winner": (winner, "most likely class alone"),

@@ -76,6 +76,16 @@ def ignored_count(v, y, row, column):
     return own.mean() - v[y != y[row, column]].mean()
 
 
+def naive(v, y, row, column):
+    own = y == y[row, column]
+    return v[own].mean() - v[~own].mean()
+
+
+def below_the_line(v, y, row, column):
+    own, other = masks(v, y, row, column)
+    return (v[own].sum() - v[row, column]) / own.sum() - v[other].mean()
+
+
 def against_all(v, y, row, column):
     own, other = without_itself(v, y, row, column)
     return own.mean() - torch.cat([own, other]).mean()
@@ -108,6 +118,8 @@ ANSWERS = {
             "sizes swapped": (lambda r, c, p, n: (r * n[1] // p[1], c * n[0] // p[0]), "axes are swapped"),
             "answer swapped": (lambda r, c, p, n: (c * n[1] // p[1], r * n[0] // p[0]), "(column, row)"),
             "corners": (corners, "corner cells onto the corner pixels"),
+            "no cut": (lambda r, c, p, n: (r / p[0] * n[0], c / p[1] * n[1]), "not whole numbers"),
+            "whole cells": (lambda r, c, p, n: (r // (p[0] // n[0]), c // (p[1] // n[1])), "whole number of pixels"),
             "stride 8": (lambda r, c, p, n: (r // 8, c // 8), "divide by 8"),
         },
     },
@@ -115,6 +127,8 @@ ANSWERS = {
         "right": contrast,
         "mistakes": {
             "itself": (with_itself, "pixel itself counts"),
+            "both": (naive, "Two things at once"),
+            "below the line": (below_the_line, "still counted below the line"),
             "ignored": (ignored_count, "Ignored pixels"),
             "sign": (lambda *a: -contrast(*a), "sign is turned"),
             "sums": (lambda *a: without_itself(*a)[0].sum() - without_itself(*a)[1].sum(), "These are sums"),

@@ -55,6 +55,7 @@ ANSWERS = {
             "goes away": (lambda p, t: (p / t) / (p / t).sum(0), "T goes away"),
             "divided": (lambda p, t: p / t, "divide by T alone"),
             "softmax of P": (lambda p, t: torch.softmax(p / t, dim=0), "softmax of P / T"),
+            "over rows": (lambda p, t: (p.log() / t).softmax(1), "one axis of the picture"),
             "over pixels": (
                 lambda p, t: p ** (1 / t) / (p ** (1 / t)).sum(dim=(1, 2))[:, None, None],
                 "sum over the pixels",
@@ -72,6 +73,7 @@ ANSWERS = {
                 lambda p, i: cut(p, i) / cut(p, i).sum((1, 2)).clamp_min(1e-12)[:, None, None],
                 "sum over the pixels",
             ),
+            "softmax": (lambda p, i: torch.softmax(cut(p, i), dim=0), "softmax of what is left"),
             "largest": (to_the_largest, "most likely other class"),
             "shared": (shared_by_all, "must stay 0"),
         },
@@ -85,6 +87,10 @@ ANSWERS = {
             "painted alone": (lambda f, m, x, p: x.mean(dim=0), "mean of the painted cells"),
             "half": (lambda f, m, x, p: 0.5 * f + 0.5 * x.mean(dim=0), "half of the old center"),
             "p": (lambda f, m, x, p: (f * m + p @ x) / (m + p.sum()), "weight the painted cells with p"),
+            "mean": (
+                lambda f, m, x, p: (f * m + ((1 - p)[:, None] * x).mean(0)) / (m + (1 - p).mean()),
+                "take sums, above the line and below",
+            ),
             "sum": (added, "This is a sum"),
         },
     },

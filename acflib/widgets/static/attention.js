@@ -1,16 +1,18 @@
 // AttentionViewer: P class by class, the attended feature as a picture, and whose center each pixel takes most from.
 
-import { h, Panel, paintMap, paintLabels, paintPNG, paintRGB, rawOf, labelsOf, floatsOf, onArrows, slider, bar, colorBar, legend, chip, css, percent } from "./common.js";
+import { h, Panel, paintMap, paintLabels, paintPNG, paintRGB, rawOf, labelsOf, floatsOf, onArrows, slider, checkbox, bar, colorBar, legend, chip, css, classAt, percent } from "./common.js";
 import { makeView } from "./frame.js";
 
-const SMALL = 192;
-const LARGE = 272;
+const SMALL = 184;
+const LARGE = 256;
 const SHOWN_CLASSES = 6;
 
 function build({ ask }) {
   let frame = null;
   let scenery = null;
   let seen = [];
+  let coarseLabels = null;
+  let takenLabels = null;
   const pick = ([row, column]) => ask({ do: "pick", row, column }, { key: "pick" });
 
   const picture = new Panel("picture", {
@@ -22,14 +24,15 @@ function build({ ask }) {
   const attended = new Panel("attended feature, in false colors");
   const large = [picture, coarse, taken, attended];
   large.forEach((panel) => panel.onPick(pick));
+  coarse.onHover((at) => classAt(scenery, coarseLabels, scenery.size, at));
+  taken.onHover((at) => classAt(scenery, takenLabels, frame.cells, at));
   onArrows(picture.stack, () => frame.pixel, () => scenery.size, () => 8, pick);
 
   const row = slider("Row", { min: 0, max: 1, step: 1, value: 0, oninput: (value) => pick([value, frame.pixel[1]]) });
   const column = slider("Column", { min: 0, max: 1, step: 1, value: 0, oninput: (value) => pick([frame.pixel[0], value]) });
-  const all = h("input", { type: "checkbox" });
-  all.addEventListener("change", () => ask({ do: "all", on: all.checked }));
+  const all = checkbox("All classes, also those below 50 % everywhere", (on) => ask({ do: "all", on }));
   const tools = [
-    h("div", { class: "acf-tools" }, row.root, column.root, h("label", { class: "acf-control" }, all, "classes that are nowhere likely too")),
+    h("div", { class: "acf-tools" }, row.root, column.root, all.root),
   ];
   const largeRow = h("div", { class: "acf-row" }, ...large.map((panel) => panel.root));
   const facts = h("div", { class: "acf-facts" });
@@ -42,8 +45,9 @@ function build({ ask }) {
   function scene(given) {
     scenery = given;
     paintPNG(picture.canvas, scenery.image, scenery.size);
-    paintLabels(coarse.canvas, labelsOf(scenery.coarse, scenery.size), scenery.size, scenery.colors);
-    const { numbers, chips } = legend(scenery, [labelsOf(scenery.coarse, scenery.size)]);
+    coarseLabels = labelsOf(scenery.coarse, scenery.size);
+    const { numbers, chips } = legend(scenery, [coarseLabels]);
+    paintLabels(coarse.canvas, coarseLabels, scenery.size, scenery.colors);
     seen = numbers;
     legendPlace.replaceChildren(...chips);
     row.input.max = scenery.size[0] - 1;
@@ -61,12 +65,13 @@ function build({ ask }) {
     [...large, ...small.map(({ panel }) => panel)].forEach((panel) => panel.mark(marks));
     row.set(frame.pixel[0]);
     column.set(frame.pixel[1]);
-    all.checked = frame.all_classes;
+    all.input.checked = frame.all_classes;
     facts.replaceChildren(table());
   }
 
   function makeMaps() {
-    paintLabels(taken.canvas, labelsOf(scenery.most_taken, frame.cells), frame.cells, scenery.colors);
+    takenLabels = labelsOf(scenery.most_taken, frame.cells);
+    paintLabels(taken.canvas, takenLabels, frame.cells, scenery.colors);
     paintRGB(attended.canvas, rawOf(scenery.attended), frame.cells);
     small = frame.maps.map((map) => {
       const panel = new Panel(`${scenery.classes[map.label]}: ${percent(map.share)}`);
@@ -80,7 +85,7 @@ function build({ ask }) {
   }
 
   function table() {
-    const order = frame.row.map((_, i) => i).sort((a, b) => frame.row[b] - frame.row[a]).slice(0, SHOWN_CLASSES);
+    const order = frame.row.map((_, i) => i).sort((a, b) => frame.row[b] - frame.row[a]).slice(0, frame.all_classes ? undefined : SHOWN_CLASSES);
     const lines = order.map((i) =>
       h(
         "tr",

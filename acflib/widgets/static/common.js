@@ -210,6 +210,7 @@ export class Panel {
     this.size = [1, 1];
     this.width = 256;
     this.marks = [];
+    this.tell = () => {}; // names again what lies under the pointer, after a new picture was painted
     this.title = title;
     this.caption = h("figcaption", {}, title);
     this.canvas = h("canvas", { role: "img", "aria-label": label });
@@ -229,6 +230,20 @@ export class Panel {
     this.title = title;
     this.caption.textContent = title;
     this.canvas.setAttribute("aria-label", title);
+  }
+
+  // While the pointer is over the panel, its caption names what lies there: colors alone do not tell all readers.
+  onHover(name) {
+    let at = null;
+    this.tell = () => (this.caption.textContent = at ? `${this.title}: ${name(at)}` : this.title);
+    this.stack.addEventListener("pointermove", (event) => {
+      at = pixelAt(event, this.canvas, this.size);
+      this.tell();
+    });
+    this.stack.addEventListener("pointerleave", () => {
+      at = null;
+      this.tell();
+    });
   }
 
   setSize(size, width) {
@@ -287,27 +302,39 @@ export function onArrows(element, current, size, leap, move) {
 
 // ---- controls
 
-export function slider(label, { min, max, step, value, oninput, format = String }) {
-  const output = h("output", {}, format(value));
-  const input = h("input", { type: "range", min, max, step, value, "aria-label": label });
+export function slider(label, { min, max, step, value, oninput, format = String, spoken = label }) {
+  const output = h("output");
+  const input = h("input", { type: "range", min, max, step, value, "aria-label": spoken });
   input.addEventListener("input", () => {
-    output.textContent = format(input.valueAsNumber);
+    show(input.valueAsNumber);
     oninput(input.valueAsNumber);
   });
   const set = (given) => {
     if (input.valueAsNumber !== given) input.value = given;
-    output.textContent = format(given);
+    show(given);
   };
+  const show = (given) => {
+    output.textContent = format(given);
+    input.setAttribute("aria-valuetext", format(given));
+  };
+  show(value);
   return { root: h("label", { class: "acf-control" }, label, input, output), input, set };
 }
 
-export function choice(label, options, onchange) {
-  const input = h("select", { "aria-label": label });
+// `spoken` is for those who hear the label alone, without what stands around it.
+export function choice(label, options, onchange, spoken = label) {
+  const input = h("select", { "aria-label": spoken });
   const fill = (given) => input.replaceChildren(...given.map(([value, text]) => h("option", { value }, text)));
   fill(options);
   input.addEventListener("change", () => onchange(input.value));
   const set = (value) => input.value !== String(value) && (input.value = value);
   return { root: h("label", { class: "acf-control" }, label, input), input, set, fill };
+}
+
+export function checkbox(label, onchange) {
+  const input = h("input", { type: "checkbox" });
+  input.addEventListener("change", () => onchange(input.checked));
+  return { root: h("label", { class: "acf-control" }, input, label), input };
 }
 
 export const button = (text, onclick, title = "") => h("button", { type: "button", class: "acf-button", onclick, title }, text);
@@ -330,6 +357,12 @@ export const chip = (color, text) => h("span", { class: "acf-chip" }, swatch(col
 
 export function className(scenery, number) {
   return number === null || number === undefined ? "unknown" : number === 255 ? "ignored" : scenery.classes[number];
+}
+
+// The name of the class at [row, column] of a picture, from a class map of `cells` that covers it.
+export function classAt(scenery, labels, cells, at) {
+  const [row, column] = at.map((place, axis) => Math.floor((place * cells[axis]) / scenery.size[axis]));
+  return className(scenery, labels[row * cells[1] + column]);
 }
 
 export const colorOf = (scenery, number) => scenery.colors[number] || [0, 0, 0];

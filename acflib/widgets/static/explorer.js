@@ -1,6 +1,6 @@
 // SimilarityExplorer: click a pixel, see which pixels are alike (Fig. 5 and 6).
 
-import { h, Panel, paintMap, paintLabels, paintPNG, labelsOf, floatsOf, onArrows, slider, choice, button, bar, colorBar, legend, chip, css, className, colorOf, percent } from "./common.js";
+import { h, Panel, paintMap, paintLabels, paintPNG, labelsOf, floatsOf, onArrows, slider, choice, button, checkbox, bar, colorBar, legend, chip, css, className, classAt, colorOf, percent } from "./common.js";
 import { makeView } from "./frame.js";
 
 const SHOWN_CLASSES = 6;
@@ -9,6 +9,8 @@ function build({ ask }) {
   let frame = null;
   let scenery = null;
   let seen = [];
+  let shown = SHOWN_CLASSES; // lines of a table
+  let labels = []; // class maps: truth, coarse, fine
   const pixel = () => frame.pixel;
   const pick = ([row, column]) => ask({ do: "pick", row, column }, { key: "pick" });
   const set = (values) => ask({ do: "set", ...values }, { key: `set ${Object.keys(values)}` });
@@ -22,6 +24,7 @@ function build({ ask }) {
   const fine = new Panel("fine prediction");
   const still = [picture, truth, coarse, fine];
   still.forEach((panel) => panel.onPick(pick));
+  [truth, coarse, fine].forEach((panel, i) => panel.onHover((at) => classAt(scenery, labels[i], scenery.size, at)));
   onArrows(picture.stack, pixel, () => scenery.size, () => 8, pick);
 
   const layer = choice("Maps", [], (value) => set({ layer: value }));
@@ -35,9 +38,13 @@ function build({ ask }) {
   const nextBroken = wrong("broken", "Next broken", "the next place where coarse is right and fine is wrong");
   const pins = ["A", "B"].map((name) => button(`Pin as ${name}`, () => ask({ do: "pin", as_: name })));
   const unpin = button("Remove pins", () => ask({ do: "unpin" }));
+  const all = checkbox("All classes", (on) => {
+    shown = on ? Infinity : SHOWN_CLASSES;
+    paint(frame);
+  });
   const tools = [
     h("div", { class: "acf-tools" }, row.root, column.root, nextCorrected, nextBroken, ...pins, unpin),
-    h("div", { class: "acf-tools" }, layer.root, scale.root, smoothing.root, width.root),
+    h("div", { class: "acf-tools" }, layer.root, scale.root, smoothing.root, width.root, all.root),
   ];
 
   const stillRow = h("div", { class: "acf-row" }, ...still.map((panel) => panel.root));
@@ -51,6 +58,7 @@ function build({ ask }) {
     scenery = given;
     paintPNG(picture.canvas, scenery.image, scenery.size);
     const maps = [scenery.truth, scenery.coarse, scenery.fine].map((view) => labelsOf(view, scenery.size));
+    labels = maps;
     [truth, coarse, fine].forEach((panel, i) => {
       panel.root.hidden = !maps[i];
       if (maps[i]) paintLabels(panel.canvas, maps[i], scenery.size, scenery.colors);
@@ -112,7 +120,7 @@ function build({ ask }) {
     const classes = named.map((what) =>
       h("span", { class: "acf-fact" }, what, chip(colorOf(scenery, facts[what]), className(scenery, facts[what]))),
     );
-    const order = facts.row.map((_, i) => i).sort((a, b) => facts.row[b] - facts.row[a]).slice(0, SHOWN_CLASSES);
+    const order = facts.row.map((_, i) => i).sort((a, b) => facts.row[b] - facts.row[a]).slice(0, shown);
     const lines = order.map((i) => {
       const cells = [h("td", {}, chip(scenery.colors[i], scenery.classes[i]))];
       cells.push(h("td", {}, bar(facts.row[i], css(scenery.colors[i])), percent(facts.row[i])));

@@ -6,6 +6,7 @@ import { h, button, choice, connect, upload, css } from "./common.js";
 export function makeView(model, el, name, build) {
   const status = h("div", { class: "acf-status", role: "status", "aria-live": "polite" });
   const message = h("div", { class: "acf-message", role: "alert", hidden: true });
+  const note = h("div", { class: "acf-note", hidden: true });
   const progressBar = h("progress", { "aria-label": "progress" });
   const progressText = h("span", {});
   const progress = h("div", { class: "acf-progress", hidden: true }, progressBar, progressText);
@@ -35,10 +36,14 @@ export function makeView(model, el, name, build) {
     const has = scenery.version !== undefined && frame.pixel !== undefined;
     if (has && scenery.version !== version) {
       version = scenery.version;
-      gallery.root.hidden = scenery.gallery.length < 2;
-      gallery.fill(scenery.gallery.map((item, i) => [i, item]));
+      const names = scenery.gallery.map((item, i) => [i, item]);
       const index = scenery.gallery.indexOf(scenery.name);
-      gallery.input.selectedIndex = index;
+      if (index < 0) names.push(["", scenery.name]); // a picture of the user's own
+      gallery.fill(names);
+      gallery.input.selectedIndex = index < 0 ? names.length - 1 : index;
+      gallery.root.hidden = names.length < 2;
+      note.textContent = `${scenery.name}: ${scenery.note}`;
+      note.hidden = !scenery.note;
       view.scene(scenery);
     }
     for (const element of [...view.tools, ...view.body, save]) element.hidden = !has;
@@ -61,7 +66,7 @@ export function makeView(model, el, name, build) {
   }
 
   model.on("change:busy", showBusy);
-  root.append(pictureTools, ...view.tools, progress, message, status, ...view.body);
+  root.append(pictureTools, ...view.tools, progress, message, note, status, ...view.body);
   // Keys that a control handles stay here: the notebook has shortcuts of its own.
   root.addEventListener("keydown", (event) => event.stopPropagation());
   el.append(root);

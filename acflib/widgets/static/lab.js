@@ -1,10 +1,10 @@
 // ClassCenterLab: spoil the coarse map with a brush, a mixture, a temperature; watch class centers and fine result.
 
-import { h, s, Panel, paintLabels, paintPNG, labelsOf, onArrows, pixelAt, slider, choice, button, bar, legend, chip, css, className, colorOf, percent } from "./common.js";
+import { h, s, Panel, paintLabels, paintPNG, labelsOf, onArrows, pixelAt, slider, choice, button, bar, legend, chip, css, className, classAt, colorOf, percent } from "./common.js";
 import { makeView } from "./frame.js";
 import { Plane } from "./plane.js";
 
-const PANEL_WIDTH = 320;
+const PANEL_WIDTH = 312;
 const SHOWN_CLASSES = 6;
 
 function build({ ask }) {
@@ -12,6 +12,7 @@ function build({ ask }) {
   let scenery = null;
   let seen = [];
   let fineBefore = null;
+  let labels = new Map(); // class maps by panel: [labels, cells]
   let stroke = 0;
   let cursor = [0, 0]; // of the brush, in pixels and fractions
   const pick = ([row, column]) => ask({ do: "pick", row, column }, { key: "pick" });
@@ -30,11 +31,12 @@ function build({ ask }) {
   const changed = new Panel("what changed in the fine result");
   const panels = [picture, coarse, truth, before, after, changed];
   [picture, truth, before, after, changed].forEach((panel) => panel.onPick(pick));
+  [truth, coarse, before, after].forEach((panel) => panel.onHover((at) => classAt(scenery, ...labels.get(panel), at)));
   onArrows(picture.stack, () => frame.pixel, () => scenery.size, () => 8, pick);
 
   // ---- the brush
-  const brush = choice("Class", [], () => {});
-  const radius = slider("Radius", { min: 1, max: 48, step: 1, value: 10, oninput: () => showBrush(), format: (v) => `${v} px` });
+  const brush = choice("Class", [], () => {}, "Class of the brush");
+  const radius = slider("Radius", { min: 1, max: 48, step: 1, value: 10, oninput: () => showBrush(), format: (v) => `${v} px`, spoken: "Radius of the brush" });
   coarse.root.classList.add("acf-paint");
 
   function paintAt(point) {
@@ -83,16 +85,16 @@ function build({ ask }) {
   });
 
   // ---- the other edits
-  const first = choice("Class", [], () => {});
-  const second = choice("with", [], () => {});
-  const share = slider("Share", { min: 0, max: 1, step: 0.05, value: 0.5, oninput: () => {}, format: percent });
+  const first = choice("Class", [], () => {}, "First class to mix");
+  const second = choice("with", [], () => {}, "Second class to mix");
+  const share = slider("Share", { min: 0, max: 1, step: 0.05, value: 0.5, oninput: () => {}, format: percent, spoken: "Share to mix" });
   const number = (select) => Number(select.input.value);
   const mix = button("Mix", () => ask({ do: "mix", first: number(first), second: number(second), share: share.input.valueAsNumber }));
   const swap = button("Swap person and rider", () => ask({ do: "mix", first: "person", second: "rider", share: 1 }));
-  const gone = choice("Class", [], () => {});
+  const gone = choice("Class", [], () => {}, "Class to make absent");
   const absent = button("Make absent", () => ask({ do: "absent", label: number(gone) }));
   // The slider is logarithmic: its middle is 1, which changes nothing.
-  const temperature = slider("T", { min: -1, max: 1, step: 0.05, value: 0, oninput: (value) => ask({ do: "temperature", value: Number((10 ** value).toPrecision(3)) }, { key: "temperature" }), format: (v) => (10 ** v).toPrecision(2) });
+  const temperature = slider("T", { min: -1, max: 1, step: 0.05, value: 0, oninput: (value) => ask({ do: "temperature", value: Number((10 ** value).toPrecision(3)) }, { key: "temperature" }), format: (v) => (10 ** v).toPrecision(2), spoken: "Temperature" });
   const useTruth = button("Use ground truth as coarse", () => ask({ do: "truth" }));
   const use = choice("The edited map is used for", [["both", "centers and attention"], ["centers", "centers only (Eq. 2)"], ["attention", "attention only (Eq. 3, 5)"]], (value) => ask({ do: "use", use: value }));
   const undo = button("Undo", () => ask({ do: "undo" }));
@@ -111,7 +113,7 @@ function build({ ask }) {
   ];
 
   const plane = new Plane();
-  const list = h("div", { class: "acf-note" });
+  const list = h("div", { class: "acf-note acf-edits" });
   const facts = h("div", { class: "acf-row acf-facts" });
   const numbersPlace = h("div", {});
   const rows = h("div", { class: "acf-row" }, ...panels.map((panel) => panel.root));
@@ -123,10 +125,11 @@ function build({ ask }) {
     scenery = given;
     paintPNG(picture.canvas, scenery.image, scenery.size);
     fineBefore = labelsOf(scenery.fine, scenery.size);
-    const labels = labelsOf(scenery.truth, scenery.size);
-    truth.root.hidden = !labels;
-    useTruth.disabled = !labels;
-    if (labels) paintLabels(truth.canvas, labels, scenery.size, scenery.colors);
+    const truthLabels = labelsOf(scenery.truth, scenery.size);
+    labels = new Map([[truth, [truthLabels, scenery.size]], [before, [fineBefore, scenery.size]]]);
+    truth.root.hidden = !truthLabels;
+    useTruth.disabled = !truthLabels;
+    if (truthLabels) paintLabels(truth.canvas, truthLabels, scenery.size, scenery.colors);
     paintLabels(before.canvas, fineBefore, scenery.size, scenery.colors);
     const options = scenery.classes.map((name, i) => [i, name]);
     for (const select of [brush, first, second, gone]) select.fill(options);
@@ -144,9 +147,11 @@ function build({ ask }) {
     frame = given;
     const edited = labelsOf(frame.coarse, frame.cells);
     const fine = labelsOf(frame.fine, scenery.size);
+    labels.set(coarse, [edited, frame.cells]).set(after, [fine, scenery.size]);
     paintLabels(coarse.canvas, edited, frame.cells, scenery.colors);
     paintLabels(after.canvas, fine, scenery.size, scenery.colors);
     paintChanged(fine);
+    [coarse, after].forEach((panel) => panel.tell());
     for (const panel of panels) if (panel !== coarse) panel.mark([{ pixel: frame.pixel, text: "" }]);
     plane.paint(frame, scenery);
     facts.replaceChildren(movements(), pixelFacts());
@@ -155,7 +160,7 @@ function build({ ask }) {
     use.set(frame.use);
     temperature.set(Math.log10(frame.temperature));
     undo.disabled = reset.disabled = !frame.edits.length;
-    const found = legend(scenery, [labelsOf(scenery.truth, scenery.size), edited, fine, fineBefore]);
+    const found = legend(scenery, [...labels.values()].map(([map]) => map));
     seen = found.numbers;
     legendPlace.replaceChildren(...found.chips);
   }
@@ -174,7 +179,7 @@ function build({ ask }) {
   }
 
   function movements() {
-    const order = [...frame.centers].sort((a, b) => b.moved - a.moved).slice(0, 8);
+    const order = [...frame.centers].sort((a, b) => b.moved - a.moved);
     const lines = order.map(({ label, moved, share_before, share_after, zero }) =>
       h(
         "tr",

@@ -1,0 +1,71 @@
+"""One JupyterLab and one Chromium for all tests of this folder; one page and one kernel for each lesson.
+
+Skipped, with the reason, where there is no Chromium or no playwright. A machine with two free cores takes three to four
+minutes.
+"""
+
+import shutil
+
+import pytest
+
+from tests.browser import lab
+from tests.browser.opened import Opened
+
+REASON = lab.missing()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if REASON is not None and item.path.parent.name == "browser":
+            item.add_marker(pytest.mark.skip(reason=f"browser tests: {REASON}"))
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Copies of both lessons, never run."""
+    found = tmp_path_factory.mktemp("lessons")
+    for path in sorted((lab.ROOT / "notebooks").glob("1[34]_*.ipynb")):
+        shutil.copy(path, found)
+        lab.forget_outputs(found / path.name)
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(folder):
+    """A JupyterLab: its address and its process."""
+    with lab.jupyterlab(folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = lab.launch(playwright)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def lesson_13(browser, server, folder):
+    return Opened(browser, server.address, folder / "13_similarity_explorer.ipynb")
+
+
+@pytest.fixture(scope="session")
+def lesson_14(browser, server, folder):
+    return Opened(browser, server.address, folder / "14_what_if.ipynb")
+
+
+@pytest.fixture
+def explorer(lesson_13):
+    """Lesson 13 in its page; the browser's console and the kernel must have nothing to complain of after each test."""
+    yield lesson_13
+    assert lesson_13.complaints() == []
+
+
+@pytest.fixture
+def laboratory(lesson_14):
+    """Lesson 14 in its page, as above."""
+    yield lesson_14
+    assert lesson_14.complaints() == []
