@@ -1,7 +1,7 @@
 """Take pictures of the three widgets in JupyterLab, in its light and its dark theme: docs/images, and talks.
 
-    python tools/widget_pictures.py                           docs/images/NAME.png and NAME_dark.png
-    python tools/widget_pictures.py --out slides --scale 2    twice the pixels, for slides
+    python tools/widget_pictures.py                                       docs/images/NAME.webp and NAME_dark.webp
+    python tools/widget_pictures.py --out slides --kind png --scale 2     twice the pixels, for slides
 
 Needs a Chromium and playwright, as tests/browser does. A real JupyterLab runs on this computer; each view is
 photographed as it stands there, with a street of 256x128 and the weights that come with acflib.
@@ -26,7 +26,7 @@ from tests.browser import lab  # noqa: E402
 
 # File name, label of the view, and what Python does before the picture is taken.
 VIEWS = {
-    "similarity_explorer": ("Similarity explorer", 'explorer.pick(70, 65); explorer.pin("A"); explorer.pick(70, 195)'),
+    "similarity_explorer": ("Similarity explorer", 'explorer.pick(35, 91); explorer.pin("A"); explorer.pick(70, 195)'),
     "class_center_lab": ("Class center laboratory", 'lab.paint("road", [(70, 20), (70, 230)], 14); lab.pick(72, 60)'),
     "attention_viewer": ("Attention viewer", "viewer.pick(75, 100)"),
 }
@@ -47,8 +47,8 @@ viewer = AttentionViewer(model, gallery=gallery)
 """
 
 
-def take_pictures(scale: float) -> Iterator[tuple[str, bytes]]:
-    """File name and PNG of each view in each theme.
+def take_pictures(scale: float) -> Iterator[tuple[str, Image.Image]]:
+    """Name and picture of each view in each theme.
 
     Args:
         scale: pixels of the picture for a CSS pixel.
@@ -68,19 +68,26 @@ def take_pictures(scale: float) -> Iterator[tuple[str, bytes]]:
             for ending, theme in THEMES.items():
                 lab.set_theme(page, theme)
                 for file, (label, _) in VIEWS.items():
-                    yield f"{file}{ending}.png", photograph(page, label)
+                    yield f"{file}{ending}", photograph(page, label)
             browser.close()
 
 
-def photograph(page, label: str) -> bytes:
-    """A view as it stands on the screen, as a PNG of few bytes."""
+def photograph(page, label: str) -> Image.Image:
+    """A view as it stands on the screen."""
     view = page.locator(f'.acf-root[aria-label="{label}"]').first
     view.scroll_into_view_if_needed()
     page.mouse.move(0, 0)  # no pointer over a panel
     page.wait_for_timeout(500)
-    picture = Image.open(io.BytesIO(view.screenshot(animations="disabled"))).convert("RGB")
+    return Image.open(io.BytesIO(view.screenshot(animations="disabled"))).convert("RGB")
+
+
+def file_of(picture: Image.Image, kind: str) -> bytes:
+    """A picture as the bytes of a file: every pixel as it was, in few bytes."""
     file = io.BytesIO()
-    picture.save(file, format="PNG", optimize=True)
+    if kind == "webp":
+        picture.save(file, format="WEBP", lossless=True, quality=100, method=6)
+    else:
+        picture.save(file, format="PNG", optimize=True)
     return file.getvalue()
 
 
@@ -88,14 +95,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", help="folder (default: docs/images)")
     parser.add_argument("--scale", type=float, default=1, help="pixels of the picture for a CSS pixel (default: 1)")
+    parser.add_argument("--kind", choices=("webp", "png"), default="webp", help="of file (default: webp, the smaller)")
     given = parser.parse_args(arguments)
     try:
         if reason := lab.missing():
             raise ConfigError(reason)
         given.out.mkdir(parents=True, exist_ok=True)
         for name, picture in take_pictures(given.scale):
-            write_whole(given.out / name, picture)
-            print(f"{given.out / name}: {len(picture) / 1e3:.0f} kB")
+            path, content = given.out / f"{name}.{given.kind}", file_of(picture, given.kind)
+            write_whole(path, content)
+            print(f"{path}: {len(content) / 1e3:.0f} kB")
     except (AcflibError, OSError) as error:
         print(f"widget_pictures: {error}", file=sys.stderr)
         return 2

@@ -49,10 +49,12 @@ def apply_action(state: AttentionState, scene: Scene, action: dict[str, Any]) ->
 
 
 def shown_classes(state: AttentionState, scene: Scene) -> list[int]:
-    """The classes with a map, those with most probability first."""
+    """The classes with a map, those with most probability first: all, or those with a peak; at least one."""
     own = scene.probabilities
     shares = mass_shares(own)
-    kept = [i for i in range(len(own)) if state.all_classes or float(own[i].max()) >= MIN_PEAK]
+    peaks = [float(map_.max()) for map_ in own]
+    least = min(MIN_PEAK, max(peaks))  # a network that is sure of nothing shows its highest peak
+    kept = [i for i, peak in enumerate(peaks) if state.all_classes or peak >= least]
     return sorted(kept, key=lambda i: -shares[i])
 
 

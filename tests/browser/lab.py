@@ -149,9 +149,10 @@ def open_notebook(page, address: str, name: str) -> None:
     """Open a notebook and have all of its cells run, by the menu."""
     page.goto(f"{address}/lab/tree/{name}?reset", wait_until="domcontentloaded")
     page.locator(".jp-Notebook").first.wait_for(timeout=WAIT_MS)
-    page.locator(".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(
-        timeout=WAIT_MS
-    )
+    # Without a kernel JupyterLab would ask for one, in a dialog.
+    toolbar = page.locator(".jp-NotebookPanel-toolbar")
+    toolbar.locator(".jp-Toolbar-kernelName", has_text="Python").wait_for(timeout=WAIT_MS)
+    toolbar.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=WAIT_MS)
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

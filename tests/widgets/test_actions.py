@@ -2,6 +2,7 @@
 
 import gc
 import io
+import logging
 import re
 import subprocess
 import sys
@@ -53,8 +54,10 @@ def test_a_mistake_is_a_line_of_text_and_changes_nothing(widget):
     assert widget.message == "" and "message" not in widget.state_summary()
 
 
-def test_an_unexpected_error_is_shown_and_logged(widget, caplog):
+def test_an_unexpected_error_is_shown_and_logged(widget, caplog, monkeypatch):
     logger = get_logger()  # that of a Jupyter application, which keeps its records, where one was made in this process
+    monkeypatch.setattr(logger, "disabled", False)  # as an application leaves the loggers of others
+    monkeypatch.setattr(logger, "level", logging.WARNING)
     logger.addHandler(caplog.handler)
     tell(widget, {"do": "pick"})
     logger.removeHandler(caplog.handler)

@@ -1,6 +1,7 @@
 """The states of the widgets, without any front end: what a user's action does, and what is computed from it."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -221,6 +222,14 @@ def test_attention_frame(scene):
     assert sorted(attention_state.shown_classes(everything, scene)) == list(range(19))
     with pytest.raises(ConfigError, match="unknown action"):
         attention_state.apply_action(state, scene, {"do": "undo"})
+
+
+def test_a_network_that_is_sure_of_nothing_shows_its_highest_peak(scene):
+    """Below the least peak of a map, 0.5, everywhere: the one class with the highest peak is left."""
+    probabilities = torch.full((19, 8, 16), 0.04)
+    probabilities[7, 3, 5] = 0.05
+    unsure = types.SimpleNamespace(probabilities=probabilities)
+    assert attention_state.shown_classes(attention_state.initial_state(scene), unsure) == [7]
 
 
 def test_the_center_variant_has_no_attention(picture):

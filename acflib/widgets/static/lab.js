@@ -105,16 +105,16 @@ function build({ ask }) {
       "div",
       { class: "acf-tools" },
       group("Brush", brush.root, radius.root),
-      group("Mix classes", first.root, second.root, share.root, mix, swap),
       group("Absent class", gone.root, absent),
       group("Temperature", temperature.root),
+      group("Mix classes", first.root, second.root, share.root, mix, swap),
     ),
     h("div", { class: "acf-tools" }, use.root, useTruth, undo, reset),
   ];
 
   const plane = new Plane();
   const list = h("div", { class: "acf-note acf-edits" });
-  const facts = h("div", { class: "acf-row acf-facts" });
+  const facts = h("div", { class: "acf-beside" });
   const numbersPlace = h("div", {});
   const rows = h("div", { class: "acf-row" }, ...panels.map((panel) => panel.root));
   const planeCard = h("div", { class: "acf-card" }, h("h4", {}, "Class centers, before (open) and after (filled)"), plane.root);

@@ -2,7 +2,7 @@
 
 import { s, h, css } from "./common.js";
 
-const [PLOT_WIDTH, PLOT_HEIGHT, MARGIN] = [460, 330, 46];
+const [PLOT_WIDTH, PLOT_HEIGHT, MARGIN] = [440, 330, 46];
 const LETTER = 6.6; // mean width of a letter of 12 px
 
 export class Plane {
