@@ -35,6 +35,6 @@ def test_the_list_of_exercises():
 
 
 def test_the_list_is_in_the_wheel():
-    """`tests/test_packaging.py` builds one; here it is asked for."""
+    """`tests/test_wheel.py` builds one; here it is asked for."""
     text = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
     assert '"acflib.checks" = ["*.json"]' in text and '"acflib.checks"' in text.split("packages = [")[1].split("]")[0]

@@ -5,6 +5,7 @@ from typing import Any
 from acflib.widgets import attention_state
 from acflib.widgets.base import AcfWidget
 from acflib.widgets.bundle import module
+from acflib.widgets.names import enlarged, name_places
 from acflib.widgets.packing import pack_labels
 from acflib.widgets.scene import Scene
 
@@ -42,4 +43,9 @@ class AttentionViewer(AcfWidget):
 
     def _more_scenery(self, scene: Scene) -> dict[str, Any]:
         pictures = attention_state.attention_pictures(scene)
-        return {"attended": pictures["attended"].tobytes(), "most_taken": pack_labels(pictures["most_taken"])}
+        taken = pictures["most_taken"]
+        return {
+            "attended": pictures["attended"].tobytes(),
+            "most_taken": pack_labels(taken),
+            "most_taken_places": name_places(enlarged(taken, scene.size)),
+        }

@@ -18,6 +18,7 @@ from torch import nn
 
 from acflib.errors import AcflibError, DataError
 from acflib.widgets.bundle import styles
+from acflib.widgets.names import name_places
 from acflib.widgets.packing import pack_labels, pack_picture
 from acflib.widgets.photographs import labels_to_size, read_photograph
 from acflib.widgets.scene import Picture, Scene, analyse
@@ -199,6 +200,11 @@ class AcfWidget(anywidget.AnyWidget):
             "truth": _packed(scene.picture.truth),
             "coarse": _packed(scene.coarse),
             "fine": _packed(scene.fine),
+            "places": {
+                "truth": _places(scene.picture.truth),
+                "coarse": _places(scene.coarse),
+                "fine": _places(scene.fine),
+            },
             "classes": list(scene.classes),
             "colors": [list(color) for color in scene.colors],
             "gallery": [item.name for item in self.gallery],
@@ -213,6 +219,10 @@ class AcfWidget(anywidget.AnyWidget):
         shown = {} if self.scene is None else self._paint()
         self.picked = None if self.scene is None else tuple(self.state.pixel)
         self.frame = {**shown, "version": self._version, "reply": reply, "message": self.message}
+
+
+def _places(labels: np.ndarray | None) -> list[tuple[int, int, int]]:
+    return [] if labels is None else name_places(labels)
 
 
 def _packed(labels: np.ndarray | None) -> bytes | None:

@@ -12,6 +12,7 @@ from acflib import functional
 from acflib.similarity import principal_axes, project
 from acflib.widgets.lab_edits import Temperature, describe, sum_to_one
 from acflib.widgets.lab_state import LabState, check_scene
+from acflib.widgets.names import enlarged, name_places
 from acflib.widgets.packing import pack_labels
 from acflib.widgets.scene import Scene, class_map
 
@@ -99,6 +100,10 @@ def lab_frame(state: LabState, scene: Scene, edited: Tensor, result: WhatIf) -> 
         "coarse": pack_labels(most_likely.numpy()),
         "cells": list(scene.cells),
         "fine": pack_labels(result.fine),
+        "places": {
+            "coarse": name_places(enlarged(most_likely.numpy(), scene.size)),
+            "fine": name_places(result.fine),
+        },
         "centers": [
             {
                 "label": i,

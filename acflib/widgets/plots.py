@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
 from torch import Tensor
 
 from acflib.pictures import color_labels
@@ -15,20 +14,11 @@ from acflib.widgets.attention_state import AttentionState, attention_pictures, s
 from acflib.widgets.explorer_state import PINS, ExplorerState, color_range, layer_map, shown_layers
 from acflib.widgets.lab_state import LabState
 from acflib.widgets.lab_view import PRESENT, WhatIf, mass_shares, moved
+from acflib.widgets.names import enlarged
+from acflib.widgets.plot_names import Point, name_areas, name_points
 from acflib.widgets.scene import Scene
 
 WIDTH = 10.0  # inches
-Point = tuple[float, float]
-NAME_PLACES = (  # beside a point: offset in points, and how the name is aligned there
-    ((6, 0), ("left", "center")),
-    ((-6, 0), ("right", "center")),
-    ((0, 6), ("center", "bottom")),
-    ((0, -6), ("center", "top")),
-    ((5, 4), ("left", "bottom")),
-    ((5, -4), ("left", "top")),
-    ((-5, 4), ("right", "bottom")),
-    ((-5, -4), ("right", "top")),
-)
 MAX_MAPS = 8  # of the attention figure: the classes with most probability
 
 
@@ -56,7 +46,11 @@ def explorer_figure(state: ExplorerState, scene: Scene) -> Figure:
         axis.axis("off")
     bar = figure.colorbar(drawn, ax=axes[1:], location="bottom", shrink=0.4, aspect=40, pad=0.03)
     bar.set_label("cosine similarity to the pixel at the cross")
-    _legend(figure, scene, [image for title, image in class_maps(scene).items()])
+    maps = list(class_maps(scene).values())
+    _legend(figure, scene, maps)
+    figure.draw_without_rendering()  # now all axes have their places
+    for axis, labels in zip(axes[0, 1:], maps, strict=False):
+        name_areas(axis, labels, scene.classes)
     return figure
 
 
@@ -83,7 +77,9 @@ def lab_figure(state: LabState, scene: Scene, edited: Tensor, result: WhatIf) ->
     places = _plane(axes[2, 1], state, scene, edited, result)
     _legend(figure, scene, [scene.fine, result.fine, coarse])
     figure.draw_without_rendering()  # now all axes have their places
-    _name_points(axes[2, 1], places)
+    name_points(axes[2, 1], places)
+    for axis, labels in zip(axes.flat[1:4], (enlarged(coarse, scene.size), scene.fine, result.fine), strict=True):
+        name_areas(axis, labels, scene.classes)
     return figure
 
 
@@ -114,6 +110,9 @@ def attention_figure(state: AttentionState, scene: Scene) -> Figure:
     bar = figure.colorbar(drawn, ax=axes[1:], location="bottom", shrink=0.4, aspect=40, pad=0.03)
     bar.set_label("attention: the weight P of the class center")
     _legend(figure, scene, [scene.coarse, pictures["most_taken"]])
+    figure.draw_without_rendering()
+    for axis, labels in zip(axes[0, 1:], (scene.coarse, enlarged(pictures["most_taken"], scene.size)), strict=False):
+        name_areas(axis, labels, scene.classes)
     return figure
 
 
@@ -178,24 +177,6 @@ def _plane(axis: Axes, state: LabState, scene: Scene, edited: Tensor, result: Wh
     axis.set_title("class centers before (open) and after (filled)", fontsize=10)
     axis.margins(0.12)
     return [("the pixel", point), *places]
-
-
-def _name_points(axis: Axes, places: list[tuple[str, Point]]) -> None:
-    """Write each name beside its point where it covers nothing; one that finds no room stays away."""
-    renderer = axis.figure.canvas.get_renderer()
-    frame = axis.get_window_extent(renderer)
-    at = axis.transData.transform([place for _, place in places])
-    boxes = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in at]
-    for name, place in places:
-        for offset, side in NAME_PLACES:
-            align = {"ha": side[0], "va": side[1]}
-            text = axis.annotate(name, place, offset, textcoords="offset points", fontsize=8, **align)
-            box = text.get_window_extent(renderer)
-            inside = frame.contains(box.x0, box.y0) and frame.contains(box.x1, box.y1)
-            if name and inside and not any(box.overlaps(other) for other in boxes):
-                boxes.append(box)
-                break
-            text.remove()
 
 
 def _legend(figure: Figure, scene: Scene, maps: Iterable[np.ndarray]) -> None:

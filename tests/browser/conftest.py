@@ -1,6 +1,6 @@
 """One JupyterLab and one Chromium for all tests of this folder; one page and one kernel for each lesson.
 
-Skipped, with the reason, where there is no Chromium or no playwright. A machine with two free cores takes three to four
+Skipped, with the reason, where there is no Chromium or no playwright. A machine with two free cores takes about two
 minutes.
 """
 

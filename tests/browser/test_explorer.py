@@ -135,11 +135,12 @@ def test_all_classes(explorer, widget):
     """Its attention row and its similarity to each class center: six classes, or all 19."""
     lines = widget.locator(".acf-card").first.locator("tbody tr")
     assert lines.count() == 6
-    widget.get_by_role("checkbox").check()
+    everything = widget.get_by_label("All classes", exact=True)
+    everything.check()
     assert lines.count() == 19
     shares = [float(line.split()[-3].replace("<1", "0")) for line in lines.all_inner_texts()]
     assert shares == sorted(shares, reverse=True) and 95 < sum(shares) <= 102  # percent, rounded
-    widget.get_by_role("checkbox").uncheck()
+    everything.uncheck()
     assert lines.count() == 6
 
 
@@ -151,6 +152,18 @@ def test_the_class_under_the_pointer_is_named(explorer, widget):
     assert truth.locator("figcaption").inner_text() == f"ground truth: {named}"
     widget.locator(".acf-status").hover()
     assert truth.locator("figcaption").inner_text() == "ground truth"
+
+
+def test_names_stand_in_the_maps(explorer, widget):
+    """And go, where they are in the way."""
+    truth = widget.locator(".acf-panel").nth(1).locator(".acf-names text")
+    assert {"road", "building", "sky", "person"} <= set(truth.all_text_contents())
+    assert widget.locator(".acf-panel").first.locator(".acf-names text").count() == 0  # the picture is a picture
+    names = widget.get_by_label("Names in the maps", exact=True)
+    names.uncheck()
+    assert truth.first.is_hidden()
+    names.check()
+    assert truth.first.is_visible()
 
 
 def test_two_pins(explorer, widget):

@@ -157,7 +157,7 @@ def test_attention_viewer(laboratory):
     laboratory.keys(widget, "ArrowUp", "Shift+ArrowLeft")
     assert widget.get_attribute("data-pixel") == "126,247"
     version = lab.version_of(widget)
-    widget.get_by_role("checkbox").check()
+    widget.get_by_label("All classes", exact=False).check()
     lab.settle(widget, laboratory.page, version)
     assert widget.locator(".acf-panel").count() == 4 + 19 >= maps
     assert widget.locator(".acf-card tbody tr").count() == 19

@@ -35,7 +35,7 @@ CONTRASTS = """(root) => {
   const found = [];
   for (const e of root.querySelectorAll("*")) {
     const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    const onPicture = e.classList.contains("acf-pin"); // white with a black rim
+    const onPicture = e.closest(".acf-stack"); // white with a black rim
     if (!own || !e.checkVisibility() || e.disabled || onPicture || e.tagName === "OPTION") continue;
     const style = getComputedStyle(e);
     const front = e instanceof SVGElement ? style.fill : style.color;

@@ -63,6 +63,8 @@ function build({ ask }) {
     for (const panel of large) panel.setSize(scenery.size, LARGE);
     for (const { panel } of small) panel.setSize(scenery.size, SMALL);
     [...large, ...small.map(({ panel }) => panel)].forEach((panel) => panel.mark(marks));
+    coarse.write(scenery.places.coarse, scenery.classes);
+    taken.write(scenery.most_taken_places, scenery.classes);
     row.set(frame.pixel[0]);
     column.set(frame.pixel[1]);
     all.input.checked = frame.all_classes;

@@ -205,6 +205,9 @@ export function pixelAt(event, element, [height, width]) {
   return [at(event.clientY - box.top, box.height, height), at(event.clientX - box.left, box.width, width)];
 }
 
+export const LETTER = 6.2; // mean width of a letter of 11 px
+export const overlap = (a, b) => a[0] < b[2] && a[2] > b[0] && a[1] < b[3] && a[3] > b[1];
+
 export class Panel {
   constructor(title, { label = title, focusable = false } = {}) {
     this.size = [1, 1];
@@ -215,7 +218,8 @@ export class Panel {
     this.caption = h("figcaption", {}, title);
     this.canvas = h("canvas", { role: "img", "aria-label": label });
     this.overlay = s("svg", { "aria-hidden": "true" });
-    this.stack = h("div", { class: "acf-stack" }, this.canvas, this.overlay);
+    this.names = s("svg", { "aria-hidden": "true", class: "acf-names" });
+    this.stack = h("div", { class: "acf-stack" }, this.canvas, this.names, this.overlay);
     if (focusable) {
       this.stack.tabIndex = 0;
       this.stack.setAttribute("role", "application");
@@ -250,7 +254,7 @@ export class Panel {
     [this.size, this.width] = [size, width];
     this.stack.style.width = `${width}px`;
     this.stack.style.height = `${(width * size[0]) / size[1]}px`;
-    this.overlay.setAttribute("viewBox", `0 0 ${size[1]} ${size[0]}`);
+    for (const layer of [this.names, this.overlay]) layer.setAttribute("viewBox", `0 0 ${size[1]} ${size[0]}`);
     this.root.style.width = `${width}px`;
   }
 
@@ -270,6 +274,21 @@ export class Panel {
       return shapes;
     });
     this.overlay.replaceChildren(...shapes);
+  }
+
+  // Names of classes inside their areas: [[class, row, column]]; one that would touch another or a cross is left out.
+  write(places, classes) {
+    const unit = this.size[1] / this.width;
+    const boxes = this.marks.map(({ pixel: [row, column] }) => [column - 10 * unit, row - 10 * unit, column + 10 * unit, row + 10 * unit]);
+    const shapes = places.flatMap(([label, row, column]) => {
+      const half = 0.5 * LETTER * classes[label].length * unit;
+      const x = Math.max(half, Math.min(this.size[1] - half, column + 0.5));
+      const box = [x - half, row - 6 * unit, x + half, row + 6 * unit];
+      if (boxes.some((other) => overlap(box, other))) return [];
+      boxes.push(box);
+      return [s("text", { x, y: row + 4 * unit, "font-size": 11 * unit, "text-anchor": "middle" }, classes[label])];
+    });
+    this.names.replaceChildren(...shapes);
   }
 
   // Calls `pick([row, column])` for a click, and while the pointer is dragged.

@@ -84,6 +84,9 @@ function build({ ask }) {
       panel.setSize(scenery.size, frame.width);
       panel.mark(marks);
     }
+    truth.write(scenery.places.truth, scenery.classes);
+    coarse.write(scenery.places.coarse, scenery.classes);
+    fine.write(scenery.places.fine, scenery.classes);
     paintMaps();
     barPlace.replaceChildren(colorBar(frame.range, "cosine similarity to the pixel at the cross (all maps)"));
     facts.replaceChildren(...frame.rows.map(pixelFacts), ...(frame.compare ? [comparison()] : []));

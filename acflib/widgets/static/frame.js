@@ -1,6 +1,6 @@
 // The frame around each view: toolbar, status, message, progress, choice of picture and upload; and saving as PNG.
 
-import { h, button, choice, connect, upload, css } from "./common.js";
+import { h, button, checkbox, choice, connect, upload, css } from "./common.js";
 
 // Builds the frame. `view` has paint(frame, scenery), scene(scenery), tools (elements) and body (elements).
 export function makeView(model, el, name, build) {
@@ -22,7 +22,9 @@ export function makeView(model, el, name, build) {
   });
   const fileLabel = h("label", { class: "acf-button acf-file" }, "Upload a photograph", file);
   const save = button("Save as PNG", () => savePNG(view, model.get("scenery"), name));
-  const pictureTools = h("div", { class: "acf-tools" }, gallery.root, fileLabel, save);
+  const names = checkbox("Names in the maps", (on) => root.classList.toggle("acf-unnamed", !on));
+  names.input.checked = true;
+  const pictureTools = h("div", { class: "acf-tools" }, gallery.root, fileLabel, save, names.root);
 
   let version = null;
 

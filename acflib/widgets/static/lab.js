@@ -153,6 +153,10 @@ function build({ ask }) {
     paintChanged(fine);
     [coarse, after].forEach((panel) => panel.tell());
     for (const panel of panels) if (panel !== coarse) panel.mark([{ pixel: frame.pixel, text: "" }]);
+    coarse.write(frame.places.coarse, scenery.classes);
+    after.write(frame.places.fine, scenery.classes);
+    truth.write(scenery.places.truth, scenery.classes);
+    before.write(scenery.places.fine, scenery.classes);
     plane.paint(frame, scenery);
     facts.replaceChildren(movements(), pixelFacts());
     list.textContent = frame.edits.length ? `Edits: ${short(frame.edits)}` : "No edits: the coarse map is the network's own.";

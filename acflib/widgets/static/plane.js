@@ -1,9 +1,9 @@
 // The class centers as points in the plane of their first two principal components.
 
-import { s, h, css } from "./common.js";
+import { s, h, css, overlap } from "./common.js";
 
 const [PLOT_WIDTH, PLOT_HEIGHT, MARGIN] = [440, 330, 46];
-const LETTER = 6.6; // mean width of a letter of 12 px
+const PLOT_LETTER = 6.6; // mean width of a letter of 12 px
 
 export class Plane {
   constructor() {
@@ -51,12 +51,12 @@ function scaleTo(points) {
 
 // The first of eight places around a point where a name covers nothing; a name that finds none stays away.
 function nameNear(name, [x, y], boxes) {
-  const width = LETTER * name.length;
+  const width = PLOT_LETTER * name.length;
   const places = [[9, 4], [-9 - width, 4], [-width / 2, -10], [-width / 2, 20], [8, -8], [8, 16], [-8 - width, -8], [-8 - width, 16]];
   for (const [dx, dy] of places) {
     const box = [x + dx, y + dy - 10, x + dx + width, y + dy + 3];
     const inside = box[0] > 0 && box[2] < PLOT_WIDTH && box[1] > 0 && box[3] < PLOT_HEIGHT - 16;
-    if (inside && !boxes.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) {
+    if (inside && !boxes.some((other) => overlap(box, other))) {
       boxes.push(box);
       return s("text", { x: x + dx, y: y + dy }, name);
     }
