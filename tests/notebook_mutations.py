@@ -19,6 +19,7 @@ import nbformat
 from acflib.checkpoints import write_whole
 from tests.mutants.lessons import LESSONS
 from tests.mutants.mutation import Mutation
+from tools.notebook_cells import code_cells
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "notebook_mutations.json"
@@ -84,14 +85,7 @@ def failed_cell(status: int, output: str) -> int | None:
 
 def heading_of(path: Path, cell: int) -> str:
     """The last heading above a code cell."""
-    number, heading = 0, ""
-    for each in nbformat.read(path, as_version=4).cells:
-        if each.cell_type == "markdown":
-            heading = (re.findall(r"^#{1,3} (.+)$", each.source, re.MULTILINE) or [heading])[-1]
-        number += each.cell_type == "code"
-        if number == cell:
-            return heading
-    raise ValueError(f"{path.name} has no code cell {cell}")
+    return code_cells(nbformat.read(path, as_version=4))[cell - 1].heading
 
 
 def try_lessons(mutations: Sequence[Mutation], mutated) -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.list_exercises import lessons
 from tools.measure_notebooks import BEGIN, END, PAGE, RESULTS, filled
+from tools.notebook_cells import lessons
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("instructors.md", "glossary.md", "data-licences.md")

@@ -23,7 +23,7 @@ from tests.lesson_form import (
     check_text_share,
 )
 from tests.test_notebooks import NOTEBOOKS, PATHS, code_cells
-from tools.list_exercises import lessons
+from tools.notebook_cells import lessons
 
 LESSONS = lessons(NOTEBOOKS)
 LAST = max(int(path.name[:2]) for path in LESSONS)

@@ -21,6 +21,7 @@ if __name__ == "__main__":
 
 from acflib.checkpoints import write_whole  # noqa: E402
 from acflib.errors import AcflibError, ConfigError  # noqa: E402
+from tools.notebook_cells import code_cells, lessons  # noqa: E402
 
 
 def slug(text: str) -> str:
@@ -39,13 +40,8 @@ def figures(path: Path) -> list[tuple[str, bytes]]:
         notebook = nbformat.read(path, as_version=4)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read as a notebook ({error}); give an .ipynb file") from error
-    found, number, heading = [], 0, ""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            heading = (re.findall(r"^#{1,3} (.+)$", cell.source, re.MULTILINE) or [heading])[-1]
-        if cell.cell_type != "code":
-            continue
-        number += 1
+    found = []
+    for number, heading, cell in code_cells(notebook):
         pictures = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
         label = next((tag for tag in cell.metadata.get("tags", []) if tag.startswith("fig-")), slug(heading))
         for k, picture in enumerate(pictures):
@@ -61,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         given.out.mkdir(parents=True, exist_ok=True)
-        for path in given.notebooks or sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        for path in given.notebooks or lessons():
             for name, picture in figures(path):
                 write_whole(given.out / name, picture)
                 print(given.out / name)

@@ -20,15 +20,11 @@ if __name__ == "__main__":
 from acflib.checkpoints import write_whole  # noqa: E402
 from acflib.checks.catalogue import FILE  # noqa: E402
 from acflib.grading.cells import calls_in  # noqa: E402
+from tools.notebook_cells import lessons  # noqa: E402
 
 TITLE = re.compile(r"^### Exercise (\d+): (.+) \((\d+) minutes\)$", re.MULTILINE)
 RUBRIC = re.compile(r"^\*Rubric: (.+?)\*$", re.MULTILINE)
 POINTS = re.compile(r"\b(\d+)(?: points?)? for\b")
-
-
-def lessons(folder: Path = ROOT / "notebooks") -> list[Path]:
-    """The numbered notebooks, in order."""
-    return sorted(folder.glob("[0-9][0-9]_*.ipynb"))
 
 
 def exercises_in(path: Path) -> list[dict]:

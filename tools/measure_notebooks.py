@@ -26,7 +26,7 @@ if __name__ == "__main__":
 from acflib.checkpoints import write_whole  # noqa: E402
 from acflib.checks.catalogue import exercises_of  # noqa: E402
 from acflib.machine import write_result  # noqa: E402
-from tools.list_exercises import lessons  # noqa: E402
+from tools.notebook_cells import lessons  # noqa: E402
 
 RESULTS = ROOT / "results" / "notebooks.json"
 PAGE = ROOT / "docs" / "instructors.md"

@@ -6,7 +6,6 @@ The list of items is tests/paper_items.toml; the cells are found by their tags. 
 what they promise.
 """
 
-import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
 from acflib.checkpoints import write_whole  # noqa: E402
+from tools.notebook_cells import code_cells, lessons  # noqa: E402
 
 ITEMS = ROOT / "tests" / "paper_items.toml"
 PAGE = ROOT / "docs" / "paper-map.md"
@@ -80,22 +80,16 @@ def load_items() -> list[Item]:
     return [Item(**{k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}) for record in records]
 
 
-def load_cells(folder: Path = ROOT / "notebooks") -> list[Cell]:
+def load_cells() -> list[Cell]:
     """All tagged code cells of the numbered lessons, in order."""
-    return [cell for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")) for cell in tagged_cells(path)]
+    return [cell for path in lessons() for cell in tagged_cells(path)]
 
 
 def tagged_cells(path: Path) -> list[Cell]:
-    found, number, heading = [], 0, ""
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type == "markdown":
-            headings = re.findall(r"^#{1,3} (.+)$", cell.source, re.MULTILINE)
-            heading = headings[-1] if headings else heading
-        elif cell.cell_type == "code":
-            number += 1
-            if tags := cell.metadata.get("tags"):
-                outputs = tuple(cell.outputs)
-                found.append(Cell(path, cell.id, number, heading, tuple(tags), cell.source, outputs))
+    found = []
+    for number, heading, cell in code_cells(nbformat.read(path, as_version=4)):
+        if tags := cell.metadata.get("tags"):
+            found.append(Cell(path, cell.id, number, heading, tuple(tags), cell.source, tuple(cell.outputs)))
     return found
 
 

@@ -23,18 +23,13 @@ class Interval:
 
     @property
     def seeds_needed(self) -> int | None:
-        """The fewest values whose interval would not hold 0, were mean and standard deviation those found here.
+        """:func:`seeds_needed` for the mean and the standard deviation found here; None for one value, which has none.
 
-        A plan for the next experiment, not a result: the mean found is itself uncertain. None for one value, which has
-        no standard deviation, and where more than :data:`MANY_SEEDS` would be needed.
+        A plan for the next experiment, not a result: the mean found is itself uncertain.
         """
         if self.half is None:
             return None
-        deviation = self.half * math.sqrt(self.n) / t_quantile(CONFIDENCE, self.n - 1)
-        for count in range(2, MANY_SEEDS + 1):
-            if t_quantile(CONFIDENCE, count - 1) * deviation / math.sqrt(count) < abs(self.mean):
-                return count
-        return None
+        return seeds_needed(self.half / half_width(1.0, self.n), self.mean)
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
@@ -49,7 +44,25 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     if n == 1:
         return Interval(mean, None, 1)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    return Interval(mean, t_quantile(CONFIDENCE, n - 1) * deviation / math.sqrt(n), n)
+    return Interval(mean, half_width(deviation, n), n)
+
+
+def half_width(deviation: float, n: int) -> float:
+    """Half of the interval of ``n`` values with this standard deviation: t(n - 1) * deviation / sqrt(n)."""
+    return t_quantile(CONFIDENCE, n - 1) * deviation / math.sqrt(n)
+
+
+def seeds_needed(deviation: float, effect: float) -> int | None:
+    """The fewest values, 2 or more, whose interval is narrower on each side than ``effect`` is from 0.
+
+    Args:
+        deviation: standard deviation of one value.
+        effect: the mean to be told from 0; its sign does not matter.
+
+    Returns:
+        Their number; None where more than :data:`MANY_SEEDS` would be needed.
+    """
+    return next((n for n in range(2, MANY_SEEDS + 1) if half_width(deviation, n) < abs(effect)), None)
 
 
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Interval | None:

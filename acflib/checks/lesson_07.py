@@ -6,6 +6,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
+from acflib.ablation import stats
 from acflib.ablation.stats import CONFIDENCE, t_quantile
 from acflib.checks.judge import Answer, Case, Hints, Verdict, judge, random_cases
 
@@ -134,7 +135,6 @@ def seeds_needed(student: Answer) -> Verdict:
     def fewest(half) -> Answer:
         return lambda s, effect: next(n for n in range(2, 1000) if half(n, s) < effect)
 
-    right = fewest(lambda n, s: t_quantile(CONFIDENCE, n - 1) * s / math.sqrt(n))
     mistakes = {
         "You take 1.96 in place of t. With few seeds t is much larger: 4.30 for three.": (
             fewest(lambda n, s: 1.96 * s / math.sqrt(n))
@@ -143,10 +143,10 @@ def seeds_needed(student: Answer) -> Verdict:
             fewest(lambda n, s: t_quantile(CONFIDENCE, n) * s / math.sqrt(n))
         ),
         "One seed too few. Do you return the degrees of freedom, or the last n that is not enough?": (
-            lambda s, effect: right(s, effect) - 1
+            lambda s, effect: stats.seeds_needed(s, effect) - 1
         ),
         "You return one seed more than needed. The first n whose half width is smaller than the effect is enough.": (
-            lambda s, effect: right(s, effect) + 1
+            lambda s, effect: stats.seeds_needed(s, effect) + 1
         ),
         "You compare the whole width with the effect. The interval reaches half of it to each side.": (
             fewest(lambda n, s: 2 * t_quantile(CONFIDENCE, n - 1) * s / math.sqrt(n))
@@ -163,7 +163,7 @@ def seeds_needed(student: Answer) -> Verdict:
         ),
     }
     cases = [case for drawn in random_cases(_needed_cases, count=2) for case in drawn]
-    return judge(student, cases, right, mistakes)
+    return judge(student, cases, stats.seeds_needed, mistakes)
 
 
 # ---- random inputs
