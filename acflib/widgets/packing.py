@@ -1,4 +1,4 @@
-"""Class maps and pictures as few bytes on their way to the browser; ``static/common.js`` unpacks them."""
+"""Class maps and pictures as few bytes on their way to the browser; ``static/link.js`` unpacks them."""
 
 import io
 

@@ -21,6 +21,18 @@ def test_modules_are_joined(name):
     assert len(names) > 20 and len(names) == len(set(names))
 
 
+def test_imports_name_exports():
+    """Joined modules share one scope, so a wrong import would go unseen until someone looks for the name there."""
+    for path in bundle.STATIC.glob("*.js"):
+        text = path.read_text()
+        for names, other in re.findall(r'^import \{ ([^}]*) \} from "\./(\w+)\.js";$', text, re.MULTILINE):
+            module = (bundle.STATIC / f"{other}.js").read_text()
+            exported = re.findall(r"^export (?:const|function|async function|class) (\w+)", module, re.MULTILINE)
+            assert set(names.split(", ")) <= set(exported), f"{path.name} imports from {other}.js"
+            rest = re.sub(r"^import .*$", "", text, flags=re.MULTILINE)
+            assert all(re.search(rf"\b{name}\b", rest) for name in names.split(", ")), f"{path.name}: unused import"
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (7, 9), (40, 300), (300, 500)])
 @pytest.mark.parametrize("kind", ["random", "one class", "long runs"])
 def test_class_maps_are_packed_as_runs(shape, kind):
@@ -34,7 +46,7 @@ def test_class_maps_are_packed_as_runs(shape, kind):
 
 def test_the_color_map_is_viridis():
     matplotlib = pytest.importorskip("matplotlib")
-    text = (bundle.STATIC / "common.js").read_text()
+    text = (bundle.STATIC / "paint.js").read_text()
     found = bytes.fromhex("".join(re.findall(r'"([0-9a-f]{6,})"', text)))
     expected = matplotlib.colormaps["viridis"](range(256), bytes=True)[:, :3]
     assert found == np.ascontiguousarray(expected).tobytes()

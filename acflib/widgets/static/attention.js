@@ -1,6 +1,9 @@
 // AttentionViewer: P class by class, the attended feature as a picture, and whose center each pixel takes most from.
 
-import { h, Panel, paintMap, paintLabels, paintPNG, paintRGB, rawOf, labelsOf, floatsOf, onArrows, slider, checkbox, bar, colorBar, legend, chip, css, classAt, percent } from "./common.js";
+import { h, slider, checkbox, bar, legend, chip, css, classAt, percent } from "./elements.js";
+import { rawOf, labelsOf, floatsOf } from "./link.js";
+import { paintMap, paintLabels, paintPNG, paintRGB, colorBar } from "./paint.js";
+import { Panel, onArrows } from "./panel.js";
 import { makeView } from "./frame.js";
 
 const SMALL = 184;

@@ -1,6 +1,9 @@
 // SimilarityExplorer: click a pixel, see which pixels are alike (Fig. 5 and 6).
 
-import { h, Panel, paintMap, paintLabels, paintPNG, labelsOf, floatsOf, onArrows, slider, choice, button, checkbox, bar, colorBar, legend, chip, css, className, classAt, colorOf, percent } from "./common.js";
+import { h, slider, choice, button, checkbox, bar, legend, chip, css, className, classAt, colorOf, percent } from "./elements.js";
+import { labelsOf, floatsOf } from "./link.js";
+import { paintMap, paintLabels, paintPNG, colorBar } from "./paint.js";
+import { Panel, onArrows } from "./panel.js";
 import { makeView } from "./frame.js";
 
 const SHOWN_CLASSES = 6;

@@ -1,6 +1,7 @@
 // The frame around each view: toolbar, status, message, progress, choice of picture and upload; and saving as PNG.
 
-import { h, button, checkbox, choice, connect, upload, css } from "./common.js";
+import { h, button, checkbox, choice, css } from "./elements.js";
+import { connect, upload } from "./link.js";
 
 // Builds the frame. `view` has paint(frame, scenery), scene(scenery), tools (elements) and body (elements).
 export function makeView(model, el, name, build) {

@@ -1,6 +1,9 @@
 // ClassCenterLab: spoil the coarse map with a brush, a mixture, a temperature; watch class centers and fine result.
 
-import { h, s, Panel, paintLabels, paintPNG, labelsOf, onArrows, pixelAt, slider, choice, button, bar, legend, chip, css, className, classAt, colorOf, percent } from "./common.js";
+import { h, s, slider, choice, button, bar, legend, chip, css, className, classAt, colorOf, percent } from "./elements.js";
+import { labelsOf } from "./link.js";
+import { paintLabels, paintPNG } from "./paint.js";
+import { Panel, onArrows, pixelAt } from "./panel.js";
 import { makeView } from "./frame.js";
 import { Plane } from "./plane.js";
 

@@ -1,6 +1,7 @@
 // The class centers as points in the plane of their first two principal components.
 
-import { s, h, css, overlap } from "./common.js";
+import { s, h, css } from "./elements.js";
+import { overlap } from "./panel.js";
 
 const [PLOT_WIDTH, PLOT_HEIGHT, MARGIN] = [440, 330, 46];
 const PLOT_LETTER = 6.6; // mean width of a letter of 12 px
