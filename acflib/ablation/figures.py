@@ -91,7 +91,7 @@ def add_legend(figure: Figure, baseline: str) -> None:
             markersize=4.5,
             fillstyle="none",
             linestyle="",
-            label="one run (small, open)",
+            label="one run: its shape, small and open",
         ),
         matplotlib.lines.Line2D([], [], color=GREY, linestyle="--", linewidth=1, label=f"mean of the {baseline}"),
     ]

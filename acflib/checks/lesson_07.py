@@ -46,7 +46,12 @@ def interval_reading(student: Answer) -> Verdict:
         ),
     }
     cases = [case for case in random_cases(_readings) for case in case]
-    return judge(student, cases, _reading, mistakes)
+    demands = {
+        "An interval that ends exactly at 0 holds 0: it is around 0 too.": (
+            lambda reading: reading(1.0, 1.0) == reading(-1.0, 1.0) == "around 0"
+        )
+    }
+    return judge(student, cases, _reading, mistakes, demands=demands)
 
 
 def seed_interval(student: Answer) -> Verdict:

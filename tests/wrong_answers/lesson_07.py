@@ -63,6 +63,10 @@ ANSWERS = {
             "no sign": (lambda m, h: "above 0" if abs(m) > h else "around 0", "drop the sign"),
             "capital": (lambda m, h: reading(m, h).capitalize(), "written otherwise"),
             "one word": (lambda m, h: reading(m, h).split()[0], "the 0 is missing"),
+            "open ends": (
+                lambda m, h: "above 0" if m - h >= 0 else "below 0" if m + h <= 0 else "around 0",
+                "exactly at 0",
+            ),
         },
     },
     "seed_interval": {
