@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from acflib.acf import ALL_VARIANTS, ACFModule
 from acflib.bases import ResNetBase
 from acflib.errors import ConfigError
+from acflib.functional import sum_to_one
 from acflib.options import option
 
 
@@ -73,7 +74,8 @@ class ACFNet(nn.Module):
         Args:
             x: normalised images (B, 3, H, W).
             center_probs: class maps (B, N, h, w) used instead of P_coarse in Eq. 2; averaged to feature size by area.
-            attention_probs: the same for Eq. 3 and 5.
+            attention_probs: the same for Eq. 3 and 5; after the averaging each cell is scaled to sum 1, so that one
+                with ignored pixels gets no weaker F_a than others.
 
         Returns:
             Logits (B, N, H, W) at input size: "out" (fine), "coarse" (with an ACF module), "aux" (in training, where
@@ -104,7 +106,7 @@ class ACFNet(nn.Module):
             features,
             probabilities.detach() if self.detach else probabilities,
             self._fit("center_probs", center_probs, coarse),
-            self._fit("attention_probs", attention_probs, coarse),
+            None if attention_probs is None else sum_to_one(self._fit("attention_probs", attention_probs, coarse)),
         )
         fine = self.classifier(found.fused)
         return Intermediates(features, coarse, probabilities, *found, fine_logits=fine, aux_logits=aux)

@@ -99,9 +99,13 @@ def label_probabilities(
     Same arguments and errors as :func:`label_fractions`. Meant for ``attention_probs``: in Eq. 3 and 5 the weights of
     one pixel must sum to 1.
     """
-    fractions = label_fractions(labels, num_classes, size, ignore_index)
-    covered = fractions.sum(dim=1, keepdim=True)  # (B, 1, H, W), the valid share of each cell
-    return fractions / covered.masked_fill(covered == 0, 1.0)
+    return sum_to_one(label_fractions(labels, num_classes, size, ignore_index))
+
+
+def sum_to_one(class_maps: Tensor) -> Tensor:
+    """Each cell of class maps (..., N, H, W) scaled so that its classes sum to 1; a cell that is all 0 stays 0."""
+    total = class_maps.sum(dim=-3, keepdim=True)  # (..., 1, H, W)
+    return class_maps / total.masked_fill(total < torch.finfo(total.dtype).tiny, torch.inf)
 
 
 def attend_sum(centers: Tensor, probabilities: Tensor) -> Tensor:

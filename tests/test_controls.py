@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from acflib.acf import ACFModule
 from acflib.acfnet import ModelConfig, build_model
@@ -16,7 +15,7 @@ from acflib.evaluation import evaluate
 from acflib.functional import hard_class_centers
 from acflib.inference import InferenceConfig
 from acflib.metrics import confusion_matrix
-from acflib.oracle import one_hot_maps, oracle_probs
+from acflib.oracle import oracle_probs
 from acflib.training import train
 from tests.runs import final_weights, tiny_config
 
@@ -116,9 +115,9 @@ def test_the_base_network_starts_alike_in_every_row():
         assert all(torch.equal(value, other[name]) for name, value in networks[0].items())
 
 
-def test_one_hot_maps_leave_ignored_pixels_out():
+def test_maps_of_the_oracle_leave_ignored_pixels_out():
     labels = torch.tensor([[[0, 2, 255], [1, 255, 2]]])
-    maps = one_hot_maps(labels, 3)
+    maps = oracle_probs("centers", labels, 3)["center_probs"]
     expected = [[[1, 0, 0], [0, 0, 0]], [[0, 0, 0], [1, 0, 0]], [[0, 1, 0], [0, 0, 1]]]
     assert maps.tolist() == [expected] and maps.dtype == torch.float32
 
@@ -183,8 +182,18 @@ def test_an_oracle_needs_class_centers(variant):
         TrainConfig(model=tiny("sum"), crop_size=(64, 128), oracle="truth")
 
 
-def test_area_average_of_the_oracle_map():
-    """A feature cell of 2x2 pixels, one of them ignored: the class of three pixels weighs 0.75."""
-    labels = torch.tensor([[[1, 1], [1, 255]]])
-    averaged = F.adaptive_avg_pool2d(one_hot_maps(labels, 2), (1, 1)).flatten()  # (1, 2, 1, 1) -> (2,)
-    assert averaged.tolist() == [0.0, 0.75]
+def test_feature_cells_of_the_oracle_with_ignored_pixels():
+    """Cells of 8x8 pixels. In Eq. 2 one with a quarter ignored counts 0.75; in Eq. 3 its weights must sum to 1."""
+    torch.manual_seed(0)
+    model = build_model(tiny("sum")).eval()
+    seen = {}
+    model.acf.center_block.register_forward_pre_hook(lambda _, given: seen.update(centers=given[1]))
+    model.acf.attention_block.register_forward_pre_hook(lambda _, given: seen.update(attention=given[1]))
+    labels = torch.ones(1, 16, 24, dtype=torch.int64)
+    labels[0, :4, :4] = 255  # a quarter of the first cell
+    labels[0, 8:, :8] = 255  # all of the cell below it
+    labels[0, 8:, 8:12] = 2  # half of the next one
+    model(torch.randn(1, 3, 16, 24), **oracle_probs("both", labels, 19))
+    assert seen["centers"][0, 1].tolist() == [[0.75, 1, 1], [0, 0.5, 1]]
+    assert seen["attention"][0, 1].tolist() == [[1, 1, 1], [0, 0.5, 1]]
+    assert seen["attention"].sum(dim=1)[0].tolist() == [[1, 1, 1], [0, 1, 1]]

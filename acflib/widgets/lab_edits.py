@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from acflib.errors import ConfigError
-from acflib.functional import label_fractions
+from acflib.functional import label_fractions, sum_to_one
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 10.0
 MAX_RADIUS = 64.0
@@ -121,12 +121,6 @@ def apply_edit(probabilities: Tensor, edit: Edit, truth: np.ndarray | None, size
         relative = probabilities / largest.masked_fill(largest == 0, 1.0)
         changed = sum_to_one(relative ** (1 / edit.value))
     return changed
-
-
-def sum_to_one(probabilities: Tensor) -> Tensor:
-    """Scale the classes of each pixel to sum 1; a pixel that belongs to nothing stays 0."""
-    total = probabilities.sum(dim=0, keepdim=True)
-    return probabilities / total.masked_fill(total < torch.finfo(total.dtype).tiny, torch.inf)
 
 
 def covered_cells(points: Sequence[Point], radius: float, size: tuple[int, int], cells: tuple[int, int]) -> np.ndarray:

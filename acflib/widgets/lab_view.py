@@ -10,7 +10,7 @@ from torch import Tensor
 
 from acflib import functional
 from acflib.similarity import principal_axes, project
-from acflib.widgets.lab_edits import Temperature, describe, sum_to_one
+from acflib.widgets.lab_edits import Temperature, describe
 from acflib.widgets.lab_state import LabState, check_scene
 from acflib.widgets.names import enlarged, name_places
 from acflib.widgets.packing import pack_labels
@@ -42,7 +42,7 @@ def what_if(scene: Scene, edited: Tensor, use: str = "both") -> WhatIf:
     acf, found = scene.model.acf, scene.found
     edited = edited.to(found.probabilities)[None]  # (1, N, h, w)
     center_probs = edited if use in ("both", "centers") else found.probabilities
-    attention_probs = sum_to_one(edited[0])[None] if use in ("both", "attention") else found.probabilities
+    attention_probs = functional.sum_to_one(edited) if use in ("both", "attention") else found.probabilities
     was_training = scene.model.training
     scene.model.eval()
     try:

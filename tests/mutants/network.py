@@ -56,7 +56,8 @@ MUTATIONS = [
     ),
     Mutation(
         "ground truth as attention not scaled to sum 1", FUNCTIONAL,
-        "return fractions / covered.masked_fill(covered == 0, 1.0)", "return fractions", EQUATIONS,
+        "return sum_to_one(label_fractions(labels, num_classes, size, ignore_index))",
+        "return label_fractions(labels, num_classes, size, ignore_index)", EQUATIONS,
     ),
     Mutation(
         "Eq. 3: centers not weighted", FUNCTIONAL,

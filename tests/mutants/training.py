@@ -211,9 +211,9 @@ MUTATIONS = [
         "oracle_probs(config.oracle, ", 'oracle_probs("none", ', ("tests/test_controls.py",),
     ),
     Mutation(
-        "the oracle gives ignored pixels to class 0", "acflib/oracle.py",
-        "labels.masked_fill(labels == ignore_index, num_classes)", "labels.masked_fill(labels == ignore_index, 0)",
-        ("tests/test_controls.py",),
+        "the oracle's attention is weaker where pixels are ignored", "acflib/acfnet.py",
+        'sum_to_one(self._fit("attention_probs", attention_probs, coarse))',
+        'self._fit("attention_probs", attention_probs, coarse)', ("tests/test_controls.py",),
     ),
     Mutation(
         "the control of equal capacity gets the class centers' place for nothing", "acflib/controls.py",
