@@ -167,8 +167,10 @@ def build_model(config: ModelConfig) -> ACFNet:
     """The network that ``config`` describes.
 
     Raises:
-        ConfigError: if a value is unknown; the message names the field.
+        ConfigError: if a value is unknown or too small; the message names the field.
     """
+    if config.channels < 1:
+        raise ConfigError(f"channels must be at least 1, got {config.channels}")
     base = ResNetBase(
         config.backbone,
         config.num_classes,

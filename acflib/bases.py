@@ -6,6 +6,7 @@ A base network is any ``nn.Module`` whose forward returns a :class:`BaseOutput` 
 
 from typing import NamedTuple
 
+import torch
 import torchvision
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
@@ -125,7 +126,13 @@ def make_backbone(name: str, output_stride: int = 8, weights: str | None = None)
         known = [w.name for w in torchvision.models.get_model_weights(name)]
         if weights is not None and weights not in known:
             raise ConfigError(f"weights of {name} must be None or one of {', '.join(known)}, got {weights!r}")
-        network = torchvision.models.get_model(name, weights=weights, norm_layer=BatchNorm)
+        try:
+            network = torchvision.models.get_model(name, weights=weights, norm_layer=BatchNorm)
+        except OSError as error:  # URLError and HTTPError are of this kind
+            raise ConfigError(
+                f"the {weights} weights of {name} cannot be downloaded ({error}): connect to the internet once, put "
+                f"the file into {torch.hub.get_dir()}/checkpoints, or train from random weights with --weights none"
+            ) from error
     if output_stride not in (8, 16, 32):
         raise ConfigError(f"output_stride must be 8, 16 or 32, got {output_stride}")
     if output_stride == 8:

@@ -39,15 +39,16 @@ def replacing(path: Path):
     temporary = path.with_name(path.name + ".tmp")
     try:
         yield temporary
-        with open(temporary, "rb") as file:
+        with open(temporary, "rb+") as file:  # writable: Windows flushes no other
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
+    except OSError as error:
+        kept = f"; the older {path.name} is whole" if path.exists() else ""
+        mend = "free some space, or choose another folder"
+        raise TrainingError(f"{path}: cannot be written ({error}){kept}; {mend}") from error
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        kept = f"; the older {path.name} is whole" if path.exists() else ""
-        mend = "free some space, or pass another --out"
-        raise TrainingError(f"{path}: cannot be written ({error}){kept}; {mend}") from error
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -59,7 +60,10 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     state = {"format": FORMAT, **state}
     assert state.keys() == KEYS, state.keys() ^ KEYS
     with replacing(path) as temporary:
-        torch.save(state, temporary)
+        try:
+            torch.save(state, temporary)
+        except RuntimeError as error:  # a full disk
+            raise OSError(str(error)) from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

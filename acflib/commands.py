@@ -5,6 +5,8 @@ Imports that take long are made by the command that needs them, so that ``--help
 
 import argparse
 import json
+import os
+import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,6 +95,7 @@ class DoctorConfig:
 
 def run_train(given: argparse.Namespace) -> int:
     """``acflib train``."""
+    from acflib import distributed
     from acflib.datasets import open_dataset
     from acflib.presets import PRESETS
     from acflib.report import report
@@ -105,8 +108,8 @@ def run_train(given: argparse.Namespace) -> int:
         config = replace(config, model=replace(config.model, num_classes=classes))
     result = train(config, given.resume, progress=not given.quiet)
     if not result.finished:
-        again = " ".join(["acflib", *_without_resume(sys.argv[1:]), "--resume"])
-        print(f"stopped after iteration {result.position} and saved; go on with: {again}", file=sys.stderr)
+        if distributed.env_rank() == 0:
+            print(f"stopped after iteration {result.position} and saved; go on with: {again()}", file=sys.stderr)
         return INTERRUPTED
     report(config, result)
     return 0
@@ -117,7 +120,7 @@ def run_evaluate(given: argparse.Namespace) -> int:
     from acflib import distributed
     from acflib.checkpoints import write_whole
     from acflib.datasets import open_dataset
-    from acflib.devices import pick_device, pick_precision
+    from acflib.devices import pick_device, pick_precision, weights_dtype
     from acflib.evaluation import evaluate
     from acflib.paper_tables import check_classes_of_table_3, table_beside_paper
     from acflib.pretrained import load_network
@@ -125,6 +128,8 @@ def run_evaluate(given: argparse.Namespace) -> int:
     config = from_flags(EvaluateConfig(), given)
     _require(config.checkpoint, "--checkpoint", CHECKPOINT)
     _require(config.data, "--data", "a Cityscapes, CamVid or Streets folder")
+    if config.json and not Path(config.json).absolute().parent.is_dir():
+        raise ConfigError(f"--json {config.json}: no such folder; make it first")
     device = pick_device(config.device)
     distributed.setup(device)
     model, state = load_network(config.checkpoint)
@@ -132,7 +137,8 @@ def run_evaluate(given: argparse.Namespace) -> int:
     dataset = open_dataset(config.data, config.split)
     if config.beside_paper:
         check_classes_of_table_3(dataset.classes)
-    scores = evaluate(model.to(device), dataset, config.inference, config.batch_size, config.workers, precision)
+    model = model.to(device, weights_dtype(precision))
+    scores = evaluate(model, dataset, config.inference, config.batch_size, config.workers, precision)
     if distributed.rank() == 0:
         where = f"{type(dataset).__name__} {config.split}"
         print(table_beside_paper(scores, where) if config.beside_paper else scores.table())
@@ -147,7 +153,7 @@ def run_export(given: argparse.Namespace) -> int:
     """``acflib export``."""
     from acflib import distributed
     from acflib.datasets import open_dataset
-    from acflib.devices import pick_device, pick_precision
+    from acflib.devices import pick_device, pick_precision, weights_dtype
     from acflib.export import export_predictions
     from acflib.pretrained import load_network
 
@@ -157,9 +163,10 @@ def run_export(given: argparse.Namespace) -> int:
     device = pick_device(config.device)
     distributed.setup(device)
     model, _ = load_network(config.checkpoint)
+    precision = pick_precision(config.precision, device)
     files = export_predictions(
-        model.to(device), open_dataset(config.data, config.split), config.out, config.inference, config.output,
-        pick_precision(config.precision, device), config.resume,
+        model.to(device, weights_dtype(precision)), open_dataset(config.data, config.split), config.out,
+        config.inference, config.output, precision, config.resume,
     )  # fmt: skip
     if distributed.rank() == 0:
         print(f"{len(files)} label files are in {config.out}")
@@ -231,5 +238,9 @@ def _require(value: str, flag: str, what: str) -> None:
         raise ConfigError(f"{flag} is missing: give {what}")
 
 
-def _without_resume(arguments: list[str]) -> list[str]:
-    return [argument for argument in arguments if argument != "--resume"]
+def again() -> str:
+    """The command that goes on with a stopped run, as a shell takes it."""
+    start = "acflib"
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        start = "torchrun <its options> -m acflib"
+    return f"{start} {shlex.join(a for a in sys.argv[1:] if a != '--resume')} --resume"

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -28,7 +29,7 @@ class AblateConfig:
     study: tuple[str, ...] = option(("table1",), "table1, table2, controls (on Streets) or camvid; several if you like")
     rows: tuple[str, ...] | None = option(None, "rows to run, by name; none: all of the studies")
     seeds: tuple[int, ...] = option((0, 1, 2), "of initial weights and data order")
-    jobs: int | None = option(None, "runs at a time, one thread each; none: one a core")
+    jobs: int | None = option(None, "runs at a time, one thread each; none: one a core, on a GPU one")
     data: str | None = option(None, "data folder; none: the study's own, where Streets are written if missing")
     results: str | None = option(None, "folder of the result files; none: the study's own under results/")
     runs: str = option("runs/ablate", "folder for checkpoints and logs")
@@ -63,12 +64,15 @@ def run_rows(config: AblateConfig, studies: list, progress: bool) -> int:
     runs = make_runs(
         studies, config.rows, config.seeds, config.data, config.results, config.runs, config.device, config.keep
     )
+    jobs = config.jobs
+    if jobs is None:
+        jobs = cores() if config.device == "cpu" else 1
     try:
         with terminated_as_interrupted():
-            failures = run_grid(runs, cores() if config.jobs is None else config.jobs, progress)
+            failures = run_grid(runs, jobs, progress)
     except KeyboardInterrupt:
         done = sum(run.result.exists() for run in runs)
-        again = " ".join(["acflib", *sys.argv[1:]])
+        again = shlex.join(["acflib", *sys.argv[1:]])
         print(f"stopped with {done} of {len(runs)} runs done; the others go on with: {again}", file=sys.stderr)
         return INTERRUPTED
     for failure in failures:

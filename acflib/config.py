@@ -1,5 +1,6 @@
 """Everything that defines a training run, each value a named field. The defaults are those of section 4.2."""
 
+import math
 from dataclasses import dataclass
 
 from acflib.acf import VARIANTS
@@ -57,8 +58,14 @@ class TrainConfig:
         for name in ("eval_every", "workers", "seed", "weight_decay", "momentum"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
-        if self.learning_rate <= 0:
-            raise ConfigError(f"learning_rate must be positive, got {self.learning_rate}")
+        if not 0 < self.learning_rate < math.inf:  # a comparison with NaN is False, so NaN is refused too
+            raise ConfigError(f"learning_rate must be a positive number, got {self.learning_rate}")
+        if not 0 <= self.poly_power < math.inf:
+            raise ConfigError(f"poly_power must be at least 0 (else the rate would rise), got {self.poly_power}")
+        if not 0 < self.scale_range[0] <= self.scale_range[1] < math.inf:
+            raise ConfigError(f"scale_range must be (smallest, largest), positive numbers, got {self.scale_range}")
+        if not 0 <= self.flip_probability <= 1:
+            raise ConfigError(f"flip_probability must be in [0, 1], got {self.flip_probability}")
         if self.norm not in ("batch", "sync", "inplace"):
             raise ConfigError(f'norm must be "batch", "sync" or "inplace", got {self.norm!r}')
         check_oracle(self.oracle)

@@ -28,7 +28,9 @@ def pick_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ConfigError(f'device must be "auto", "cpu", "cuda", "cuda:1" or "mps", got {name!r}') from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda", "mps") or (device.type != "cuda" and device.index):
+        raise ConfigError(f'device must be "auto", "cpu", "cuda", "cuda:1" or "mps", got {name!r}')
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f'device is {name!r}, but torch {torch.__version__} sees no CUDA GPU: use "cpu" or "auto"')
     if device.type == "cuda" and device.index is None:
@@ -57,9 +59,13 @@ def pick_precision(name: str, device: torch.device) -> str:
     return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
 
 
-def has_fused_sgd(device: torch.device) -> bool:
-    """Whether SGD updates all weights in a few kernels. Not on a CPU, where results stay those of the plain loop."""
-    return device.type == "cuda"
+def has_fused_sgd(device: torch.device, precision: str) -> bool:
+    """Whether SGD updates all weights in a few kernels. Not on a CPU, where results stay those of the plain loop.
+
+    Not in fp16 either: the fused kernel leaves the momentum uninitialised in a first step that the gradient scaler
+    skips for an overflow, and at the scaler's first scale of 65536 that step usually overflows.
+    """
+    return device.type == "cuda" and precision != "fp16"
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:

@@ -4,11 +4,13 @@ import os
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def setup(device: torch.device) -> bool:
-    """Join the processes that torchrun started; False (and nothing done) where it did not start this one."""
+    """Join the processes that torchrun started; False (and nothing joined) where it did not start this one."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # before the first collective, which would otherwise use GPU 0 on every process
     if "RANK" not in os.environ or dist.is_initialized():
         return False
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
@@ -62,6 +64,13 @@ def gather(value: Tensor, device: torch.device) -> list[Tensor]:
     found = [torch.empty_like(value, device=device) for _ in range(world_size())]
     dist.all_gather(found, value.to(device))
     return [v.cpu() for v in found]
+
+
+def share_buffers(module: nn.Module) -> None:
+    """Give every process the buffers of the first, such as the running statistics of a BatchNorm; in place."""
+    if world_size() > 1:
+        for buffer in module.buffers():
+            dist.broadcast(buffer, 0)
 
 
 def any_rank(flag: bool, device: torch.device) -> bool:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from acflib.datasets import SegmentationDataset, open_dataset
 from acflib.doctor_cityscapes import check_frames, check_layout, is_cityscapes
 from acflib.doctor_preset import check_disk
-from acflib.errors import DataError
+from acflib.errors import ConfigError, DataError
 from acflib.findings import SHOWN, Finding
 
 MINIMUM = {"torch": (2, 6), "torchvision": (0, 21)}
@@ -54,7 +54,12 @@ def check_data(root: Path, files: int = 50, subset: bool = False) -> list[Findin
         root: Cityscapes, CamVid or Streets.
         files: frames to open per split, evenly spread; 0 for all.
         subset: this is part of Cityscapes, or a smaller copy, on purpose.
+
+    Raises:
+        ConfigError: ``files`` is negative.
     """
+    if files < 0:
+        raise ConfigError(f"files must be at least 0, got {files}")
     cityscapes = is_cityscapes(root)
     findings = check_layout(root, subset) if cityscapes else []
     for split in ("train", "val", "test"):

@@ -61,6 +61,7 @@ def evaluate(
         DataError: a file cannot be used, or a batch holds images of different size.
         ConfigError: the network has another number of classes than the data, or an oracle meets windows or scales.
     """
+    distributed.share_buffers(model)  # else each process would score its images with running statistics of its own
     device = next(model.parameters()).device
     zeros = torch.zeros(model.num_classes, model.num_classes, dtype=torch.int64, device=device)
     counts = {"out": zeros, "coarse": zeros.clone()}
@@ -91,6 +92,8 @@ def predictions(
         Probabilities (B, N, H, W), "out" and with an ACF module "coarse", and labels int64 (B, H, W), on the network's
         device.
     """
+    if batch_size < 1 or workers < 0:
+        raise ConfigError(f"batch_size must be at least 1 and workers at least 0, got {batch_size} and {workers}")
     check_classes(model.num_classes, dataset)
     parameter = next(model.parameters())
     device, first, step = parameter.device, distributed.rank(), distributed.world_size()

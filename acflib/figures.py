@@ -47,6 +47,8 @@ def training_curve(folder: Path) -> Figure:
 def save_training_curve(folder: Path) -> Path:
     """Write ``curve.png`` into the folder of a run; its path."""
     path = folder / "curve.png"
-    with replacing(path) as temporary, matplotlib.rc_context({"font.size": 11}):
-        training_curve(folder).savefig(temporary, format="png", dpi=120)
+    with matplotlib.rc_context({"font.size": 11}):
+        figure = training_curve(folder)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=120)
     return path

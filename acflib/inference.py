@@ -15,6 +15,7 @@ from acflib.options import option
 PAPER_SCALES = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)  # section 4.4, MS/Flip
 MIRRORED = 3  # the dimension of (B, C, H, W) that is mirrored: the width
 CHANNELS_AT_A_TIME = 4
+MAX_SCALE = 8  # 64 times the pixels, and the memory
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,11 @@ class InferenceConfig:
     flip: bool = option(False, "average over the mirrored image too")
 
     def __post_init__(self):
-        if not self.scales or min(self.scales) <= 0:
-            raise ConfigError(f"scales must be positive numbers, got {self.scales}")
+        if not self.scales or not all(0 < scale <= MAX_SCALE for scale in self.scales):  # False for NaN
+            raise ConfigError(f"scales must be positive numbers up to {MAX_SCALE}, got {self.scales}")
         if not 0 <= self.overlap < 1:
             raise ConfigError(f"overlap must be in [0, 1), got {self.overlap}")
-        if self.window is not None and min(self.window) < 1:
+        if self.window is not None and (len(self.window) != 2 or None in self.window or min(self.window) < 1):
             raise ConfigError(f"window must be (height, width) of at least 1 pixel, got {self.window}")
 
 

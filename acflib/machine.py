@@ -45,12 +45,17 @@ def cpu_name() -> str:
 
 
 def commit() -> str | None:
-    """The commit of the clone that acflib runs from, with "+" where it was changed; None outside a clone."""
-    folder = Path(__file__).resolve().parent
+    """The commit of the clone that acflib runs from, with "+" where it was changed; None outside a clone of its own."""
+    folder = Path(__file__).resolve().parents[1]
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    if not top or Path(top).resolve() != folder:  # installed in an environment that lies in another repository
+        return None
+    return _git(folder, "describe", "--always", "--dirty=+", "--abbrev=12")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        run = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+", "--abbrev=12"], cwd=folder, capture_output=True, text=True
-        )
+        run = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
     except OSError:
         return None
     return run.stdout.strip() or None

@@ -43,7 +43,9 @@ def from_flags(base: Any, arguments: argparse.Namespace) -> Any:
             changes[field.name] = from_flags(value, arguments)
         elif hasattr(arguments, field.name):
             given = getattr(arguments, field.name)
-            changes[field.name] = tuple(given) if isinstance(given, list) else given
+            if isinstance(given, list):
+                given = None if given == [None] else tuple(given)  # [None]: the word "none"
+            changes[field.name] = given
     return dataclasses.replace(base, **changes)
 
 
@@ -67,7 +69,8 @@ def _argument(hint: Any) -> dict[str, Any]:
         (inner,) = [a for a in arguments if a is not type(None)]
         found = _argument(inner)
         if found.get("nargs"):
-            return found
+            element = found["type"]
+            return {**found, "nargs": "+", "type": lambda text: None if text == "none" else element(text)}
         return {**found, "type": lambda text: None if text == "none" else inner(text)}
     return {"type": hint, "metavar": hint.__name__.upper()}
 

@@ -57,9 +57,15 @@ def predict_files(
 
     Raises:
         DataError: a path is missing, no photograph, or two photographs share a name.
+        ConfigError: an opacity outside 0 to 1, or a folder that cannot be made.
     """
+    if not 0 <= opacity <= 1:
+        raise ConfigError(f"opacity must be in [0, 1], got {opacity}")
     photographs = find_photographs(paths)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be made ({error.strerror}); pass another --out") from error
     written = []
     for path in tqdm(photographs, "predicting", unit="image", disable=not progress):
         image = read_image(path)

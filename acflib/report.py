@@ -15,8 +15,9 @@ def report(config: TrainConfig, result: TrainResult) -> None:
     if result.scores is not None:
         print(result.scores.table())
         picture = result.folder / "predictions.png"
+        sheet = prediction_sheet(result.model.eval(), open_dataset(config.data, config.val_split))
         with replacing(picture) as temporary:
-            prediction_sheet(result.model.eval(), open_dataset(config.data, config.val_split)).save(temporary, "PNG")
+            sheet.save(temporary, "PNG")
         print(f"predictions: {picture}")
     try:
         from acflib.figures import save_training_curve

@@ -33,7 +33,8 @@ class TrainState:
         optimizer: SGD as in section 4.2.
         scaler: gradient scaler, active for fp16 only.
         position: global batches consumed = optimiser steps done.
-        window: sums of the losses since the last log line (in the order of ``LOSSES``) and their count, (5,).
+        window: sums of the losses since the last log line (in the order of ``LOSSES``) and their count, (5,), float64
+            (on mps float32).
     """
 
     model: ACFNet
@@ -58,7 +59,8 @@ def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.devi
         torch.manual_seed(config.seed + distributed.rank())  # dropout differs between processes
         return state
     load_optimizer(state.optimizer, checkpoint["optimizer"])
-    state.scaler.load_state_dict(checkpoint["scaler"])
+    if state.scaler.is_enabled() and checkpoint["scaler"]:  # a run in another precision left no scale: a fresh one
+        state.scaler.load_state_dict(checkpoint["scaler"])
     state.position = checkpoint["position"]
     if len(checkpoint["rng"]) == distributed.world_size():
         set_rng_state(checkpoint["rng"][distributed.rank()])
@@ -89,10 +91,11 @@ def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precisi
         network = torch.compile(network)  # around the one for several processes, which then sends while it computes
     optimizer = SGD(
         model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay,
-        fused=has_fused_sgd(device) or None,
+        fused=has_fused_sgd(device, precision) or None,
     )  # fmt: skip
     scaler = GradScaler(device.type, enabled=precision == "fp16")
-    window = torch.zeros(len(LOSSES) + 1, dtype=torch.float64, device=device)
+    sums = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
+    window = torch.zeros(len(LOSSES) + 1, dtype=sums, device=device)
     return TrainState(model, network, optimizer, scaler, 0, window)
 
 

@@ -60,8 +60,6 @@ def train(config: TrainConfig, resume: bool = False, progress: bool = True) -> T
         TrainingError: the loss is not finite any more, or the disk is full. The last good checkpoint stays.
     """
     device = pick_device(config.device)
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
     precision = pick_precision(config.precision, device)
     joined = distributed.setup(device)
     try:
@@ -70,7 +68,7 @@ def train(config: TrainConfig, resume: bool = False, progress: bool = True) -> T
             dataset = open_cache(config.cache, config.split, source=dataset)
         check_classes(config.model.num_classes, dataset)
         val_dataset = None if config.val_split == "none" else open_dataset(config.data, config.val_split)
-        checkpoint = prepare_folder(config, resume)
+        checkpoint = prepare_folder(config, resume, device)
         state = start_state(config, checkpoint, device, precision)
         with last_words(f"checkpoints: {config.out}/checkpoint.pt; go on with the same command and --resume"):
             return run_loop(config, state, dataset, val_dataset, device, precision, progress)
@@ -137,8 +135,8 @@ def optimiser_step(
         images: (B, 3, H, W); labels: int64 (B, H, W); both on any device.
 
     Returns:
-        The losses in the order of ``LOSSES``, float64 (4,); 0 for one that the network does not have. Their mean over
-        processes is the loss of the global batch.
+        The losses in the order of ``LOSSES``, (4,) in the dtype of ``state.window``; 0 for one that the network does
+        not have. Their mean over processes is the loss of the global batch.
     """
     device = state.window.device
     images = images.to(device, weights_dtype(precision), non_blocking=True)
@@ -152,7 +150,7 @@ def optimiser_step(
     denominator = distributed.mean_over_ranks(pixel_weights(labels, class_weights).sum())
     parts = distributed.world_size() * config.micro_steps
     keep = pixels_to_keep(config.loss.bootstrap_keep, config.crop_pixels, parts)
-    totals = torch.zeros(len(LOSSES), dtype=torch.float64, device=device)
+    totals = torch.zeros(len(LOSSES), dtype=state.window.dtype, device=device)
     micro_batches = list(zip(images.chunk(config.micro_steps), labels.chunk(config.micro_steps), strict=True))
     for i, (micro_images, micro_labels) in enumerate(micro_batches):
         with average_gradients(state.network, now=i == len(micro_batches) - 1):
@@ -224,12 +222,13 @@ def make_class_weights(
     return torch.tensor(weights, dtype=weights_dtype(precision), device=device)
 
 
-def prepare_folder(config: TrainConfig, resume: bool) -> dict | None:
+def prepare_folder(config: TrainConfig, resume: bool, device: torch.device) -> dict | None:
     """Make the run's folder and read the checkpoint to resume from, None for a fresh start.
 
     Raises:
         ConfigError: the folder cannot be written.
-        CheckpointError: it holds a run that is not to be resumed, or one of another configuration.
+        CheckpointError: it holds a run that is not to be resumed, or one of another configuration; or processes (on
+            several machines) found different checkpoints.
     """
     folder, path = Path(config.out), Path(config.out) / "checkpoint.pt"
     current = config_as_dict(config)
@@ -239,7 +238,14 @@ def prepare_folder(config: TrainConfig, resume: bool) -> dict | None:
             raise CheckpointError(f"{folder} already holds a run: pass --resume to go on with it, or another --out")
         checkpoint = load_checkpoint(path)
         check_same_config(path, checkpoint["config"], current, MAY_CHANGE)
-    distributed.barrier()  # no process may look for a checkpoint after another has begun to write
+    # All look before one writes. On several machines without a common disk they may find different ones.
+    position = torch.tensor(checkpoint["position"] if checkpoint else -1)
+    positions = {int(found) for found in distributed.gather(position, device)}
+    if len(positions) > 1:
+        raise CheckpointError(
+            f"{path}: the processes found it at different iterations, {sorted(positions)} (-1: not at all). Give --out "
+            "a folder that all machines share, or copy the checkpoint to each"
+        )
     if distributed.rank() == 0:
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 Faults of data files have their tests in tests/datasets.
 """
 
+import math
 import pickle
 import resource
 import shutil
@@ -46,6 +47,8 @@ def label_files(root, split="train"):
         ({"model": model_config(num_classes=11)}, ConfigError, r"11 classes.*has 19.*--num-classes 19"),
         ({"device": "cuda"}, ConfigError, "no CUDA GPU"),
         ({"device": "tpu9000"}, ConfigError, "tpu9000"),
+        ({"device": "meta"}, ConfigError, "device must be.*meta"),
+        ({"device": "cpu:3"}, ConfigError, "device must be.*cpu:3"),
         ({"precision": "fp16"}, ConfigError, "fp16.*GPU"),
         ({"precision": "half"}, ConfigError, "precision must be one of"),
         ({"batch_size": 100}, ConfigError, "12 images.*batch_size=100"),
@@ -73,6 +76,10 @@ def test_a_data_folder_that_is_not_there(tmp_path):
         ({"iterations": 0}, "iterations"),
         ({"batch_size": -1}, "batch_size"),
         ({"learning_rate": 0.0}, "learning_rate"),
+        ({"learning_rate": math.nan}, "learning_rate"),
+        ({"poly_power": -1.0}, "poly_power.*would rise"),
+        ({"scale_range": (2.0, 0.5)}, "scale_range"),
+        ({"flip_probability": 1.5}, "flip_probability"),
         ({"norm": "group"}, "norm"),
         ({"crop_size": (512, 1024)}, "align_corners"),  # the default, True, suits 8k+1 alone
     ],
@@ -89,6 +96,7 @@ def test_values_out_of_range(changes, message):
         ({"context": "ocr"}, "ocr"),
         ({"variant": "mean"}, "mean"),
         ({"output_stride": 4}, "output_stride"),
+        ({"channels": 0}, "channels must be at least 1"),
         ({"weights": "IMAGENET1K_V1"}, "tiny.*no pretrained weights"),
         ({"backbone": "resnet18", "weights": "IMAGENET22K"}, "IMAGENET1K_V1"),
     ],

@@ -32,11 +32,15 @@ def test_published_shares(costs):
 
 
 def test_the_committed_counts_are_those_of_this_code(costs):
-    """Parameters of all presets, against the count by hand; all numbers of a peer (presets: test_estimates.py)."""
+    """Parameters of all presets, against the count by hand; all numbers of a peer, and those of the two GPU bars."""
     results = CONTENT["results"]
     assert {name: found["parameters"] for name, found in results.items() if name in BY_HAND} == BY_HAND
-    for key, value in costs.count("fcn_resnet101").items():
-        assert results["fcn_resnet101"][key] == pytest.approx(value, rel=0.01), key  # torch's versions differ a little
+    for name in ("fcn_resnet101", "deeplabv3_resnet101", "r101-baseline", "r101-acf-sum"):
+        for key, value in costs.count(name).items():
+            assert results[name][key] == pytest.approx(value, rel=0.01), (name, key)  # torch's versions differ a little
+    counted = {name: dict(found) for name, found in results.items()}
+    costs.add_ratios(counted)
+    assert counted == results
 
 
 def test_the_bars_for_a_gpu_hold_in_the_count():

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.amp import GradScaler
 
 from acflib.acfnet import build_model
+from acflib.checkpoints import load_checkpoint
+from acflib.devices import has_fused_sgd
 from acflib.losses import LossConfig, pixels_to_keep, total_loss
-from acflib.train_state import start_state
+from acflib.train_state import save_state, start_state
 from acflib.training import optimiser_step
-from tests.two_ranks import CONFIG, CPU, SIZE
+from tests.two_ranks import CONFIG, CPU, SIZE, Pictures
 
 CLOSE = dict(rtol=0, atol=1e-10)
 CLASS_WEIGHTS = torch.tensor([0.5, 1.0, 1.5, 2.0, 3.0], dtype=torch.float64)
@@ -60,3 +63,47 @@ def test_bootstrapping_in_micro_batches_keeps_each_its_share():
     ]
     found = optimiser_step(state, images, labels, 0.1, config, CLASS_WEIGHTS, "float64")
     torch.testing.assert_close(found[1], sum(parts) / 2, **CLOSE)
+
+
+def with_scale(state):
+    """The state of a run in fp16, as on a GPU; this machine need not have one."""
+    state.scaler = GradScaler("cpu")
+    return state
+
+
+def test_an_overflow_in_the_first_step_of_fp16_leaves_no_trace():
+    """The gradient scaler starts at 65536, so the first step usually overflows: it is skipped, the next one is small.
+
+    A fused SGD keeps uninitialised memory as its momentum in such a step, and the network is lost in the next.
+    """
+    state = with_scale(start_state(CONFIG, None, CPU, "float32"))
+    assert not has_fused_sgd(torch.device("cuda", 0), "fp16")
+    before = {name: value.clone() for name, value in state.model.named_parameters()}
+    overflow = state.model.classifier.weight.register_hook(lambda gradient: gradient * torch.inf)
+    images, labels = next(batches())
+    optimiser_step(state, images.float(), labels, 0.1, CONFIG, None, "float32")
+    overflow.remove()
+    assert all(torch.equal(value, before[name]) for name, value in state.model.named_parameters())
+    assert state.scaler.get_scale() == 65536 / 2
+    reference = start_state(CONFIG, None, CPU, "float32")
+    for buffer, value in zip(reference.model.buffers(), state.model.buffers(), strict=True):
+        buffer.copy_(value)
+    for each in (state, reference):
+        optimiser_step(each, images.float(), labels, 0.1, CONFIG, None, "float32")
+    for ours, plain in zip(state.model.parameters(), reference.model.parameters(), strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("first", ["float32", "fp16"])
+def test_a_run_goes_on_in_another_precision(first, tmp_path):
+    """The loss scale of fp16 is put back where there was one; without one it starts anew."""
+    state = start_state(CONFIG, None, CPU, "float32")
+    if first == "fp16":
+        state = with_scale(state)
+        state.scaler._init_scale = 1024.0
+        state.scaler.scale(torch.ones(()))
+    save_state(tmp_path / "checkpoint.pt", state, CONFIG, Pictures(4))
+    checkpoint = load_checkpoint(tmp_path / "checkpoint.pt")
+    assert start_state(CONFIG, checkpoint, CPU, "float32").scaler.get_scale() == 1
+    resumed = start_state(CONFIG, checkpoint, CPU, "fp16").scaler
+    assert resumed.get_scale() == (1024 if first == "fp16" else 65536)

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from acflib import train_state, training
 from acflib.checkpoints import load_checkpoint, load_model
 from acflib.datasets import open_dataset
+from acflib.devices import has_fused_sgd
 from acflib.errors import ConfigError
 from acflib.evaluation import evaluate
 from acflib.presets import PAPER
@@ -106,7 +107,9 @@ def test_compile_and_recompute_exclude_each_other():
 
 def test_sgd_is_fused_on_a_gpu_alone(monkeypatch):
     assert start_state(CONFIG, None, CPU, "float32").optimizer.param_groups[0]["fused"] is None
-    monkeypatch.setattr(train_state, "has_fused_sgd", lambda device: True)  # CPU tensors have such kernels too
+    gpu = torch.device("cuda", 0)
+    assert has_fused_sgd(gpu, "bf16") and not has_fused_sgd(gpu, "fp16")  # see test_optimiser_step.py
+    monkeypatch.setattr(train_state, "has_fused_sgd", lambda *_: True)  # CPU tensors have such kernels too
     assert start_state(CONFIG, None, CPU, "float32").optimizer.param_groups[0]["fused"] is True
 
 

@@ -1,6 +1,7 @@
 """Two processes equal one that has the whole batch, in float64: gradients, running buffers, weights after two steps."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -98,7 +99,10 @@ def test_half_precision_runs_over_processes(ranks):
 
 @pytest.mark.parametrize("name", ["scores of 5", "scores of 1"])
 def test_evaluation_counts_every_picture_once(ranks, alone, name):
-    """5 pictures over 2 processes: no padding; 1 picture: the second process has none."""
+    """5 pictures over 2 processes: no padding; 1 picture: the second process has none.
+
+    The second process had other running statistics than the first: those of the first count, as they are saved.
+    """
     pictures = two_ranks.Pictures(int(name.split()[-1]))
     valid = sum(int((pictures.load_labels(i) != 255).sum()) for i in range(len(pictures)))
     assert alone[name]["fine"].sum() == alone[name]["coarse"].sum() == valid
@@ -106,6 +110,12 @@ def test_evaluation_counts_every_picture_once(ranks, alone, name):
     for rank in ranks:
         for result in ("fine", "coarse"):
             assert torch.equal(rank[name][result], alone[name][result])
+
+
+def test_processes_that_find_different_checkpoints_do_not_start(ranks):
+    """Two machines, each with a disk of its own: one would go on from iteration 1, the other start anew."""
+    for rank in ranks:
+        assert re.search(r"different iterations, \[-1, 1\].*all machines share", rank["checkpoint of rank 0 alone"])
 
 
 @pytest.mark.parametrize("name", ["norm", "norm in bf16"])

@@ -17,11 +17,12 @@ from acflib import distributed
 from acflib.acfnet import ModelConfig, build_model
 from acflib.config import TrainConfig
 from acflib.datasets.base import Frame, SegmentationDataset
+from acflib.errors import CheckpointError
 from acflib.evaluation import evaluate
 from acflib.losses import LossConfig, poly_learning_rate
 from acflib.norm import GlooSyncBatchNorm
-from acflib.train_state import start_state
-from acflib.training import make_class_weights, make_loader, optimiser_step
+from acflib.train_state import save_state, start_state
+from acflib.training import make_class_weights, make_loader, optimiser_step, prepare_folder
 
 CPU = torch.device("cpu")
 SIZE = (32, 40)
@@ -90,6 +91,9 @@ def score(count: int) -> dict[str, torch.Tensor]:
         nn.init.normal_(head.weight, std=5.0, generator=generator)
     for _ in range(10):  # fill the running statistics
         model(torch.randn(2, 3, *SIZE, dtype=torch.float64, generator=generator))
+    if distributed.rank() == 1:  # as after training with norm="batch": only the statistics of rank 0 are saved
+        for buffer in model.buffers():
+            buffer += 1
     scores = evaluate(model, Pictures(count), precision="float64", progress=False)
     return {"fine": scores.fine, "coarse": scores.coarse}
 
@@ -113,6 +117,21 @@ def norm_parts(dtype: torch.dtype, cut: int = 3, size: tuple[int, int] = (3, 5),
     gradient = distributed.sum_over_ranks(torch.stack([norm.weight.grad, norm.bias.grad]))
     found = {"out": out.detach(), "input gradient": x.grad, "weight gradient": gradient}
     return found | {name: value.clone() for name, value in norm.named_buffers()}
+
+
+def checkpoint_of_rank_0_alone(out: Path) -> str:
+    """What a resumed run says where each machine has a disk of its own."""
+    config = replace(CONFIG, out=str(out / f"run{distributed.rank()}"))
+    Path(config.out).mkdir()
+    state = start_state(config, None, CPU, config.precision)
+    state.position = 1
+    save_state(Path(config.out) / "checkpoint.pt", state, config, Pictures(8))
+    distributed.barrier()
+    try:
+        prepare_folder(config, True, CPU)
+    except CheckpointError as error:
+        return str(error)
+    return "nothing"
 
 
 def small_things() -> dict:
@@ -151,7 +170,7 @@ def compute() -> dict:
 def main(out: str) -> None:
     torch.set_num_threads(1)
     distributed.setup(CPU)
-    found = compute()
+    found = compute() | {"checkpoint of rank 0 alone": checkpoint_of_rank_0_alone(Path(out))}
     torch.save(found, Path(out) / f"rank{distributed.rank()}.pt")
     torch.distributed.destroy_process_group()
 

@@ -121,8 +121,10 @@ def require_folder(path: Path, mend: str) -> None:
 def read_image(path: Path) -> np.ndarray:
     """Read any photograph as RGB, uint8 (H, W, 3): grey, palette, alpha and EXIF orientation are dealt with."""
     with _open(path) as picture:
+        deep = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG")
         picture = ImageOps.exif_transpose(picture)
-        if picture.mode.startswith("I;16"):  # 16-bit grey: keep the upper byte, Pillow would clip instead
+        if deep:
+            # 16-bit grey ("I" in older Pillows): keep the upper byte, Pillow would clip instead.
             picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
         return np.array(picture.convert("RGB"))
 
@@ -169,6 +171,8 @@ def _open(path: Path) -> Image.Image:
         picture.load()
     except FileNotFoundError as error:
         raise DataError(f"{path}: file is gone. Put it back, or open the dataset again.") from error
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path}: {error}. Make it smaller first.") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises, by format and by damage
         raise DataError(f"{path}: cannot be read as a picture ({error}). Copy or download it again.") from error
     return picture

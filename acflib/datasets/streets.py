@@ -155,6 +155,8 @@ def write_streets(
     for split, count in counts.items():
         if not 0 <= count <= 999_999:
             raise ConfigError(f"{split}={count}: give a number of scenes from 0 to 999999.")
+    if seed < 0:
+        raise ConfigError(f"seed must be at least 0, got {seed}")
     manifest = {"generator": GENERATOR_VERSION, "width": width, "height": height, "counts": counts, "seed": seed}
     if _already_there(root, manifest):
         return root

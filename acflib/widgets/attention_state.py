@@ -83,7 +83,7 @@ def attention_frame(state: AttentionState, scene: Scene) -> dict[str, Any]:
         "align": scene.model.align_corners,
         "all_classes": state.all_classes,
         "maps": [
-            {"label": i, "share": shares[i], "values": own[i].numpy().astype("<f4").tobytes()}
+            {"label": i, "share": shares[i], "values": own[i].float().numpy().astype("<f4").tobytes()}
             for i in shown_classes(state, scene)
         ],
         "row": own[here].tolist(),

@@ -84,10 +84,7 @@ def read_photograph(
 
 
 def _read_file(source: str | Path | _NamedBytes) -> tuple[np.ndarray, list[str]]:
-    try:
-        image = read_image(source)
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{source}: {error}. Make it smaller first.") from error
+    image = read_image(source)
     if isinstance(source, _NamedBytes):
         source.seek(0)
     with Image.open(source) as picture:  # its header alone: that it can be read is known by now
