@@ -101,7 +101,11 @@ def hard_shares(student: Answer) -> Verdict:
         ),
         "The ignored pixels (255) count as the last class.": lambda p, y, t, n: right(p, y.clamp(max=n - 1), t, n),
     }
-    return judge(student, random_cases(_hard_case), right, mistakes, hints=SHARES)
+    at_it = torch.full((1, 1, 1), 0.5, dtype=torch.float64), torch.zeros(1, 1, 1, dtype=torch.int64), 0.5, 1
+    demands = {
+        "A pixel whose probability is exactly the threshold is not below it: use <.": lambda f: float(f(*at_it)[0]) == 0
+    }
+    return judge(student, random_cases(_hard_case), right, mistakes, hints=SHARES, demands=demands)
 
 
 def mirrored_mean(student: Answer) -> Verdict:

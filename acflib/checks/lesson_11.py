@@ -48,7 +48,13 @@ def fair_comparison(student: Answer) -> Verdict:
         ),
     }
     cases = [case for drawn in random_cases(_scores_cases) for case in drawn]
-    return judge(student, cases, right, mistakes)
+    a = cases[0][0]
+    other_score, other_method = a | {"fine": a["fine"] + 1}, a | {"method": "another"}
+    demands = {
+        "Two runs of one method may be compared, too. The method is no condition.": lambda f: bool(f(a, other_score)),
+        "Two equal scores may be compared, too. The score is no condition.": lambda f: bool(f(a, other_method)),
+    }
+    return judge(student, cases, right, mistakes, demands=demands)
 
 
 def label_ids(student: Answer) -> Verdict:

@@ -131,6 +131,9 @@ def hooked_layer(student: Answer) -> Verdict:
         "Your hook is still on the layer. It would run at every later forward, and keep its tensors: remove it.": (
             _leaves_no_hook
         ),
+        "The network was in training mode before, and is not any more (or the other way round). Leave it as it was.": (
+            _leaves_the_mode
+        ),
     }
     return judge(student, random_cases(_network_case), right, mistakes, demands=demands)
 
@@ -212,6 +215,15 @@ def _leaves_no_hook(student: Answer) -> bool:
     network = _Network(4, 3, torch.Generator().manual_seed(0))
     student(network, "last", torch.zeros(1, 3, 5, 6, dtype=torch.float64))
     return not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
+
+
+def _leaves_the_mode(student: Answer) -> bool:
+    network = _Network(4, 3, torch.Generator().manual_seed(0))
+    for training in (True, False):
+        student(network.train(training), "last", torch.zeros(2, 3, 5, 6, dtype=torch.float64))
+        if any(module.training != training for module in network.modules()):
+            return False
+    return True
 
 
 def _photo_case(random: torch.Generator) -> Case:

@@ -55,8 +55,8 @@ def cell_under_pixel(student: Answer) -> Verdict:
     """
     mistakes = {
         "You round. The left half of a cell then falls to its neighbor, and the last pixels fall outside: cut off, "
-        "with // or int().": lambda r, c, p, n: (round(r * n[0] / p[0]), round(c * n[1] / p[1])),
-        "You round up. The first pixel belongs to cell 0: cut off, with // or int().": (
+        "with //.": lambda r, c, p, n: (round(r * n[0] / p[0]), round(c * n[1] / p[1])),
+        "You round up. The first pixel belongs to cell 0: cut off, with //.": (
             lambda r, c, p, n: (math.ceil(r * n[0] / p[0]), math.ceil(c * n[1] / p[1]))
         ),
         "The two axes are swapped: a row is divided by the height of the picture, a column by its width.": (
@@ -67,7 +67,7 @@ def cell_under_pixel(student: Answer) -> Verdict:
         ),
         "You put the corner cells onto the corner pixels (the rule of align_corners=True). Here each cell covers an "
         "equal part.": lambda r, c, p, n: similarity.cell_of_pixel(r, c, p, n, align_corners=True),
-        "These are not whole numbers. A cell has a whole number: cut off, with // or int().": (
+        "These are not whole numbers. A cell has a whole number: cut off, with //.": (
             lambda r, c, p, n: (r * n[0] / p[0], c * n[1] / p[1])
         ),
         "You divide by a whole number of pixels a cell (picture // cells). The sizes need not divide: multiply first, "
@@ -75,7 +75,11 @@ def cell_under_pixel(student: Answer) -> Verdict:
         "You divide by 8 everywhere. How many pixels a cell covers follows from the two sizes, row by row, column by "
         "column.": lambda r, c, p, n: (r // 8, c // 8),
     }
-    return judge(student, random_cases(_cell_case, count=12), similarity.cell_of_pixel, mistakes)
+    demands = {
+        "Row 30 of 52 lies in row 15 of 26, but 30 / 52 * 26 is 14.99... as a float, which int() cuts to 14. Multiply "
+        "first, then divide with //.": lambda f: tuple(f(30, 0, (52, 26), (26, 13))) == (15, 0)
+    }
+    return judge(student, random_cases(_cell_case, count=12), similarity.cell_of_pixel, mistakes, demands=demands)
 
 
 def class_contrast(student: Answer) -> Verdict:

@@ -45,7 +45,7 @@ def explorer_figure(state: ExplorerState, scene: Scene) -> Figure:
     for axis in axes.flat:
         axis.axis("off")
     bar = figure.colorbar(drawn, ax=axes[1:], location="bottom", shrink=0.4, aspect=40, pad=0.03)
-    bar.set_label("cosine similarity to the pixel at the cross")
+    bar.set_label("cosine similarity to the marked pixel")
     maps = list(class_maps(scene).values())
     _legend(figure, scene, maps)
     figure.draw_without_rendering()  # now all axes have their places

@@ -100,6 +100,7 @@ ANSWERS = {
             "255 first": (lambda p, y, t, n: shares(p, torch.where(y == 255, 0, y), t, n), "count as class 0"),
             "255 last": (lambda p, y, t, n: shares(p, y.clamp(max=n - 1), t, n), "count as the last class"),
             "absent class": (naive_shares, "NaN"),
+            "at the threshold": (lambda p, y, t, n: shares(p, y, t + 1e-12, n), "exactly the threshold"),
         },
     },
     "mirrored_mean": {

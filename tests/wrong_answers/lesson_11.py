@@ -66,6 +66,8 @@ ANSWERS = {
             "trained": (same("trained_on"), "training data alone"),
             "passes": (same("multi_scale"), "multi-scale alone"),
             "on test": (lambda a, b: same(*CONDITIONS)(a, b) and a["evaluated_on"] == "test", "not which they are"),
+            "method too": (lambda a, b: same(*CONDITIONS)(a, b) and a["method"] != b["method"], "The method is no"),
+            "score too": (lambda a, b: same(*CONDITIONS)(a, b) and a["fine"] != b["fine"], "The score is no"),
             "any": (lambda a, b: any(a[name] == b[name] for name in CONDITIONS), "all must agree"),
             "a list": (lambda a, b: [name for name in CONDITIONS if a[name] != b[name]], "returns"),
         },

@@ -146,6 +146,7 @@ ANSWERS = {
             "result of the network": (whole_result, "what the whole network returns"),
             "probabilities": (lambda *a: (hooked(*a)[0], hooked(*a)[1].softmax(1)), "These are probabilities"),
             "before the activation": (before_relu, "before the activation"),
+            "evaluation mode": (lambda network, *a: hooked(network.eval(), *a), "in training mode before"),
             "hook stays": (lambda *a: hooked(*a, remove=False)[:2], "still on the layer"),
             "swapped": (lambda *a: hooked(*a)[::-1], "in part [0]"),
             "features alone": (lambda *a: hooked(*a)[0], "not a tuple"),

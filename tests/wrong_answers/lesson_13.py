@@ -121,6 +121,7 @@ ANSWERS = {
             "no cut": (lambda r, c, p, n: (r / p[0] * n[0], c / p[1] * n[1]), "not whole numbers"),
             "whole cells": (lambda r, c, p, n: (r // (p[0] // n[0]), c // (p[1] // n[1])), "whole number of pixels"),
             "stride 8": (lambda r, c, p, n: (r // 8, c // 8), "divide by 8"),
+            "floats": (lambda r, c, p, n: (int(r / p[0] * n[0]), int(c / p[1] * n[1])), "Row 30 of 52"),
         },
     },
     "class_contrast": {

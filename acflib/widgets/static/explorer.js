@@ -91,7 +91,7 @@ function build({ ask }) {
     coarse.write(scenery.places.coarse, scenery.classes);
     fine.write(scenery.places.fine, scenery.classes);
     paintMaps();
-    barPlace.replaceChildren(colorBar(frame.range, "cosine similarity to the pixel at the cross (all maps)"));
+    barPlace.replaceChildren(colorBar(frame.range, "cosine similarity to the marked pixel (all maps)"));
     facts.replaceChildren(...frame.rows.map(pixelFacts), ...(frame.compare ? [comparison()] : []));
     row.set(frame.pixel[0]);
     column.set(frame.pixel[1]);
