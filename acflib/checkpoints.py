@@ -125,7 +125,7 @@ def stored_network(path: Path, config: dict[str, Any], norm: str, weights: dict[
 
 def check_same_config(path: Path, stored: dict, current: dict, may_differ: tuple[str, ...]) -> None:
     """Raise CheckpointError naming every setting that differs, but those in ``may_differ``."""
-    stored, current = _flat(stored), _flat(current)
+    stored, current = flat(stored), flat(current)
     names = sorted(name for name in stored.keys() | current.keys() if name not in may_differ)
     differences = [
         f"{name} is {current.get(name)!r}, was {stored.get(name)!r}"
@@ -181,12 +181,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _flat(config: dict) -> dict:
+def flat(config: dict) -> dict:
     """{"model": {"variant": "sum"}} -> {"model.variant": "sum"}."""
     found = {}
     for key, value in config.items():
-        if isinstance(value, dict):
-            found |= {f"{key}.{inner}": item for inner, item in value.items()}
-        else:
-            found[key] = value
+        found |= {f"{key}.{k}": v for k, v in flat(value).items()} if isinstance(value, dict) else {key: value}
     return found

@@ -52,6 +52,23 @@ def sum_over_ranks(value: Tensor) -> Tensor:
     return value
 
 
+class _Sum(torch.autograd.Function):
+    """Every process's value goes into every sum, so the gradient of a value is the sum of the gradients."""
+
+    @staticmethod
+    def forward(ctx, value: Tensor) -> Tensor:
+        return sum_over_ranks(value)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        return _Sum.apply(gradient)
+
+
+def sum_with_gradient(value: Tensor) -> Tensor:
+    """The sum of a tensor over all processes, which passes gradients back to each of them."""
+    return value if world_size() == 1 else _Sum.apply(value)
+
+
 def mean_over_ranks(value: Tensor) -> Tensor:
     """The mean of a tensor over all processes; without gradient."""
     return sum_over_ranks(value) / world_size()

@@ -3,8 +3,8 @@
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
+from acflib.distributed import sum_with_gradient
 from acflib.errors import ConfigError
 
 
@@ -30,11 +30,11 @@ class GlooSyncBatchNorm(nn.BatchNorm2d):
         dtype, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))  # bf16 cannot add up a batch
         # Processes may hold batches of different size, so the count is reduced too.
         count_and_sum = torch.cat([x.new_full((1,), x.numel() / x.shape[1]), x.sum(dim=(0, 2, 3))])  # (1 + C,)
-        count_and_sum = all_reduce(count_and_sum)
+        count_and_sum = sum_with_gradient(count_and_sum)
         count, mean = count_and_sum[0], count_and_sum[1:] / count_and_sum[0]
         check_values_per_channel(x, dist.get_world_size())
         centered = x - mean.view(1, -1, 1, 1)  # (C,) -> (1, C, 1, 1)
-        variance = all_reduce(centered.square().sum(dim=(0, 2, 3))) / count
+        variance = sum_with_gradient(centered.square().sum(dim=(0, 2, 3))) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             # As in torch: the running variance is the unbiased one, the variance used is not.

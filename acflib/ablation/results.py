@@ -8,7 +8,7 @@ from typing import Any
 
 from acflib.ablation.rows import Row, Study, StudyData, config_of, evaluations_of, wants_corrections
 from acflib.ablation.studies import find_study
-from acflib.checkpoints import config_as_dict
+from acflib.checkpoints import config_as_dict, flat
 from acflib.config import TrainConfig
 from acflib.corrections import Corrections
 from acflib.datasets.streets import GENERATOR_VERSION
@@ -192,14 +192,6 @@ def read_corrections(path: Path, found: Any, wanted: bool) -> Corrections | None
 
 def is_percentage(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 100
-
-
-def flat(config: dict) -> dict:
-    """{"model": {"variant": "sum"}} -> {"model.variant": "sum"}."""
-    found = {}
-    for key, value in config.items():
-        found |= {f"{key}.{k}": v for k, v in flat(value).items()} if isinstance(value, dict) else {key: value}
-    return found
 
 
 @dataclasses.dataclass(frozen=True)
