@@ -1,9 +1,15 @@
 """Fixtures for all tests."""
 
+import signal
+
 import pytest
 import torch
 
 from acflib.datasets.streets import write_streets
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the tests in the background lets them ignore Ctrl-C, and so all processes that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
