@@ -214,11 +214,15 @@ def test_a_large_upload_shows_its_progress(explorer, widget, tmp_path):
 
 
 def test_the_pixel_that_is_seen_is_the_one_that_is_picked(explorer, widget, tmp_path):
-    """In this picture each pixel's color says where it is: what the screen shows under the mouse is what is picked."""
+    """In this picture each pixel's color says where it is: what the screen shows under the mouse is what is picked.
+
+    Enlarged twice: at one point a pixel, a canvas that begins between two points of the screen decides by rounding.
+    """
     rows, columns = np.indices(SIZE, dtype=np.uint8)
     coded = tmp_path / "coded.png"
     Image.fromarray(np.dstack([rows, columns, np.full(SIZE, 77, np.uint8)])).save(coded)
     explorer.upload(widget, coded)
+    explorer.choose(widget, "Size", "512 px")
     stack = first_stack(widget)
     explorer.click(widget, stack, (64, 128))  # so that the cross covers no pixel that is asked for
     explorer.page.wait_for_timeout(300)
@@ -230,6 +234,7 @@ def test_the_pixel_that_is_seen_is_the_one_that_is_picked(explorer, widget, tmp_
         explorer.page.mouse.click(x, y)
         lab.wait_for_pixel(widget, explorer.page, seen[:2])
         explorer.click(widget, stack, (64, 128))
+    explorer.choose(widget, "Size", "256 px")
     explorer.choose(widget, "Picture", "street 21")
 
 
