@@ -11,6 +11,7 @@ import argparse
 import base64
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -50,17 +51,21 @@ def figures(path: Path) -> list[tuple[str, bytes]]:
     return found
 
 
+def write_pictures(folder: Path, pictures: Iterable[tuple[str, bytes]]) -> None:
+    """Write the files (name, content) into a folder, which is made if missing, and print where each is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in pictures:
+        write_whole(folder / name, content)
+        print(folder / name)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all lessons, without the solutions")
     parser.add_argument("--out", type=Path, default=Path("slides"), help="folder for the pictures (default: slides)")
     given = parser.parse_args(arguments)
     try:
-        given.out.mkdir(parents=True, exist_ok=True)
-        for path in given.notebooks or lessons():
-            for name, picture in figures(path):
-                write_whole(given.out / name, picture)
-                print(given.out / name)
+        write_pictures(given.out, (found for path in given.notebooks or lessons() for found in figures(path)))
     except (AcflibError, OSError) as error:
         print(f"export_figures: {error}", file=sys.stderr)
         return 2

@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from acflib.checkpoints import write_whole  # noqa: E402
 from acflib.errors import AcflibError, ConfigError  # noqa: E402
 from tests.browser import lab  # noqa: E402
+from tools.export_figures import write_pictures  # noqa: E402
 
 # File name, label of the view, and what Python does before the picture is taken.
 VIEWS = {
@@ -100,11 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if reason := lab.missing():
             raise ConfigError(reason)
-        given.out.mkdir(parents=True, exist_ok=True)
-        for name, picture in take_pictures(given.scale):
-            path, content = given.out / f"{name}.{given.kind}", file_of(picture, given.kind)
-            write_whole(path, content)
-            print(f"{path}: {len(content) / 1e3:.0f} kB")
+        pictures = take_pictures(given.scale)
+        write_pictures(given.out, ((f"{name}.{given.kind}", file_of(shown, given.kind)) for name, shown in pictures))
     except (AcflibError, OSError) as error:
         print(f"widget_pictures: {error}", file=sys.stderr)
         return 2

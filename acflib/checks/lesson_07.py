@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from acflib.ablation import stats
-from acflib.ablation.stats import CONFIDENCE, t_quantile
+from acflib.ablation.stats import CONFIDENCE, half_width, t_quantile
 from acflib.checks.judge import Answer, Case, Hints, Verdict, judge, random_cases
 
 SPREAD = Hints(nan="The standard deviation divides by n - 1; is n a count of seeds, at least 2?")
@@ -154,7 +154,7 @@ def seeds_needed(student: Answer) -> Verdict:
             lambda s, effect: stats.seeds_needed(s, effect) + 1
         ),
         "You compare the whole width with the effect. The interval reaches half of it to each side.": (
-            fewest(lambda n, s: 2 * t_quantile(CONFIDENCE, n - 1) * s / math.sqrt(n))
+            fewest(lambda n, s: 2 * half_width(s, n))
         ),
         "The t is missing: this is the standard error alone.": fewest(lambda n, s: s / math.sqrt(n)),
         "You divide by the root of n - 1. Degrees of freedom choose the t; the root is that of n.": (
@@ -211,5 +211,5 @@ def _pairs_case(random: torch.Generator) -> Case:
 def _needed_cases(random: torch.Generator) -> list[Case]:
     """An effect that n - 1 seeds just fail to show, and one that n seeds just show."""
     n, deviation = int(torch.randint(4, 10, (), generator=random)), round(_uniform(random, 0.5, 3.0), 2)
-    half = [t_quantile(CONFIDENCE, m - 1) * deviation / math.sqrt(m) for m in (n - 1, n)]
+    half = [half_width(deviation, m) for m in (n - 1, n)]
     return [(deviation, round(0.995 * half[0], 4)), (deviation, round(1.005 * half[1], 4))]

@@ -92,10 +92,10 @@ def _read_file(source: str | Path | _NamedBytes) -> tuple[np.ndarray, list[str]]
         deep = any(";16" in str(tile) for tile in picture.tile)  # 16 bit a color; Pillow's mode says it of grey alone
         has_alpha = mode in ALPHA_MODES or "transparency" in picture.info
         turned = picture.getexif().get(EXIF_ORIENTATION, 1) != 1
-    if mode in ("I", "F"):
+    if mode in ("I", "F") and not deep:  # older Pillows call 16-bit grey "I", too
         raise DataError(f"{source}: values of 32 bit have no fixed white; save the picture with 8 or 16 bit first")
     notes = ["16 bit, shown with 8"] if deep else []
-    notes += ["grey, shown as RGB"] if mode in GREY_MODES or mode.startswith("I;16") else []
+    notes += ["grey, shown as RGB"] if mode in GREY_MODES or mode.startswith("I") else []
     notes += ["its alpha channel is left out"] if has_alpha else []
     notes += ["turned as its EXIF tag says"] if turned else []
     return image, notes

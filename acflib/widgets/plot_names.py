@@ -40,20 +40,26 @@ def name_points(axis: Axes, places: list[tuple[str, Point]]) -> None:
             text.remove()
 
 
-def name_areas(axis: Axes, labels: np.ndarray, classes: Sequence[str]) -> None:
+def name_areas(
+    axis: Axes, labels: np.ndarray, classes: Sequence[str], corner: tuple[int, int] = (0, 0), smallest: int = 8
+) -> None:
     """Write the names of the classes into the areas of a class map (H, W) that ``axis`` shows.
 
     What is drawn on the axis already, such as crosses, stays free. Call it after the figure was laid out.
+
+    Args:
+        corner: row and column where the map begins on the axis, for a part of a larger one.
+        smallest: see :func:`acflib.widgets.names.name_places`.
     """
     renderer = axis.figure.canvas.get_renderer()
     boxes = [
         Bbox.from_bounds(*(at - 8), 16, 16) for line in axis.lines for at in axis.transData.transform(line.get_xydata())
     ]
     boxes += [text.get_window_extent(renderer) for text in axis.texts]
-    for label, row, column in name_places(labels):
+    for label, row, column in name_places(labels, smallest):
         style = {"color": "white", "fontsize": 7, "path_effects": [withStroke(linewidth=1.6, foreground="black")]}
         side, x = beside_border(column, labels.shape[1])
-        text = axis.text(x, row, classes[label], ha=side, va="center", **style)
+        text = axis.text(corner[1] + x, corner[0] + row, classes[label], ha=side, va="center", **style)
         box = text.get_window_extent(renderer)
         if any(box.overlaps(other) for other in boxes):
             text.remove()
