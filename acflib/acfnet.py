@@ -1,5 +1,7 @@
 """ACFNet = base network + ACF module (paper, section 3.2, Fig. 2)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -8,9 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acflib.acf import ALL_VARIANTS, ACFModule
+from acflib.alignment import CellGrid, pad_to_stride, padded_size
 from acflib.bases import ResNetBase
 from acflib.errors import ConfigError
 from acflib.functional import sum_to_one
+from acflib.inplace import check_activations
 from acflib.options import option
 
 
@@ -39,11 +43,14 @@ class ACFNet(nn.Module):
             of the controls without class centers, "self", "global" and "psp".
         channels: C' of the ACF module, 512 in the paper.
         detach: stop the gradient of P_coarse inside the ACF module (the paper lets it flow).
-        align_corners: of the bilinear upsampling of the logits; True suits crops of 8k+1 pixels such as 769.
+        align_corners: of the bilinear upsampling of the logits; None: as in the base network, False where that does not
+            say. True puts cell j on pixel ``base.output_stride * j``, where a ResNet looks: images are padded right and
+            bottom to k*stride+1 pixels, such as 769, and the logits cropped. A base network without that attribute
+            gets no padding: its corner cells lie on the corner pixels, whatever the size.
         factorised: False builds the literal tensors of Eq. 3 and 5; the numbers are the same.
 
     Raises:
-        ConfigError: for an unknown variant.
+        ConfigError: for an unknown variant; or aligned corners for a tapped network of unknown output stride.
     """
 
     def __init__(
@@ -52,7 +59,7 @@ class ACFNet(nn.Module):
         variant: str | None = "sum",
         channels: int = 512,
         detach: bool = False,
-        align_corners: bool = False,
+        align_corners: bool | None = None,
         factorised: bool = True,
     ):
         super().__init__()
@@ -60,11 +67,25 @@ class ACFNet(nn.Module):
             raise ConfigError(f"variant must be None or one of {', '.join(ALL_VARIANTS)}, got {variant!r}")
         self.base = base
         self.num_classes = base.num_classes
-        self.detach, self.align_corners = detach, align_corners
+        self.detach = detach
+        self.align_corners = getattr(base, "align_corners", False) if align_corners is None else align_corners
+        self.stride = getattr(base, "output_stride", None) if self.align_corners else None  # to pad to, if known
+        if self.align_corners and hasattr(base, "output_stride") and base.output_stride is None:
+            raise ConfigError(
+                "align_corners=True needs the output stride of the tapped network, to bring its cells onto their "
+                "pixels: pass it, as in tap(network, classifier, output_stride=8), or take align_corners=False"
+            )
         self.acf = self.classifier = None
         if variant is not None:
             self.acf = ACFModule(base.feature_channels, base.num_classes, channels, variant, factorised)
             self.classifier = nn.Conv2d(channels, base.num_classes, 1)
+
+    _version = 2  # of the state dict; from 2 on it notes the activations of in-place BatchNorms
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing, unexpected, errors) -> None:
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)
+        if prefix == "" and local_metadata.get("version", 1) >= 2:
+            errors += check_activations(self, state_dict)
 
     def forward(
         self, x: Tensor, center_probs: Tensor | None = None, attention_probs: Tensor | None = None
@@ -73,7 +94,8 @@ class ACFNet(nn.Module):
 
         Args:
             x: normalised images (B, 3, H, W).
-            center_probs: class maps (B, N, h, w) used instead of P_coarse in Eq. 2; averaged to feature size by area.
+            center_probs: class maps (B, N, h, w) used instead of P_coarse in Eq. 2; averaged to feature size, each cell
+                over its own pixels. With aligned corners of size (H, W) or feature size, else of any size.
             attention_probs: the same for Eq. 3 and 5; after the averaging each cell is scaled to sum 1, so that one
                 with ignored pixels gets no weaker F_a than others.
 
@@ -90,36 +112,71 @@ class ACFNet(nn.Module):
             logits = {"out": found.fine_logits, "coarse": found.coarse_logits}
         if found.aux_logits is not None:
             logits["aux"] = found.aux_logits
-        return {name: resize(value, x.shape[-2:], self.align_corners) for name, value in logits.items()}
+        return {name: self.upsample(value, x.shape[-2:]) for name, value in logits.items()}
+
+    def grid(self, size: tuple[int, int], cells: tuple[int, int]) -> CellGrid:
+        """How a feature map of ``cells`` = (h, w) lies over an image of ``size`` = (H, W)."""
+        return CellGrid(tuple(size), tuple(cells), self.align_corners, self.stride)
+
+    def upsample(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
+        """Maps of :meth:`intermediates`, (B, K, h, w), at the size (H, W) of the image. At least float32.
+
+        In half precision the backward pass would add up some 225 pixels a cell in it.
+        """
+        maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
+        if self.stride is None:
+            return resize(maps, size, self.align_corners)
+        return resize(maps, padded_size(size, self.stride), True)[..., : size[0], : size[1]]
 
     def intermediates(
         self, x: Tensor, center_probs: Tensor | None = None, attention_probs: Tensor | None = None
     ) -> Intermediates:
         """The forward pass up to the upsampling, with all that happens on the way. Arguments as :meth:`forward`."""
-        features, coarse, aux = self.base(x)
+        size = x.shape[-2:]
+        features, coarse, aux = self.base(x if self.stride is None else pad_to_stride(x, self.stride))
+        if self.stride is not None:
+            _check_cells(size, coarse.shape[-2:], self.stride)
         probabilities = coarse.softmax(dim=1)
         if self.acf is None:
             if center_probs is not None or attention_probs is not None:
                 raise ValueError("center_probs and attention_probs need an ACF module; this network has variant None")
             return Intermediates(features, coarse, probabilities, aux_logits=aux)
+        center_probs = self._fit("center_probs", center_probs, coarse, size)
+        attention_probs = self._fit("attention_probs", attention_probs, coarse, size)
         found = self.acf(
             features,
             probabilities.detach() if self.detach else probabilities,
-            self._fit("center_probs", center_probs, coarse),
-            None if attention_probs is None else sum_to_one(self._fit("attention_probs", attention_probs, coarse)),
+            center_probs,
+            None if attention_probs is None else sum_to_one(attention_probs),
         )
         fine = self.classifier(found.fused)
         return Intermediates(features, coarse, probabilities, *found, fine_logits=fine, aux_logits=aux)
 
-    @staticmethod
-    def _fit(name: str, class_map: Tensor | None, coarse: Tensor) -> Tensor | None:
+    def _fit(self, name: str, class_map: Tensor | None, coarse: Tensor, size: tuple[int, int]) -> Tensor | None:
         if class_map is None:
             return None
+        cells = coarse.shape[-2:]
         if class_map.dim() != 4 or class_map.shape[:2] != coarse.shape[:2]:
             wanted = f"({coarse.shape[0]}, {coarse.shape[1]}, h, w)"
             raise ValueError(f"{name} must be probabilities {wanted}, got {tuple(class_map.shape)}")
-        dtype = torch.promote_types(coarse.dtype, torch.float32)
-        return F.adaptive_avg_pool2d(class_map.to(coarse.device, dtype), coarse.shape[-2:])
+        class_map = class_map.to(coarse.device, torch.promote_types(coarse.dtype, torch.float32))
+        if self.align_corners and class_map.shape[-2:] == cells:
+            return class_map
+        if self.stride is not None and class_map.shape[-2:] != size:
+            raise ValueError(
+                f"{name} of a network with align_corners=True must have the size of the images, {tuple(size)}, or of "
+                f"the features, {tuple(cells)}: else nobody knows where its cells lie; got {tuple(class_map.shape)}"
+            )
+        return self.grid(class_map.shape[-2:], cells).average(class_map)
+
+
+def _check_cells(size: tuple[int, int], cells: tuple[int, int], stride: int) -> None:
+    expected = tuple((length - 1) // stride + 1 for length in padded_size(size, stride))
+    if tuple(cells) != expected:
+        raise ConfigError(
+            f"the base network has {cells[0]} x {cells[1]} cells for {size[0]} x {size[1]} pixels; with output_stride="
+            f"{stride} they would be {expected[0]} x {expected[1]}. Give it the right one, or take align_corners=False"
+        )
 
 
 def resize(maps: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
@@ -129,21 +186,37 @@ def resize(maps: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
     return F.interpolate(maps, size, mode="bilinear", align_corners=align_corners)
 
 
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Context manager: ``model.eval()``; at the end each module has its own mode back, so what was frozen stays so."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
 @torch.no_grad()
 def inspect(model: ACFNet, image: Tensor) -> Intermediates:
     """The named intermediates of a forward pass, in evaluation mode and without gradients.
 
     Args:
-        model: an ACFNet; its training mode is left as it was.
-        image: normalised image (3, H, W) or batch (B, 3, H, W).
+        model: an ACFNet; its training mode, and that of each of its modules, is left as it was.
+        image: normalised image (3, H, W) or batch (B, 3, H, W); taken to the device and the dtype of the network.
+
+    Raises:
+        ValueError: if the image has another shape, or integer colors.
     """
-    was_training = model.training
-    model.eval()
-    try:
-        batch = image if image.dim() == 4 else image.unsqueeze(0)  # (3, H, W) -> (1, 3, H, W)
-        return model.intermediates(batch.to(next(model.parameters()).device))
-    finally:
-        model.train(was_training)
+    if image.dim() not in (3, 4) or image.shape[-3] != 3:
+        raise ValueError(f"image must be (3, H, W) or (B, 3, H, W), got {tuple(image.shape)}")
+    if not image.is_floating_point():
+        raise ValueError(f"image is {image.dtype}: normalise it first, with acflib.datasets.transforms.normalize_image")
+    batch = image if image.dim() == 4 else image.unsqueeze(0)  # (3, H, W) -> (1, 3, H, W)
+    parameter = next(model.parameters())
+    with evaluation_mode(model):
+        return model.intermediates(batch.to(parameter.device, parameter.dtype))
 
 
 @dataclass(frozen=True)
@@ -158,9 +231,9 @@ class ModelConfig:
     output_stride: int = option(8, "input pixels per feature pixel: 8, 16 or 32")
     aux: bool = option(True, "auxiliary head on layer3")
     detach: bool = option(False, "stop the gradient of P inside the ACF module")
-    align_corners: bool = option(True, "of bilinear resizing; True only for crops of 8k+1 pixels, such as 769")
+    align_corners: bool = option(True, "of bilinear resizing; True: crops of k*output_stride+1 pixels, such as 769")
     recompute: bool = option(False, "run residual blocks again in the backward pass: less memory, more time")
-    weights: str | None = option("IMAGENET1K_V1", "pretrained weights of the backbone, by torchvision's name, or none")
+    weights: str | None = option("auto", "of the backbone: auto (ImageNet's, if any), a name of torchvision, or none")
 
 
 def build_model(config: ModelConfig) -> ACFNet:
@@ -172,19 +245,19 @@ def build_model(config: ModelConfig) -> ACFNet:
     if config.channels < 1:
         raise ConfigError(f"channels must be at least 1, got {config.channels}")
     base = ResNetBase(
-        config.backbone,
-        config.num_classes,
-        config.context,
-        config.channels,
-        config.output_stride,
-        config.aux,
-        config.weights,
-        config.align_corners,
-        config.recompute,
+        backbone=config.backbone,
+        num_classes=config.num_classes,
+        context=config.context,
+        context_channels=config.channels,
+        output_stride=config.output_stride,
+        aux=config.aux,
+        weights=config.weights,
+        align_corners=config.align_corners,
+        recompute=config.recompute,
     )
-    return ACFNet(base, config.variant, config.channels, config.detach, config.align_corners)
+    return ACFNet(base, variant=config.variant, channels=config.channels, detach=config.detach)
 
 
 def without_weights(config: ModelConfig) -> ModelConfig:
-    """The same network without ImageNet weights, for loading a checkpoint into."""
+    """The same network without pretrained weights, for loading a checkpoint into."""
     return replace(config, weights=None)

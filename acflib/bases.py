@@ -1,7 +1,8 @@
 """Base networks: a backbone of output stride 8, a context module if wanted, a coarse and an auxiliary head.
 
 A base network is any ``nn.Module`` whose forward returns a :class:`BaseOutput` and that has the attributes
-``feature_channels`` and ``num_classes``. :func:`acflib.tap.tap` makes one of any other segmentation network.
+``feature_channels`` and ``num_classes``, and for aligned corners ``output_stride``: then the features of an image of
+k*output_stride+1 pixels are k+1 cells. :func:`acflib.tap.tap` makes one of any other segmentation network.
 """
 
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from acflib.recompute import run_blocks
 
 BACKBONES = ("tiny", "resnet18", "resnet34", "resnet50", "resnet101")
 CONTEXTS = (None, "aspp", "psp")
+IMAGENET_WEIGHTS = "IMAGENET1K_V1"  # torchvision's name; every ResNet of it has them
 
 
 class BaseOutput(NamedTuple):
@@ -62,8 +64,8 @@ class ResNetBase(nn.Module):
         context_channels: channels of the context module's result, 512 in the paper.
         output_stride: input pixels per feature pixel: 8 (the paper), 16 or 32.
         aux: whether to add the auxiliary head on layer3, as PSPNet does.
-        weights: name of torchvision weights for the backbone, for example "IMAGENET1K_V1", or None.
-        align_corners: of the bilinear upsampling inside "psp".
+        weights: "auto" (ImageNet's where there are some), a name of torchvision such as "IMAGENET1K_V1", or None.
+        align_corners: of the bilinear upsampling inside "psp", and, unless it says otherwise, of an ACFNet around it.
         recompute: run the residual blocks again in the backward pass instead of keeping their activations.
 
     Raises:
@@ -78,15 +80,17 @@ class ResNetBase(nn.Module):
         context_channels: int = 512,
         output_stride: int = 8,
         aux: bool = True,
-        weights: str | None = None,
-        align_corners: bool = False,
+        *,
+        weights: str | None,
+        align_corners: bool,
         recompute: bool = False,
     ):
         super().__init__()
         if context not in CONTEXTS:
             raise ConfigError(f'context must be None, "aspp" or "psp", got {context!r}')
-        network = make_backbone(backbone, output_stride, weights)
+        network = make_backbone(backbone, output_stride, weights=weights)
         self.num_classes, self.recompute = num_classes, recompute
+        self.output_stride, self.align_corners = output_stride, align_corners
         self.stem = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool)
         self.layer1, self.layer2 = network.layer1, network.layer2
         self.layer3, self.layer4 = network.layer3, network.layer4
@@ -110,22 +114,27 @@ class ResNetBase(nn.Module):
         return BaseOutput(features, self.classifier(features), aux)
 
 
-def make_backbone(name: str, output_stride: int = 8, weights: str | None = None) -> nn.Module:
+def make_backbone(name: str, output_stride: int = 8, *, weights: str | None) -> nn.Module:
     """A ResNet of torchvision (or the tiny one), its last layers dilated for the output stride wanted.
+
+    Args:
+        weights: "auto", a name of torchvision or None; see :class:`ResNetBase`.
 
     Raises:
         ConfigError: unknown name, output stride or weights.
     """
     if name not in BACKBONES:
         raise ConfigError(f"backbone must be one of {', '.join(BACKBONES)}, got {name!r}")
+    if weights == "auto":
+        weights = None if name == "tiny" else IMAGENET_WEIGHTS
     if name == "tiny":
         if weights is not None:
-            raise ConfigError('the backbone "tiny" has no pretrained weights: pass weights=None')
+            raise ConfigError('the backbone "tiny" has no pretrained weights: pass weights="auto" or None')
         network = TinyResNet()
     else:
         known = [w.name for w in torchvision.models.get_model_weights(name)]
         if weights is not None and weights not in known:
-            raise ConfigError(f"weights of {name} must be None or one of {', '.join(known)}, got {weights!r}")
+            raise ConfigError(f"weights of {name} must be auto, None or one of {', '.join(known)}, got {weights!r}")
         try:
             network = torchvision.models.get_model(name, weights=weights, norm_layer=BatchNorm)
         except OSError as error:  # URLError and HTTPError are of this kind

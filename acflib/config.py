@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from acflib.acf import VARIANTS
 from acflib.acfnet import ModelConfig
+from acflib.alignment import padded_size
 from acflib.errors import ConfigError
 from acflib.losses import LossConfig
 from acflib.options import option
@@ -75,11 +76,12 @@ class TrainConfig:
             raise ConfigError(f'oracle={self.oracle!r}: the variant "center" has no attention; choose "centers"')
         if self.compile and self.model.recompute:
             raise ConfigError("compile=True and recompute=True do not go together: torch cannot trace both; choose one")
-        fits = all(side % 8 == 1 for side in self.crop_size)
-        if self.model.align_corners and not fits:
+        stride = self.model.output_stride
+        fitting = padded_size(self.crop_size, stride)
+        if self.model.align_corners and fitting != tuple(self.crop_size):
             raise ConfigError(
-                f"align_corners=True suits crops of 8k+1 pixels such as 769, crop_size is {self.crop_size}: "
-                "choose such a crop or align_corners=False"
+                f"align_corners=True suits crops of {stride}k+1 pixels (output_stride={stride}), crop_size is "
+                f"{self.crop_size}: choose such a crop, for example {fitting}, or align_corners=False"
             )
 
     @property

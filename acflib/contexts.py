@@ -48,7 +48,10 @@ class PyramidPooling(nn.Module):
         maps = []
         for size, level in zip(self.bins, self.levels, strict=True):
             pooled = level(F.adaptive_avg_pool2d(x, size))  # (B, channels, size, size)
-            maps.append(F.interpolate(pooled, x.shape[-2:], mode="bilinear", align_corners=self.align_corners))
+            # In float32 at least: in half precision the backward pass would add up hundreds of cells a region in it.
+            wide = pooled.to(torch.promote_types(pooled.dtype, torch.float32))
+            spread = F.interpolate(wide, x.shape[-2:], mode="bilinear", align_corners=self.align_corners)
+            maps.append(spread.to(pooled.dtype))
         return torch.cat(maps, dim=1)
 
 

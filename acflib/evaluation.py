@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
 from acflib import distributed
-from acflib.acfnet import ACFNet
+from acflib.acfnet import ACFNet, evaluation_mode
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.transforms import evaluation_transform
 from acflib.devices import autocast
@@ -48,7 +48,7 @@ def evaluate(
     Under torchrun each process takes every n-th image and the counts are added: every image counts once, none twice.
 
     Args:
-        model: the network; it is evaluated where it is, and its training mode is put back.
+        model: the network; it is evaluated where it is, and the training mode of each of its modules is put back.
         dataset: a split with labels.
         config: whole image, sliding window, scales, flip.
         batch_size: images at a time; above 1 only where all have one size.
@@ -106,19 +106,14 @@ def predictions(
         worker_init_fn=ignore_interrupts,
         generator=torch.Generator(),  # else the loader would draw from the global random state
     )
-    was_training = model.training
-    model.eval()
     bar = tqdm(clear_errors(loader), "evaluating", len(loader), disable=not progress or first > 0)
-    try:
-        with ended_with(loader):
-            for images, labels in bar:
-                images, labels = images.to(device, dtype=parameter.dtype), labels.to(device)
-                class_maps = oracle_probs(oracle, labels, model.num_classes)
-                with autocast(device, precision):
-                    found = predict_probabilities(model, images, config, **class_maps)
-                yield found, labels
-    finally:
-        model.train(was_training)
+    with evaluation_mode(model), ended_with(loader):
+        for images, labels in bar:
+            images, labels = images.to(device, dtype=parameter.dtype), labels.to(device)
+            class_maps = oracle_probs(oracle, labels, model.num_classes)
+            with autocast(device, precision):
+                found = predict_probabilities(model, images, config, **class_maps)
+            yield found, labels
 
 
 def check_classes(num_classes: int, dataset: SegmentationDataset) -> None:

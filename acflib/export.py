@@ -11,7 +11,7 @@ from torch import nn
 from tqdm import tqdm
 
 from acflib import distributed
-from acflib.acfnet import ACFNet
+from acflib.acfnet import ACFNet, evaluation_mode
 from acflib.checkpoints import config_as_dict, replacing, write_whole
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.labels import CITYSCAPES_CLASSES, ID_OF_TRAIN_ID
@@ -42,7 +42,7 @@ def export_predictions(
     there. ``export.json`` beside them says what they are predictions of.
 
     Args:
-        model: the network; its training mode is put back.
+        model: the network; the training mode of each of its modules is put back.
         dataset: a split of Cityscapes, or of Streets.
         out: folder to write to, made if missing. It is for these files alone: the evaluator stops where it finds two
             PNGs of one frame.
@@ -72,12 +72,8 @@ def export_predictions(
         "inference": config_as_dict(config), "weights_sha256": fingerprint(model),
     }  # fmt: skip
     _prepare(out, settings, files, resume)
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluation_mode(model):
         _write(model, dataset, files, config, output, precision, progress)
-    finally:
-        model.train(was_training)
     distributed.barrier()
     return files
 

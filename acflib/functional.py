@@ -33,7 +33,7 @@ def class_centers(features: Tensor, probabilities: Tensor) -> Tensor:
     """
     _check_same_grid("features", features, "probabilities", probabilities)
     dtype = torch.promote_types(torch.promote_types(features.dtype, probabilities.dtype), torch.float32)
-    with _without_autocast(features.device.type):
+    with without_autocast(features.device.type):
         weights = probabilities.to(dtype).flatten(2)  # (B, N, H, W) -> (B, N, HW)
         pixels = features.to(dtype).flatten(2)  # (B, C, H, W) -> (B, C, HW)
         mass = weights.sum(dim=2, keepdim=True)  # (B, N, 1), the denominator
@@ -208,7 +208,8 @@ def check_labels(labels: Tensor, num_classes: int, ignore_index: int = IGNORE_IN
         )
 
 
-def _without_autocast(device_type: str) -> AbstractContextManager:
+def without_autocast(device_type: str) -> AbstractContextManager:
+    """Context manager: computations keep the dtype of their arguments, also under autocast."""
     if torch.amp.is_autocast_available(device_type):
         return torch.autocast(device_type, enabled=False)
     return nullcontext()  # the meta device

@@ -7,7 +7,8 @@ z gives x_hat back, so z alone is kept.
     forward     x -> x_hat = (x - mean) / std -> y = scale * x_hat + bias + shortcut -> z = leaky_relu(y)
     backward    z -> y = leaky_relu(z, 1 / slope) -> x_hat = (y - shortcut - bias) / scale
 
-:func:`use_inplace` converts a network; its state dict keeps its names.
+:func:`use_inplace` converts a network; its state dict keeps its names, and notes the slopes beside them, so that an
+ACFNet with other activations refuses it.
 """
 
 from typing import Any, NamedTuple
@@ -61,6 +62,10 @@ class InPlaceABN(nn.BatchNorm2d):
             raise ConfigError(f"slope must be above 0, got {slope}: a plain ReLU cannot be inverted")
         self.slope = slope
 
+    def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination._metadata[prefix[:-1]]["slope"] = self.slope  # beside the tensors: see check_activations
+
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """x and shortcut (B, C, H, W) -> (B, C, H, W), in the dtype of x."""
         self._check_input_dim(x)
@@ -94,6 +99,31 @@ class InPlaceABN(nn.BatchNorm2d):
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, slope={self.slope}"
+
+
+def check_activations(model: nn.Module, state_dict: dict) -> list[str]:
+    """What is wrong where a state dict was saved with other activations than the network has.
+
+    Plain and in-place BatchNorm have the same tensors under the same names, but a ReLU or a leaky ReLU behind them.
+
+    Args:
+        model: the network that is to load it.
+        state_dict: of a network that notes its activations; without its metadata (a copy into a plain dict, a
+            safetensors file) nothing is known, and nothing is found.
+    """
+    metadata = getattr(state_dict, "_metadata", None) or {}
+    saved = {name: found["slope"] for name, found in metadata.items() if "slope" in found}
+    own = {name: module.slope for name, module in model.named_modules() if isinstance(module, InPlaceABN)}
+    if not metadata or saved == own:
+        return []
+    kinds = [
+        f"in-place BatchNorm and leaky ReLU (slope {min(slopes.values()):g})" if slopes else "plain BatchNorm and ReLU"
+        for slopes in (saved, own)
+    ]
+    return [
+        f"the weights were trained with {kinds[0]}, the network has {kinds[1]}: the same names, but another result. "
+        "Load them into a network of their own kind: acflib.inplace.use_inplace makes the one of the other"
+    ]
 
 
 def invertible_scale(weight: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from acflib.alignment import CellGrid
 from acflib.errors import ConfigError
 from acflib.functional import IGNORE_INDEX
 
@@ -96,7 +97,12 @@ def _gaussian(length: int, sigma: float, like: Tensor) -> Tensor:
 
 
 def cell_of_pixel(
-    row: int, column: int, picture: tuple[int, int], cells: tuple[int, int], align_corners: bool = False
+    row: int,
+    column: int,
+    picture: tuple[int, int],
+    cells: tuple[int, int],
+    align_corners: bool = False,
+    stride: int | None = None,
 ) -> tuple[int, int]:
     """The cell of a feature map that a pixel of the picture falls on, nearest in the sense of the network's upsampling.
 
@@ -104,21 +110,16 @@ def cell_of_pixel(
         row, column: the pixel.
         picture: height and width of the picture.
         cells: height and width of the feature map.
-        align_corners: as in the network. False: each cell covers an equal part of the picture. True: the centers of the
-            corner cells lie on the corner pixels.
+        align_corners: as in the network. False: each cell covers an equal part of the picture. True: cell j lies on
+            pixel ``stride * j``.
+        stride: pixels from one cell to the next, ``ACFNet.stride``; None: the centers of the corner cells lie on the
+            corner pixels.
 
     Raises:
         ConfigError: if the pixel is outside the picture.
     """
     check_pixel(row, column, picture)
-    places = []
-    for place, length, count in zip((row, column), picture, cells, strict=True):
-        if align_corners:
-            share = place / (length - 1) if length > 1 else 0.0
-            places.append(math.floor(share * (count - 1) + 0.5))
-        else:
-            places.append(place * count // length)
-    return places[0], places[1]
+    return CellGrid(picture, cells, align_corners, stride).cell(row, column)
 
 
 def check_pixel(row: int, column: int, size: tuple[int, int]) -> None:
@@ -226,7 +227,7 @@ def most_taken_class(centers: Tensor, probabilities: Tensor, variant: str = "sum
 
 
 def wrong_pixels(
-    kind: str, coarse: np.ndarray, fine: np.ndarray, truth: np.ndarray, grid: tuple[int, int]
+    kind: str, coarse: np.ndarray, fine: np.ndarray, truth: np.ndarray, grid: tuple[int, int] | CellGrid
 ) -> list[tuple[int, int]]:
     """Where coarse and fine differ in being right, one pixel for each cell of a grid.
 
@@ -236,7 +237,8 @@ def wrong_pixels(
     Args:
         kind: "corrected" (coarse wrong, fine right) or "broken" (coarse right, fine wrong).
         coarse, fine, truth: class maps (H, W); ignored pixels of the truth (255) do not count.
-        grid: rows and columns of the grid, such as the size of the feature map.
+        grid: rows and columns of the grid, which parts the picture equally; or the grid of a feature map,
+            ``ACFNet.grid``.
 
     Returns:
         (row, column) of each.
@@ -246,14 +248,15 @@ def wrong_pixels(
     """
     if kind not in WRONG_KINDS:
         raise ConfigError(f"kind must be one of {', '.join(WRONG_KINDS)}, got {kind!r}")
-    height, width = truth.shape
+    grid = grid if isinstance(grid, CellGrid) else CellGrid(truth.shape, tuple(grid))
     right, wrong = (fine, coarse) if kind == "corrected" else (coarse, fine)
     rows, columns = np.nonzero((truth != IGNORE_INDEX) & (right == truth) & (wrong != truth))
-    cell_rows, cell_columns = rows * grid[0] // height, columns * grid[1] // width
-    cells = cell_rows * grid[1] + cell_columns
-    counts = np.bincount(cells, minlength=grid[0] * grid[1])
-    off_row = (rows + 0.5) / height * grid[0] - (cell_rows + 0.5)
-    off_column = (columns + 0.5) / width * grid[1] - (cell_columns + 0.5)
+    cell_rows, cell_columns = grid.cell(rows, columns)
+    cells = cell_rows * grid.cells[1] + cell_columns
+    counts = np.bincount(cells, minlength=grid.cells[0] * grid.cells[1])
+    middle_rows, middle_columns = grid.centers()
+    off_row = (rows - middle_rows[cell_rows]) / grid.steps[0]
+    off_column = (columns - middle_columns[cell_columns]) / grid.steps[1]
     order = np.lexsort((columns, rows, np.round(off_row**2 + off_column**2, 9), cells, -counts[cells]))
     _, first = np.unique(cells[order], return_index=True)
     return [(int(rows[i]), int(columns[i])) for i in order[np.sort(first)]]

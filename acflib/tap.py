@@ -10,12 +10,16 @@ from acflib.errors import ConfigError
 class TappedNetwork(nn.Module):
     """A base network made of another network; see :func:`tap`."""
 
-    def __init__(self, network: nn.Module, classifier: str, feature_channels: int, num_classes: int):
+    def __init__(
+        self, network: nn.Module, classifier: str, feature_channels: int, num_classes: int,
+        output_stride: int | None = None,
+    ):  # fmt: skip
         super().__init__()
         self.network = network
         self.classifier_name = classifier
         self.feature_channels = feature_channels
         self.num_classes = num_classes
+        self.output_stride = output_stride
 
     def forward(self, x: Tensor) -> BaseOutput:
         """Images (B, 3, H, W) -> features and coarse logits as the network's own last layer sees and makes them."""
@@ -35,7 +39,11 @@ class TappedNetwork(nn.Module):
 
 
 def tap(
-    network: nn.Module, classifier: str, feature_channels: int | None = None, num_classes: int | None = None
+    network: nn.Module,
+    classifier: str,
+    feature_channels: int | None = None,
+    num_classes: int | None = None,
+    output_stride: int | None = None,
 ) -> TappedNetwork:
     """Turn any network whose last layer makes N-channel logits into a base network.
 
@@ -46,14 +54,19 @@ def tap(
         classifier: name of the layer that makes the logits, as in ``network.named_modules()``. For torchvision's
             ``fcn_resnet50`` and ``deeplabv3_resnet50``: "classifier.4".
         feature_channels, num_classes: needed only where that layer is no ``nn.Conv2d``.
+        output_stride: input pixels per feature pixel. Needed only for ``ACFNet(..., align_corners=True)``, which brings
+            cell j onto pixel ``output_stride * j``; without it, each cell covers an equal part of the image. How the
+            network itself would enlarge its logits plays no part.
 
     Raises:
-        ConfigError: if there is no such layer, or its numbers of channels cannot be told.
+        ConfigError: if there is no such layer, its numbers of channels cannot be told, or the stride is below 1.
 
     Example:
         >>> network = torchvision.models.segmentation.fcn_resnet50(weights=None, weights_backbone=None)
         >>> model = ACFNet(tap(network, "classifier.4"))
     """
+    if output_stride is not None and output_stride < 1:
+        raise ConfigError(f"output_stride must be at least 1, got {output_stride}")
     try:
         layer = network.get_submodule(classifier)
     except AttributeError:
@@ -67,7 +80,7 @@ def tap(
                 f'"{classifier}" is a {type(layer).__name__}, no Conv2d: name feature_channels and num_classes yourself'
             )
         feature_channels, num_classes = layer.in_channels, layer.out_channels
-    return TappedNetwork(network, classifier, feature_channels, num_classes)
+    return TappedNetwork(network, classifier, feature_channels, num_classes, output_stride)
 
 
 def _check_maps(features: Tensor, coarse: Tensor, num_classes: int, classifier: str) -> None:

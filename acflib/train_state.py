@@ -52,6 +52,8 @@ def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.devi
     """
     torch.manual_seed(config.seed)  # the same initial weights on every process
     model = build_model(without_weights(config.model) if checkpoint else config.model)
+    if config.norm == "inplace":
+        model = use_inplace(model)  # before its weights: they are those of this kind
     if checkpoint:
         model.load_state_dict(checkpoint["model"])
     state = prepare(model, config, device, precision)

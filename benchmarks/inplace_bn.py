@@ -48,7 +48,7 @@ def bottleneck_with_convolution() -> Bottleneck:
 
 def trunk() -> nn.Sequential:
     """ResNet-50 with layers 3 and 4 dilated, without pooling and classifier."""
-    found = make_backbone("resnet50", output_stride=8)
+    found = make_backbone("resnet50", output_stride=8, weights=None)
     stem = (found.conv1, found.bn1, found.relu, found.maxpool)
     return nn.Sequential(*stem, found.layer1, found.layer2, found.layer3, found.layer4)
 

@@ -9,6 +9,8 @@ from acflib.bases import BACKBONES, ResNetBase, dilate, make_backbone
 from acflib.contexts import ASPP, PSP
 from acflib.errors import ConfigError
 
+PLAIN = dict(weights=None, align_corners=False)
+
 
 def convs(layer):
     return [m for m in layer.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
@@ -19,7 +21,7 @@ def convs(layer):
 def test_every_3x3_convolution_of_the_last_layers_is_dilated(name, output_stride, dilations):
     """The first block of a layer too, which torchvision leaves at the previous dilation."""
     with torch.device("meta"):
-        network = make_backbone(name, output_stride)
+        network = make_backbone(name, output_stride, weights=None)
     for layer, dilation in zip((network.layer3, network.layer4), dilations, strict=True):
         found = convs(layer)
         assert len(found) >= 2
@@ -31,7 +33,7 @@ def test_every_3x3_convolution_of_the_last_layers_is_dilated(name, output_stride
 @pytest.mark.parametrize("output_stride", [8, 16, 32])
 def test_features_and_auxiliary_result_have_the_size_of_their_layer(output_stride):
     with torch.device("meta"):
-        base = ResNetBase("resnet34", num_classes=5, output_stride=output_stride)
+        base = ResNetBase("resnet34", num_classes=5, output_stride=output_stride, **PLAIN)
         found = base(torch.empty(2, 3, 64, 96))
     assert found.features.shape == (2, 512, 64 // output_stride, 96 // output_stride)
     assert found.coarse.shape == (2, 5, 64 // output_stride, 96 // output_stride)
@@ -51,7 +53,7 @@ def test_a_dilated_layer_computes_what_the_strided_one_does_and_more():
 @pytest.mark.parametrize("name, width", [("resnet18", 64), ("resnet101", 256)])
 def test_auxiliary_head(name, width):
     with torch.device("meta"):
-        head = ResNetBase(name, num_classes=5).aux_head
+        head = ResNetBase(name, num_classes=5, **PLAIN).aux_head
     conv, dropout, classifier = head[0], head[3], head[4]
     assert (conv.kernel_size, conv.out_channels, classifier.in_channels) == ((3, 3), width, width)
     assert classifier.out_channels == 5 and dropout.p == 0.1
@@ -59,10 +61,10 @@ def test_auxiliary_head(name, width):
 
 def test_auxiliary_result_only_in_training_and_only_where_wanted():
     x = torch.randn(2, 3, 32, 40)
-    base = ResNetBase("tiny", num_classes=5)
+    base = ResNetBase("tiny", num_classes=5, **PLAIN)
     assert base(x).aux is not None
     assert base.eval()(x).aux is None
-    assert ResNetBase("tiny", num_classes=5, aux=False)(x).aux is None
+    assert ResNetBase("tiny", num_classes=5, aux=False, **PLAIN)(x).aux is None
 
 
 @pytest.mark.parametrize(
@@ -77,11 +79,11 @@ def test_auxiliary_result_only_in_training_and_only_where_wanted():
 )
 def test_wrong_settings_are_named(settings, message):
     with pytest.raises(ConfigError, match=message):
-        ResNetBase(**settings)
+        ResNetBase(**(PLAIN | settings))
 
 
 def test_state_dict_is_that_of_torchvision():
-    ours = make_backbone("resnet50")
+    ours = make_backbone("resnet50", weights=None)
     theirs = torchvision.models.resnet50(weights=None)
     ours.load_state_dict(theirs.state_dict())
 
@@ -93,7 +95,7 @@ def test_aspp_is_the_paper_s():
         (1, 1, 512), (3, 12, 512), (3, 24, 512), (3, 36, 512)
     ]  # fmt: skip
     assert module.project[0].weight.shape == (512, 4 * 512, 1, 1)
-    assert ResNetBase("resnet50", context="aspp").feature_channels == 512
+    assert ResNetBase("resnet50", context="aspp", **PLAIN).feature_channels == 512
 
 
 def test_psp_levels_are_means_of_regions():

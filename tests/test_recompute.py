@@ -5,6 +5,8 @@ from torch import nn
 
 from acflib.bases import ResNetBase
 
+PLAIN = dict(weights=None, align_corners=False)
+
 
 def saved_bytes(run) -> int:
     """Bytes kept for the backward pass, each storage once."""
@@ -24,7 +26,7 @@ def test_results_gradients_and_running_statistics_are_the_same():
     found = []
     for recompute in (False, True):
         torch.manual_seed(0)
-        base = ResNetBase("resnet18", num_classes=3, aux=False, recompute=recompute).double()
+        base = ResNetBase("resnet18", num_classes=3, aux=False, recompute=recompute, **PLAIN).double()
         x = torch.randn(2, 3, 32, 40, dtype=torch.float64, requires_grad=True)
         result = base(x)
         result.coarse.square().sum().backward()
@@ -37,14 +39,14 @@ def test_less_is_kept_for_the_backward_pass():
     x = torch.randn(1, 3, 64, 64)
     kept = {}
     for recompute in (False, True):
-        base = ResNetBase("resnet18", num_classes=3, aux=False, recompute=recompute)
+        base = ResNetBase("resnet18", num_classes=3, aux=False, recompute=recompute, **PLAIN)
         weights = sum(p.numel() * 4 for p in base.parameters() if p.dim() == 4)
         kept[recompute] = saved_bytes(lambda base=base: base(x).coarse) - weights * (not recompute)
     assert kept[True] < 0.6 * kept[False]
 
 
 def test_evaluation_does_not_recompute():
-    base = ResNetBase("tiny", num_classes=3, recompute=True).eval()
+    base = ResNetBase("tiny", num_classes=3, recompute=True, **PLAIN).eval()
     calls = []
     nn.Module.register_forward_hook(base.layer4[0], lambda *_: calls.append(1))
     with torch.no_grad():

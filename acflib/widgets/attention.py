@@ -5,7 +5,7 @@ from typing import Any
 from acflib.widgets import attention_state
 from acflib.widgets.base import AcfWidget
 from acflib.widgets.bundle import module
-from acflib.widgets.names import enlarged, name_places
+from acflib.widgets.names import name_places
 from acflib.widgets.packing import pack_labels
 from acflib.widgets.scene import Scene
 
@@ -47,5 +47,5 @@ class AttentionViewer(AcfWidget):
         return {
             "attended": pictures["attended"].tobytes(),
             "most_taken": pack_labels(taken),
-            "most_taken_places": name_places(enlarged(taken, scene.size)),
+            "most_taken_places": name_places(scene.grid.spread(taken)),
         }

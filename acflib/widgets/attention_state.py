@@ -81,6 +81,7 @@ def attention_frame(state: AttentionState, scene: Scene) -> dict[str, Any]:
         "cell": list(cell),
         "cells": list(scene.cells),
         "align": scene.model.align_corners,
+        "steps": list(scene.grid.steps),
         "all_classes": state.all_classes,
         "maps": [
             {"label": i, "share": shares[i], "values": own[i].float().numpy().astype("<f4").tobytes()}

@@ -7,7 +7,6 @@ import numpy as np
 
 from acflib.errors import ConfigError
 from acflib.similarity import (
-    cell_of_pixel,
     check_pixel,
     next_wrong_pixel,
     similarity_map,
@@ -107,7 +106,7 @@ def _next_wrong(state: ExplorerState, scene: Scene, kind: str) -> Pixel:
     if scene.coarse is None:
         raise ConfigError("this network has no coarse and fine result to compare: it has no ACF module")
     found = next_wrong_pixel(
-        wrong_pixels(kind, scene.coarse, scene.fine, scene.picture.truth, scene.cells), state.pixel
+        wrong_pixels(kind, scene.coarse, scene.fine, scene.picture.truth, scene.grid), state.pixel
     )
     if found is None:
         raise ConfigError(f"in this picture no pixel was {kind} by the fine result")
@@ -132,7 +131,8 @@ def shown_layers(state: ExplorerState, scene: Scene) -> list[Layer]:
 
 def layer_cell(layer: Layer, scene: Scene, pixel: Pixel) -> Pixel:
     """The cell of a layer under a pixel of the picture."""
-    return cell_of_pixel(*pixel, scene.size, tuple(layer.units.shape[-2:]), layer.align_corners)
+    check_pixel(*pixel, scene.size)
+    return layer.grid.cell(*pixel)
 
 
 def layer_map(layer: Layer, scene: Scene, pixel: Pixel, smoothing: float = 0.0) -> np.ndarray:
@@ -194,7 +194,8 @@ def explorer_frame(state: ExplorerState, scene: Scene) -> dict[str, Any]:
                         "title": layer.title,
                         "height": values.shape[0],
                         "width": values.shape[1],
-                        "align": layer.align_corners,
+                        "align": layer.grid.align_corners,
+                        "steps": list(layer.grid.steps),
                         "values": values.astype("<f4").tobytes(),
                     }
                     for layer, values in zip(layers, maps[name], strict=True)

@@ -69,15 +69,15 @@ class ClassCenterLab(AcfWidget):
         for known, probabilities in self._maps:
             if known == edits:
                 return probabilities
-        truth, size = self.scene.picture.truth, self.scene.size
+        truth, grid = self.scene.picture.truth, self.scene.grid
         found = None
         for known, probabilities in self._maps:  # one edit more than a known map: apply that one alone
             if edits and known == edits[:-1]:
-                found = apply_edit(probabilities, edits[-1], truth, size)
+                found = apply_edit(probabilities, edits[-1], truth, grid)
         if found is None:
-            found = edited_map(self.scene.probabilities, edits[:-1], truth, size)
+            found = edited_map(self.scene.probabilities, edits[:-1], truth, grid)
             self._maps = [(edits[:-1], found)]
-            found = edited_map(found, edits[-1:], truth, size)
+            found = edited_map(found, edits[-1:], truth, grid)
         # The map before the last edit stays known: while a stroke goes on, its last edit is replaced again and again.
         self._maps = [pair for pair in self._maps if pair[0] == edits[:-1]] + [(edits, found)]
         return found

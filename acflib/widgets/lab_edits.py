@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from acflib.alignment import CellGrid
 from acflib.errors import ConfigError
 from acflib.functional import label_fractions, sum_to_one
 
@@ -77,35 +78,40 @@ def add_edit(edits: tuple[Edit, ...], edit: Edit) -> tuple[Edit, ...]:
     return (*edits, edit)
 
 
-def edited_map(probabilities: Tensor, edits: Sequence[Edit], truth: np.ndarray | None, size: tuple[int, int]) -> Tensor:
+def edited_map(
+    probabilities: Tensor, edits: Sequence[Edit], truth: np.ndarray | None, size: tuple[int, int] | CellGrid
+) -> Tensor:
     """P after all edits, (N, h, w).
 
     Args:
         probabilities: of the network, (N, h, w).
         edits: in order.
         truth: labels of the picture, (H, W), for :class:`Truth`.
-        size: height and width of the picture, for :class:`Stroke`.
+        size: height and width of the picture, for :class:`Stroke`; or, of a network with aligned corners, how its cells
+            lie over the picture.
     """
     for edit in edits:
         probabilities = apply_edit(probabilities, edit, truth, size)
     return probabilities
 
 
-def apply_edit(probabilities: Tensor, edit: Edit, truth: np.ndarray | None, size: tuple[int, int]) -> Tensor:
+def apply_edit(
+    probabilities: Tensor, edit: Edit, truth: np.ndarray | None, size: tuple[int, int] | CellGrid
+) -> Tensor:
     """P after one edit; arguments as :func:`edited_map`.
 
     Raises:
         ConfigError: ground truth is asked for and there is none.
     """
+    grid = size if isinstance(size, CellGrid) else CellGrid(tuple(size), tuple(probabilities.shape[-2:]))
     if isinstance(edit, Truth):
         if truth is None:
             raise ConfigError("this picture has no ground truth to put in place of the coarse map")
         labels = torch.from_numpy(truth.astype(np.int64))[None]  # (1, H, W)
-        shares = label_fractions(labels, len(probabilities), probabilities.shape[-2:])[0]
-        return shares.to(probabilities)
+        return grid.average(label_fractions(labels, len(probabilities)))[0].to(probabilities)
     changed = probabilities.clone()
     if isinstance(edit, Stroke):
-        covered = torch.from_numpy(covered_cells(edit.points, edit.radius, size, tuple(probabilities.shape[-2:])))
+        covered = torch.from_numpy(covered_cells(edit.points, edit.radius, grid))
         changed[:, covered] = 0
         changed[edit.label, covered] = 1
     elif isinstance(edit, Mix):
@@ -123,33 +129,32 @@ def apply_edit(probabilities: Tensor, edit: Edit, truth: np.ndarray | None, size
     return changed
 
 
-def covered_cells(points: Sequence[Point], radius: float, size: tuple[int, int], cells: tuple[int, int]) -> np.ndarray:
+def covered_cells(points: Sequence[Point], radius: float, grid: CellGrid) -> np.ndarray:
     """The cells that a stroke covers: those it passes through, and those with their middle within its radius.
 
     Args:
         points: (row, column) in the picture; 0.5 is the middle of the first pixel.
         radius: in pixels of the picture.
-        size: height and width of the picture.
-        cells: rows and columns of the feature map.
+        grid: how the cells lie over the picture.
 
     Returns:
         bool (h, w).
     """
-    cell_size = np.array(size) / cells  # pixels of the picture, (2,)
+    cell_size = np.array(grid.steps)  # pixels of the picture, (2,)
     path = np.array(points, dtype=float).reshape(-1, 2)
-    covered = np.zeros(cells, dtype=bool)
+    covered = np.zeros(grid.cells, dtype=bool)
     starts, ends = path[:-1], path[1:]
     if len(path) == 1:
         starts = ends = path
-    middles = (np.moveaxis(np.indices(cells), 0, -1) + 0.5) * cell_size  # (h, w, 2)
+    middles = np.stack(np.meshgrid(*grid.centers(), indexing="ij"), axis=-1) + 0.5  # (h, w, 2)
     for start, end in zip(starts, ends, strict=True):
         step = end - start
         along = np.clip(((middles - start) @ step) / max(step @ step, 1e-12), 0, 1)  # (h, w)
         covered |= np.square(middles - start - along[..., None] * step).sum(-1) <= radius**2
         count = 1 + int(np.ceil(2 * np.abs(step / cell_size).max()))  # two samples a cell
         samples = start + np.linspace(0, 1, count + 1)[:, None] * step
-        places = np.clip((samples / cell_size).astype(int), 0, np.array(cells) - 1)
-        covered[places[:, 0], places[:, 1]] = True
+        pixels = np.clip(np.floor(samples).astype(int), 0, np.array(grid.size) - 1)
+        covered[grid.cell(pixels[:, 0], pixels[:, 1])] = True
     return covered
 
 

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from acflib import functional
+from acflib.acfnet import evaluation_mode
 from acflib.similarity import principal_axes, project
 from acflib.widgets.lab_edits import Temperature, describe
 from acflib.widgets.lab_state import LabState, check_scene
-from acflib.widgets.names import enlarged, name_places
+from acflib.widgets.names import name_places
 from acflib.widgets.packing import pack_labels
 from acflib.widgets.scene import Scene, class_map
 
@@ -43,15 +44,11 @@ def what_if(scene: Scene, edited: Tensor, use: str = "both") -> WhatIf:
     edited = edited.to(found.probabilities)[None]  # (1, N, h, w)
     center_probs = edited if use in ("both", "centers") else found.probabilities
     attention_probs = functional.sum_to_one(edited) if use in ("both", "attention") else found.probabilities
-    was_training = scene.model.training
-    scene.model.eval()
-    try:
+    with evaluation_mode(scene.model):
         centers = functional.class_centers(scene.reduced[None], center_probs)
         context = centers if acf.attention_block is None else acf.attention_block(centers, attention_probs)
         logits = scene.model.classifier(acf.fuse(context, found.coarse_features))
-    finally:
-        scene.model.train(was_training)
-    return WhatIf(centers[0].cpu(), class_map(logits, scene.size, scene.model.align_corners))
+    return WhatIf(centers[0].cpu(), class_map(scene.model, logits, scene.size))
 
 
 def distance_unit(centers: Tensor) -> float:
@@ -99,9 +96,11 @@ def lab_frame(state: LabState, scene: Scene, edited: Tensor, result: WhatIf) -> 
         "temperature": state.edits[-1].value if state.edits and isinstance(state.edits[-1], Temperature) else 1.0,
         "coarse": pack_labels(most_likely.numpy()),
         "cells": list(scene.cells),
+        "align": scene.model.align_corners,
+        "steps": list(scene.grid.steps),
         "fine": pack_labels(result.fine),
         "places": {
-            "coarse": name_places(enlarged(most_likely.numpy(), scene.size)),
+            "coarse": name_places(scene.grid.spread(most_likely.numpy())),
             "fine": name_places(result.fine),
         },
         "centers": [

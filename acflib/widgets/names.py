@@ -45,9 +45,3 @@ def depths(labels: np.ndarray) -> np.ndarray:
         around = np.pad(inside, 1)
         inside = inside & around[1:-1, :-2] & around[1:-1, 2:] & around[:-2, 1:-1] & around[2:, 1:-1]
     return depth
-
-
-def enlarged(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A class map of cells at the size of the picture: each cell covers an equal part of it."""
-    rows, columns = (np.arange(full) * n // full for full, n in zip(size, labels.shape, strict=True))
-    return labels[np.ix_(rows, columns)]

@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from acflib.alignment import CellGrid
 from acflib.pictures import color_labels
 from acflib.similarity import principal_axes, project
 from acflib.widgets.attention_state import AttentionState, attention_pictures, shown_classes
 from acflib.widgets.explorer_state import PINS, ExplorerState, color_range, layer_map, shown_layers
 from acflib.widgets.lab_state import LabState
 from acflib.widgets.lab_view import PRESENT, WhatIf, mass_shares, moved
-from acflib.widgets.names import enlarged
 from acflib.widgets.plot_names import Point, name_areas, name_points
 from acflib.widgets.scene import Scene
 
@@ -39,7 +39,7 @@ def explorer_figure(state: ExplorerState, scene: Scene) -> Figure:
             _cross(axis, pixel, name)
     for line, (name, pixel), group in zip(axes[1:], rows, maps, strict=True):
         for axis, layer, values in zip(line, layers, group, strict=False):
-            drawn = _map(axis, values, scene, low, high, smooth=state.smoothing > 0)
+            drawn = _map(axis, values, layer.grid, low, high, smooth=state.smoothing > 0)
             axis.set_title(f"{name}: {layer.title}" if name else layer.title, fontsize=10)
             _cross(axis, pixel, name)
     for axis in axes.flat:
@@ -62,14 +62,13 @@ def lab_figure(state: LabState, scene: Scene, edited: Tensor, result: WhatIf) ->
     changed = np.where((result.fine != scene.fine)[..., None], color_labels(result.fine, scene.colors), 225)
     panels = {
         "picture": scene.picture.image,
-        "coarse map, edited": color_labels(coarse, scene.colors),
+        "coarse map, edited": color_labels(scene.grid.spread(coarse), scene.colors),
         "fine result, before": color_labels(scene.fine, scene.colors),
         "fine result, after": color_labels(result.fine, scene.colors),
         "what changed in the fine result": changed.astype(np.uint8),
     }
     for axis, (title, image) in zip(axes.flat, panels.items(), strict=False):
-        height, width = scene.size
-        axis.imshow(image, interpolation="nearest", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+        axis.imshow(image, interpolation="nearest")
         axis.set_title(title, fontsize=10)
         axis.axis("off")
         if title != "coarse map, edited":
@@ -78,7 +77,7 @@ def lab_figure(state: LabState, scene: Scene, edited: Tensor, result: WhatIf) ->
     _legend(figure, scene, [scene.fine, result.fine, coarse])
     figure.draw_without_rendering()  # now all axes have their places
     name_points(axes[2, 1], places)
-    for axis, labels in zip(axes.flat[1:4], (enlarged(coarse, scene.size), scene.fine, result.fine), strict=True):
+    for axis, labels in zip(axes.flat[1:4], (scene.grid.spread(coarse), scene.fine, result.fine), strict=True):
         name_areas(axis, labels, scene.classes)
     return figure
 
@@ -93,16 +92,15 @@ def attention_figure(state: AttentionState, scene: Scene) -> Figure:
     first = {
         "picture": scene.picture.image,
         "coarse prediction": color_labels(scene.coarse, scene.colors),
-        "center it takes most from": color_labels(pictures["most_taken"], scene.colors),
-        "attended feature, false colors": pictures["attended"],
+        "center it takes most from": color_labels(scene.grid.spread(pictures["most_taken"]), scene.colors),
+        "attended feature, false colors": scene.grid.spread(pictures["attended"]),
     }
-    height, width = scene.size
     for axis, (title, image) in zip(axes[0], first.items(), strict=True):
-        axis.imshow(image, interpolation="nearest", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+        axis.imshow(image, interpolation="nearest")
         axis.set_title(title, fontsize=10)
         _cross(axis, state.pixel, "")
     for axis, number in zip(axes[1:].flat, numbers, strict=False):
-        drawn = _map(axis, scene.probabilities[number].numpy(), scene, 0, 1, smooth=False)
+        drawn = _map(axis, scene.probabilities[number].numpy(), scene.grid, 0, 1, smooth=False)
         axis.set_title(scene.classes[number], fontsize=10)
         _cross(axis, state.pixel, "")
     for axis in axes.flat:
@@ -111,7 +109,7 @@ def attention_figure(state: AttentionState, scene: Scene) -> Figure:
     bar.set_label("attention: the weight P of the class center")
     _legend(figure, scene, [scene.coarse, pictures["most_taken"]])
     figure.draw_without_rendering()
-    for axis, labels in zip(axes[0, 1:], (scene.coarse, enlarged(pictures["most_taken"], scene.size)), strict=False):
+    for axis, labels in zip(axes[0, 1:], (scene.coarse, scene.grid.spread(pictures["most_taken"])), strict=False):
         name_areas(axis, labels, scene.classes)
     return figure
 
@@ -133,11 +131,14 @@ def _figure(rows: int, columns: int, scene: Scene, extra: float) -> Figure:
     return plt.figure(figsize=(WIDTH, rows * panel + extra), layout="constrained")
 
 
-def _map(axis: Axes, values: np.ndarray, scene: Scene, low: float, high: float, smooth: bool):
-    height, width = scene.size
+def _map(axis: Axes, values: np.ndarray, grid: CellGrid, low: float, high: float, smooth: bool):
+    height, width = grid.size
     kind = "bilinear" if smooth else "nearest"
-    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-    return axis.imshow(values, vmin=low, vmax=high, cmap="viridis", interpolation=kind, extent=extent)
+    (rows, columns), (down, right) = grid.centers(), grid.steps
+    extent = (columns[0] - right / 2, columns[-1] + right / 2, rows[-1] + down / 2, rows[0] - down / 2)
+    drawn = axis.imshow(values, vmin=low, vmax=high, cmap="viridis", interpolation=kind, extent=extent)
+    axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    return drawn
 
 
 def _cross(axis: Axes, pixel: tuple[int, int], name: str) -> None:

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from acflib.acfnet import ACFNet, Intermediates, inspect, resize
+from acflib.acfnet import ACFNet, Intermediates, evaluation_mode, inspect
+from acflib.alignment import CellGrid
 from acflib.datasets.labels import CAMVID_CLASSES, CAMVID_COLORS, CITYSCAPES_CLASSES, CITYSCAPES_COLORS
 from acflib.datasets.transforms import normalize_image
 from acflib.errors import ConfigError
-from acflib.similarity import cell_of_pixel, unit_features
+from acflib.similarity import check_pixel, unit_features
 from acflib.tap import TappedNetwork
 from acflib.widgets.photographs import check_labels_fit
 
@@ -36,7 +37,7 @@ class Layer:
     name: str
     title: str
     units: Tensor  # (C, h, w) on the CPU, each pixel's feature of length 1
-    align_corners: bool
+    grid: CellGrid  # how its cells lie over the picture
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,13 @@ class Scene:
 
     def cell(self, pixel: tuple[int, int]) -> tuple[int, int]:
         """The cell of the network's feature map under a pixel of the picture."""
-        return cell_of_pixel(*pixel, self.size, self.cells, self.model.align_corners)
+        check_pixel(*pixel, self.size)
+        return self.grid.cell(*pixel)
+
+    @property
+    def grid(self) -> CellGrid:
+        """How the cells of the network's feature map lie over the picture."""
+        return self.model.grid(self.size, self.cells)
 
     def class_name(self, number: int) -> str:
         """The name of a class; 255 is "ignored"."""
@@ -164,18 +171,18 @@ def analyse(
     size = picture.image.shape[:2]
     layers = {}
     if network.acf is None:
-        _add_layer(layers, BASELINE, found.coarse_features, network)
+        _add_layer(layers, BASELINE, found.coarse_features, network, size)
     if baseline is not None:
         progress("running the baseline", 2, steps)
         base = as_network(baseline, "baseline")
-        _add_layer(layers, BASELINE, run(base, picture.image).coarse_features, base)
+        _add_layer(layers, BASELINE, run(base, picture.image).coarse_features, base, size)
     if network.acf is not None:
-        _add_layer(layers, BEFORE_COARSE, found.coarse_features, network)
-        _add_layer(layers, BEFORE_FINE, found.fine_features, network)
+        _add_layer(layers, BEFORE_COARSE, found.coarse_features, network, size)
+        _add_layer(layers, BEFORE_FINE, found.fine_features, network, size)
         if network.acf.variant != "center":  # there all pixels have the same: all class centers in one long vector
-            _add_layer(layers, ATTENDED, found.attended, network)
+            _add_layer(layers, ATTENDED, found.attended, network, size)
     has_centers = network.acf is not None and network.acf.center_block is not None
-    coarse = class_map(found.coarse_logits, size, network.align_corners)
+    coarse = class_map(network, found.coarse_logits, size)
     return Scene(
         picture,
         network,
@@ -184,7 +191,7 @@ def analyse(
         layers,
         found,
         coarse if network.acf is not None else None,
-        class_map(found.fine_logits, size, network.align_corners) if network.acf is not None else coarse,
+        class_map(network, found.fine_logits, size) if network.acf is not None else coarse,
         _reduce(network, found.coarse_features) if has_centers else None,
     )
 
@@ -204,20 +211,19 @@ def run(network: ACFNet, image: np.ndarray) -> Intermediates:
         raise ConfigError(f"the network cannot segment a picture of {width} x {height} pixels: {error}") from error
 
 
-def class_map(logits: Tensor, size: tuple[int, int], align_corners: bool) -> np.ndarray:
+def class_map(network: ACFNet, logits: Tensor, size: tuple[int, int]) -> np.ndarray:
     """The class of each pixel, uint8 (H, W), from logits (1, N, h, w)."""
-    return resize(logits.float(), size, align_corners)[0].argmax(dim=0).byte().cpu().numpy()
+    return network.upsample(logits.float(), size)[0].argmax(dim=0).byte().cpu().numpy()
 
 
 @torch.no_grad()
 def _reduce(network: ACFNet, features: Tensor) -> Tensor:
-    was_training = network.training
-    network.eval()
-    try:
+    with evaluation_mode(network):
         return network.acf.center_block.reduce(features)[0]  # (1, C, h, w) -> (C', h, w)
-    finally:
-        network.train(was_training)
 
 
-def _add_layer(layers: dict[str, Layer], name: str, features: Tensor, network: ACFNet) -> None:
-    layers[name] = Layer(name, TITLES[name], unit_features(features[0].cpu()), network.align_corners)
+def _add_layer(
+    layers: dict[str, Layer], name: str, features: Tensor, network: ACFNet, size: tuple[int, int]
+) -> None:
+    grid = network.grid(size, features.shape[-2:])
+    layers[name] = Layer(name, TITLES[name], unit_features(features[0].cpu()), grid)

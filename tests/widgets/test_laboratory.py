@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from acflib import functional
+from acflib.alignment import CellGrid
 from acflib.errors import ConfigError
 from acflib.widgets import attention_state, lab_edits, lab_state, lab_view
 from acflib.widgets.lab_edits import Absent, Mix, Stroke, Temperature, Truth
@@ -21,7 +22,7 @@ def own_map(n=4, h=3, w=5):
 def test_stroke_covers_by_loops():
     size, cells, radius = (24, 40), (3, 5), 6.0
     points = [(2.0, 3.0), (2.0, 30.0), (20.0, 38.0)]
-    covered = lab_edits.covered_cells(points, radius, size, cells)
+    covered = lab_edits.covered_cells(points, radius, CellGrid(size, cells))
     for r in range(3):
         for c in range(5):
             middle = np.array([8 * r + 4, 8 * c + 4])
@@ -36,7 +37,7 @@ def test_stroke_covers_by_loops():
 
 
 def test_a_click_covers_at_least_its_cell():
-    covered = lab_edits.covered_cells([(23.99, 39.99)], 0.0, (24, 40), (3, 5))
+    covered = lab_edits.covered_cells([(23.99, 39.99)], 0.0, CellGrid((24, 40), (3, 5)))
     assert covered.sum() == 1 and covered[2, 4]
 
 

@@ -2,7 +2,7 @@
 
 import { h, slider, checkbox, bar, legend, chip, css, classAt, percent } from "./elements.js";
 import { rawOf, labelsOf, floatsOf } from "./link.js";
-import { paintMap, paintLabels, paintPNG, paintRGB, colorBar } from "./paint.js";
+import { paintMap, paintLabels, paintPNG, paintRGB, spread, colorBar } from "./paint.js";
 import { Panel, onArrows } from "./panel.js";
 import { makeView } from "./frame.js";
 
@@ -28,7 +28,7 @@ function build({ ask }) {
   const large = [picture, coarse, taken, attended];
   large.forEach((panel) => panel.onPick(pick));
   coarse.onHover((at) => classAt(scenery, coarseLabels, scenery.size, at));
-  taken.onHover((at) => classAt(scenery, takenLabels, frame.cells, at));
+  taken.onHover((at) => classAt(scenery, ...takenLabels, at));
   onArrows(picture.stack, () => frame.pixel, () => scenery.size, () => 8, pick);
 
   const row = slider("Row", { min: 0, max: 1, step: 1, value: 0, oninput: (value) => pick([value, frame.pixel[1]]) });
@@ -75,14 +75,14 @@ function build({ ask }) {
   }
 
   function makeMaps() {
-    takenLabels = labelsOf(scenery.most_taken, frame.cells);
-    paintLabels(taken.canvas, takenLabels, frame.cells, scenery.colors);
-    paintRGB(attended.canvas, rawOf(scenery.attended), frame.cells);
+    takenLabels = spread(labelsOf(scenery.most_taken, frame.cells), frame, scenery.size);
+    paintLabels(taken.canvas, ...takenLabels, scenery.colors);
+    paintRGB(attended.canvas, ...spread(rawOf(scenery.attended), frame, scenery.size, 3));
     small = frame.maps.map((map) => {
       const panel = new Panel(`${scenery.classes[map.label]}: ${percent(map.share)}`);
       panel.caption.replaceChildren(chip(scenery.colors[map.label], panel.title));
       panel.onPick(pick);
-      const grid = { values: floatsOf(map.values), height: frame.cells[0], width: frame.cells[1], align: frame.align };
+      const grid = { values: floatsOf(map.values), height: frame.cells[0], width: frame.cells[1], align: frame.align, steps: frame.steps };
       paintMap(panel.canvas, grid, scenery.size, [0, 1], false);
       return { label: map.label, panel };
     });

@@ -74,9 +74,14 @@ export function className(scenery, number) {
   return number === null || number === undefined ? "unknown" : number === 255 ? "ignored" : scenery.classes[number];
 }
 
-// The name of the class at [row, column] of a picture, from a class map of `cells` that covers it.
+// The cell under a pixel of a side: as CellGrid.cell of Python.
+export function cellAt(pixel, length, cells, align, step) {
+  return align ? Math.floor(pixel / step + 0.5) : Math.floor((pixel * cells) / length);
+}
+
+// The name of the class at [row, column] of a picture, from a class map of `cells` that part it equally.
 export function classAt(scenery, labels, cells, at) {
-  const [row, column] = at.map((place, axis) => Math.floor((place * cells[axis]) / scenery.size[axis]));
+  const [row, column] = at.map((place, axis) => cellAt(place, scenery.size[axis], cells[axis], false));
   return className(scenery, labels[row * cells[1] + column]);
 }
 

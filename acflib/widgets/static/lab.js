@@ -2,7 +2,7 @@
 
 import { h, s, slider, choice, button, bar, legend, chip, css, className, classAt, colorOf, percent } from "./elements.js";
 import { labelsOf } from "./link.js";
-import { paintLabels, paintPNG } from "./paint.js";
+import { paintLabels, paintPNG, spread } from "./paint.js";
 import { Panel, onArrows, pixelAt } from "./panel.js";
 import { makeView } from "./frame.js";
 import { Plane } from "./plane.js";
@@ -150,8 +150,8 @@ function build({ ask }) {
     frame = given;
     const edited = labelsOf(frame.coarse, frame.cells);
     const fine = labelsOf(frame.fine, scenery.size);
-    labels.set(coarse, [edited, frame.cells]).set(after, [fine, scenery.size]);
-    paintLabels(coarse.canvas, edited, frame.cells, scenery.colors);
+    labels.set(coarse, spread(edited, frame, scenery.size)).set(after, [fine, scenery.size]);
+    paintLabels(coarse.canvas, ...labels.get(coarse), scenery.colors);
     paintLabels(after.canvas, fine, scenery.size, scenery.colors);
     paintChanged(fine);
     [coarse, after].forEach((panel) => panel.tell());

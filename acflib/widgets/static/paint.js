@@ -1,6 +1,6 @@
 // Pictures, class maps and maps of values, painted on a canvas.
 
-import { h } from "./elements.js";
+import { h, cellAt } from "./elements.js";
 import { bytesOf } from "./link.js";
 
 // matplotlib's viridis, 256 colors of three bytes: perceptually even, and readable without color vision.
@@ -36,10 +36,10 @@ export function paintLabels(canvas, labels, [height, width], colors) {
 }
 
 // Values (h, w) over a picture of `size`, as the network upsamples: the nearest cell, or bilinear where `smooth`.
-export function paintMap(canvas, { values, height, width, align }, size, [low, high], smooth) {
+export function paintMap(canvas, { values, height, width, align, steps }, size, [low, high], smooth) {
   const picture = new ImageData(size[1], size[0]);
-  const rows = line(size[0], height, align, smooth);
-  const columns = line(size[1], width, align, smooth);
+  const rows = line(size[0], height, align, steps[0], smooth);
+  const columns = line(size[1], width, align, steps[1], smooth);
   const factor = 255 / (high - low || 1);
   let place = 0;
   for (const [r0, r1, rt] of rows) {
@@ -59,16 +59,30 @@ export function paintMap(canvas, { values, height, width, align }, size, [low, h
 }
 
 // For each of `length` pixels: the two cells it lies between, and its way from the first to the second (0 to 1).
-export function line(length, cells, align, smooth) {
+// Where `align`, cell j lies on pixel step * j; else each cell covers an equal part.
+export function line(length, cells, align, step, smooth) {
   const found = [];
   for (let i = 0; i < length; i++) {
-    let at = align ? (length > 1 ? (i / (length - 1)) * (cells - 1) : 0) : ((i + 0.5) * cells) / length - 0.5;
-    if (!smooth) at = align ? Math.floor(at + 0.5) : Math.floor((i * cells) / length);
+    let at = align ? i / step : ((i + 0.5) * cells) / length - 0.5;
+    if (!smooth) at = cellAt(i, length, cells, align, step);
     at = Math.max(0, Math.min(cells - 1, at));
     const first = Math.floor(at);
     found.push([first, Math.min(first + 1, cells - 1), at - first]);
   }
   return found;
+}
+
+// A map of cells ({ cells, align, steps }) at the size of the picture; where the cells part it equally the canvas does.
+export function spread(values, { cells, align, steps }, size, channels = 1) {
+  if (!align) return [values, cells];
+  const rows = line(size[0], cells[0], align, steps[0], false);
+  const columns = line(size[1], cells[1], align, steps[1], false);
+  const found = new Uint8Array(size[0] * size[1] * channels);
+  let place = 0;
+  for (const [r] of rows)
+    for (const [c] of columns)
+      for (let k = 0; k < channels; k++) found[place++] = values[(r * cells[1] + c) * channels + k];
+  return [found, size];
 }
 
 export function paintRGB(canvas, bytes, [height, width]) {
