@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acflib.acf import ALL_VARIANTS, ACFModule
-from acflib.alignment import CellGrid, pad_to_stride, padded_size
+from acflib.alignment import CellGrid, check_cells, pad_to_stride, padded_size
 from acflib.bases import ResNetBase
 from acflib.errors import ConfigError
 from acflib.functional import sum_to_one
@@ -135,7 +135,7 @@ class ACFNet(nn.Module):
         size = x.shape[-2:]
         features, coarse, aux = self.base(x if self.stride is None else pad_to_stride(x, self.stride))
         if self.stride is not None:
-            _check_cells(size, coarse.shape[-2:], self.stride)
+            check_cells(size, coarse.shape[-2:], self.stride)
         probabilities = coarse.softmax(dim=1)
         if self.acf is None:
             if center_probs is not None or attention_probs is not None:
@@ -168,15 +168,6 @@ class ACFNet(nn.Module):
                 f"the features, {tuple(cells)}: else nobody knows where its cells lie; got {tuple(class_map.shape)}"
             )
         return self.grid(class_map.shape[-2:], cells).average(class_map)
-
-
-def _check_cells(size: tuple[int, int], cells: tuple[int, int], stride: int) -> None:
-    expected = tuple((length - 1) // stride + 1 for length in padded_size(size, stride))
-    if tuple(cells) != expected:
-        raise ConfigError(
-            f"the base network has {cells[0]} x {cells[1]} cells for {size[0]} x {size[1]} pixels; with output_stride="
-            f"{stride} they would be {expected[0]} x {expected[1]}. Give it the right one, or take align_corners=False"
-        )
 
 
 def resize(maps: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:

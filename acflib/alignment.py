@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from acflib.errors import ConfigError
 from acflib.functional import without_autocast
 
 Size = tuple[int, int]  # height, width
@@ -36,6 +37,16 @@ def pad_to_stride(images: Tensor, stride: int) -> Tensor:
     height, width = padded_size(images.shape[-2:], stride)
     missing = width - images.shape[-1], height - images.shape[-2]
     return F.pad(images, (0, missing[0], 0, missing[1]), mode="replicate") if any(missing) else images
+
+
+def check_cells(size: Size, cells: Size, stride: int) -> None:
+    """Raise ConfigError unless a base network has the cells that its output stride promises, for padded images."""
+    expected = tuple((length - 1) // stride + 1 for length in padded_size(size, stride))
+    if tuple(cells) != expected:
+        raise ConfigError(
+            f"the base network has {cells[0]} x {cells[1]} cells for {size[0]} x {size[1]} pixels; with output_stride="
+            f"{stride} they would be {expected[0]} x {expected[1]}. Give it the right one, or take align_corners=False"
+        )
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
 """ACFNet against its parts put together by hand, in float64 on the smallest base network."""
 
+from inspect import Parameter, signature
+
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import nn
 
 from acflib.acf import VARIANTS
 from acflib.acfnet import ACFNet, ModelConfig, build_model, inspect, without_weights
-from acflib.bases import BaseOutput
+from acflib.bases import BACKBONES, BaseOutput, ResNetBase, make_backbone
 from acflib.errors import ConfigError
 from acflib.functional import label_fractions, label_probabilities
 from tests import paper_loops as loops
@@ -181,3 +184,42 @@ def test_a_network_in_half_precision_and_under_autocast():
     scale = expected.std()
     assert ((under_autocast - expected).abs().mean() / scale) < 0.05
     assert ((half - expected).abs().mean() / scale) < 0.1
+
+
+def test_a_network_needs_no_word_on_weights(monkeypatch):
+    """ "auto": ImageNet's for every ResNet, none for the tiny network."""
+    asked = []
+    get_model = torchvision.models.get_model
+    monkeypatch.setattr(
+        torchvision.models, "get_model",
+        lambda name, weights, **settings: asked.append((name, weights)) or get_model(name, weights=None, **settings),
+    )  # fmt: skip
+    build_model(ModelConfig(backbone="tiny"))
+    for name in BACKBONES[1:]:
+        with torch.device("meta"):
+            build_model(ModelConfig(name))
+    assert asked == [(name, "IMAGENET1K_V1") for name in ("resnet18", "resnet34", "resnet50", "resnet101")]
+
+
+@pytest.mark.parametrize("field", ["align_corners", "weights"])
+def test_settings_of_a_network_have_one_default(field):
+    """That of ModelConfig: the classes it builds have none of their own."""
+    for built in (ResNetBase, make_backbone):
+        parameter = signature(built).parameters.get(field)
+        assert parameter is None or parameter.default is Parameter.empty
+    settings = dict(weights=None, align_corners=True)
+    assert ACFNet(ResNetBase("tiny", **settings), channels=4).align_corners
+    assert not ACFNet(ResNetBase("tiny", **(settings | {"align_corners": False})), channels=4).align_corners
+
+
+def test_inspect_takes_the_dtype_of_the_network():
+    image = torch.randn(3, 33, 65)
+    model = tiny().double()
+    found, expected = inspect(model, image), inspect(model, image.double())
+    assert torch.equal(found.fine_logits, expected.fine_logits) and found.fine_logits.dtype == torch.float64
+    assert inspect(tiny().bfloat16(), image).fine_logits.dtype == torch.bfloat16
+    with pytest.raises(ValueError, match="uint8.*normalise"):
+        inspect(tiny(), torch.zeros(3, 33, 65, dtype=torch.uint8))
+    for shape in ((33, 65), (33, 65, 3), (1, 1, 3, 33, 65), (1, 4, 33, 65)):
+        with pytest.raises(ValueError, match=r"\(3, H, W\) or \(B, 3, H, W\)"):
+            inspect(tiny(), torch.zeros(shape))

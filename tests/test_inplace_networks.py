@@ -104,9 +104,31 @@ def test_conversion_keeps_weights_buffers_and_mode():
     assert converted is plain and not any(m.training for m in converted.modules() if isinstance(m, InPlaceABN))
     assert all(converted.get_parameter(name) is value for name, value in parameters.items())
     assert all(converted.get_buffer(name) is value for name, value in buffers.items())
-    network("resnet18").load_state_dict(converted.state_dict())  # strict: a BatchNorm network reads its checkpoints
     again = [type(m) for m in use_inplace(converted).modules()]
     assert again == [type(m) for m in converted.modules()]
+
+
+def test_weights_of_another_activation_are_refused(tmp_path):
+    converted = use_inplace(network("resnet18"))
+    path = tmp_path / "weights.pt"
+    torch.save(converted.state_dict(), path)
+    for weights in (converted.state_dict(), torch.load(path, weights_only=True)):
+        with pytest.raises(RuntimeError, match="trained with in-place BatchNorm.*network has plain.*use_inplace"):
+            network("resnet18").load_state_dict(weights)
+        use_inplace(network("resnet18")).load_state_dict(weights)
+    with pytest.raises(RuntimeError, match="trained with plain.*network has in-place BatchNorm.*slope 0.01"):
+        converted.load_state_dict(network("resnet18").state_dict())
+    with pytest.raises(RuntimeError, match="slope 0.01.*slope 0.2"):
+        use_inplace(network("resnet18"), slope=0.2).load_state_dict(converted.state_dict())
+
+
+def test_weights_from_before_activations_were_noted_still_load():
+    old = use_inplace(network("resnet18")).state_dict()
+    for found in old._metadata.values():
+        found.pop("slope", None)
+    old._metadata[""]["version"] = 1
+    use_inplace(network("resnet18")).load_state_dict(old)
+    use_inplace(network("resnet18")).load_state_dict(dict(old))  # as a safetensors file gives them
 
 
 def test_settings_of_the_norm_are_kept():

@@ -105,9 +105,7 @@ def _next_wrong(state: ExplorerState, scene: Scene, kind: str) -> Pixel:
         raise ConfigError("without ground truth nobody knows which pixels are wrong: this picture has none")
     if scene.coarse is None:
         raise ConfigError("this network has no coarse and fine result to compare: it has no ACF module")
-    found = next_wrong_pixel(
-        wrong_pixels(kind, scene.coarse, scene.fine, scene.picture.truth, scene.grid), state.pixel
-    )
+    found = next_wrong_pixel(wrong_pixels(kind, scene.coarse, scene.fine, scene.picture.truth, scene.grid), state.pixel)
     if found is None:
         raise ConfigError(f"in this picture no pixel was {kind} by the fine result")
     return found

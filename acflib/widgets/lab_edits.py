@@ -95,9 +95,7 @@ def edited_map(
     return probabilities
 
 
-def apply_edit(
-    probabilities: Tensor, edit: Edit, truth: np.ndarray | None, size: tuple[int, int] | CellGrid
-) -> Tensor:
+def apply_edit(probabilities: Tensor, edit: Edit, truth: np.ndarray | None, size: tuple[int, int] | CellGrid) -> Tensor:
     """P after one edit; arguments as :func:`edited_map`.
 
     Raises:

@@ -222,8 +222,6 @@ def _reduce(network: ACFNet, features: Tensor) -> Tensor:
         return network.acf.center_block.reduce(features)[0]  # (1, C, h, w) -> (C', h, w)
 
 
-def _add_layer(
-    layers: dict[str, Layer], name: str, features: Tensor, network: ACFNet, size: tuple[int, int]
-) -> None:
+def _add_layer(layers: dict[str, Layer], name: str, features: Tensor, network: ACFNet, size: tuple[int, int]) -> None:
     grid = network.grid(size, features.shape[-2:])
     layers[name] = Layer(name, TITLES[name], unit_features(features[0].cpu()), grid)
