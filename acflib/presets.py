@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from acflib.acfnet import ModelConfig
+from acflib.bases import IMAGENET_WEIGHTS
 from acflib.config import TrainConfig
 from acflib.losses import LossConfig
 
@@ -15,7 +16,7 @@ def paper_row(
         out=f"runs/{out}",
         split=split,
         val_split="val" if split == "train" else "none",  # what was trained on is no test
-        model=ModelConfig(variant=variant, context=context),
+        model=ModelConfig(variant=variant, context=context, weights=IMAGENET_WEIGHTS),
         loss=LossConfig(bootstrap=bootstrap),
     )
 
@@ -41,8 +42,9 @@ SMALL_GPU = {
     "r101-acf-sum-12gb": replace(PAPER["r101-acf-sum"], out="runs/r101-acf-sum-12gb", micro_steps=4),
     # 2 images a pass, activations recomputed (one forward pass more)
     "r101-acf-sum-8gb": replace(
-        PAPER["r101-acf-sum"], out="runs/r101-acf-sum-8gb", micro_steps=4, model=ModelConfig(recompute=True)
-    ),
+        PAPER["r101-acf-sum"], out="runs/r101-acf-sum-8gb", micro_steps=4,
+        model=replace(PAPER["r101-acf-sum"].model, recompute=True),
+    ),  # fmt: skip
 }
 
 # A network of 0.6 M parameters on Streets 128 x 64, for a laptop CPU. The learning rate is larger than the paper's

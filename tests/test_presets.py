@@ -81,7 +81,7 @@ def test_paper_rows_have_the_values_of_the_paper(name):
     assert (config.crop_size, config.batch_size, config.iterations) == ((769, 769), 8, 40_000)
     assert (config.learning_rate, config.momentum, config.weight_decay, config.poly_power) == (0.01, 0.9, 0.0005, 0.9)
     assert (config.loss.aux_weight, config.loss.coarse_weight, config.loss.fine_weight) == (0.4, 0.6, 0.7)
-    assert (config.model.backbone, config.model.weights) == ("resnet101", "auto")
+    assert (config.model.backbone, config.model.weights) == ("resnet101", "IMAGENET1K_V1")
     assert config.model.align_corners
     assert config.loss.bootstrap == ("-ob" in name) and (config.model.context == "aspp") == ("aspp" in name)
     assert config.split == ("trainval" if name.endswith("trainval") else "train")

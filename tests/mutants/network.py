@@ -5,6 +5,7 @@ from tests.mutants.mutation import Mutation
 FUNCTIONAL, ACF, ACFNET, BASES = "acflib/functional.py", "acflib/acf.py", "acflib/acfnet.py", "acflib/bases.py"
 EQUATIONS, BLOCKS = ("tests/test_functional.py",), ("tests/test_acf.py",)
 NETWORK, BASE_NETWORKS = ("tests/test_acfnet.py",), ("tests/test_bases.py",)
+ALIGNMENT, ALIGNED = "acflib/alignment.py", ("tests/test_alignment.py",)
 
 MUTATIONS = [
     Mutation(
@@ -129,9 +130,37 @@ MUTATIONS = [
         '{"out": found.coarse_logits, "coarse": found.fine_logits}', NETWORK,
     ),
     Mutation(
-        "class maps sampled instead of averaged by area", ACFNET,
-        "F.adaptive_avg_pool2d(class_map.to(coarse.device, dtype), coarse.shape[-2:])",
-        "F.interpolate(class_map.to(coarse.device, dtype), coarse.shape[-2:])", NETWORK,
+        "class maps sampled instead of averaged by area", ALIGNMENT,
+        "return F.adaptive_avg_pool2d(maps, self.cells)", "return F.interpolate(maps, self.cells)", NETWORK,
+    ),
+    Mutation(
+        "aligned corners stretched over pictures of other sizes", ACFNET,
+        'getattr(base, "output_stride", None) if self.align_corners else None', "None", ALIGNED, public_bug=True,
+    ),
+    Mutation(
+        "logits cropped at the upper left", ACFNET,
+        "True)[..., : size[0], : size[1]]", "True)[..., -size[0] :, -size[1] :]", ALIGNED,
+    ),
+    Mutation(
+        "logits upsampled in half precision", ACFNET,
+        "maps = maps.to(torch.promote_types(maps.dtype, torch.float32))", "pass", ALIGNED,
+    ),
+    Mutation(
+        "padded to a multiple of the stride", ALIGNMENT,
+        "-(-(length - 1) // stride) * stride + 1", "-(-length // stride) * stride", ALIGNED,
+    ),
+    Mutation(
+        "the cell to the left of a pixel, not the nearest", ALIGNMENT,
+        "(2 * place * gaps + span) // (2 * span)", "(2 * place * gaps) // (2 * span)", ALIGNED,
+    ),
+    Mutation(
+        "class maps averaged from each cell's pixel on, not around it", ALIGNMENT,
+        "(pixels - centers[:, None]).abs()", "(pixels - step / 2 - centers[:, None]).abs()", ALIGNED,
+    ),
+    Mutation(
+        "evaluation unfreezes what was frozen", ACFNET,
+        "            module.training = training\n", "            module.training = modes[0][1]\n",
+        ("tests/test_modes.py",),
     ),
     Mutation(
         "first block of a layer not dilated", BASES,
