@@ -76,6 +76,10 @@ class RunLog:
         self.score_text = f", val mIoU {100 * scores.miou_fine:.1f} %"
         self.bar.set_postfix_str(self.loss_text + self.score_text)
 
+    def lacks_scores(self, position: int) -> bool:
+        """Whether ``evaluation.csv`` has no row of this iteration; False on all but the first process."""
+        return self.active and all(int(row["iteration"]) != position for row in read_csv(self.eval_csv.path))
+
     def _seconds(self) -> float:
         return round(time.perf_counter() - self.start, 2)
 
