@@ -257,6 +257,20 @@ def test_what_cannot_change_the_weights_may_change(streets, tmp_path, monkeypatc
     assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 0
 
 
+def test_scores_of_two_splits_are_told_apart(streets, tmp_path, monkeypatch):
+    """In the log and in the curve. A finished run that goes on with another split is evaluated on it."""
+    figures = pytest.importorskip("acflib.figures")
+    config = tiny_config(streets, tmp_path / "run")
+    run(config)
+    test = run(replace(config, val_split="test"), resume=True).scores
+    assert test.fine.sum() < run(replace(config, out=str(tmp_path / "other"))).scores.fine.sum()  # 2 images, 5 images
+    rows = read_csv(tmp_path / "run" / "evaluation.csv")
+    assert [(row["iteration"], row["split"]) for row in rows] == [("4", "val"), ("6", "val"), ("6", "test")]
+    assert float(rows[-1]["miou_fine"]) == test.miou_fine
+    curve = figures.training_curve(tmp_path / "run").axes[2].lines[0]
+    assert list(curve.get_xdata()) == [6]
+
+
 @pytest.mark.parametrize("changes", [{"seed": 1}, {"batch_size": 2}, {"micro_steps": 2}, {"precision": "float64"}])
 def test_what_changes_the_weights_may_not(streets, tmp_path, monkeypatch, changes):
     config = tiny_config(streets, tmp_path / "run")
