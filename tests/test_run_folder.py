@@ -358,6 +358,15 @@ def test_images_of_several_sizes_are_found_before_training(streets, tmp_path, mo
     assert run(replace(config, eval_batch_size=1, iterations=1)).scores is not None
 
 
+def test_evaluate_looks_first_too(streets, tmp_path, capsys):
+    data = several_sizes(streets, tmp_path / "data")
+    arguments = ["evaluate", "--checkpoint", "streets-acf-sum", "--data", str(data), "--batch-size"]
+    assert cli.main([*arguments, "2"]) == 2
+    captured = capsys.readouterr()
+    assert "2 sizes" in captured.err and "evaluating" not in captured.err and not captured.out
+    assert cli.main([*arguments, "1"]) == 0
+
+
 def test_a_photograph_with_an_exif_turn_has_its_turned_size(streets, tmp_path):
     dataset = open_dataset(shutil.copytree(streets, tmp_path / "data"), "val")
     picture = Image.open(dataset.frames[0].image)
