@@ -5,8 +5,11 @@ Files are read with ``weights_only=True``: tensors and plain values, never a pic
 
 import contextlib
 import dataclasses
+import errno
 import os
 import random
+import secrets
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,8 +22,10 @@ from acflib.acfnet import ACFNet, ModelConfig, build_model, without_weights
 from acflib.errors import CheckpointError, ConfigError, TrainingError
 from acflib.inplace import use_inplace
 
-FORMAT = 1
-KEYS = {"format", "config", "classes", "colors", "position", "model", "optimizer", "scaler", "rng", "window"}
+FORMAT = 2
+KEYS = {"format", "config", "classes", "colors", "position", "model", "optimizer", "scaler", "rng", "window", "frames"}
+READABLE = {1: KEYS - {"frames"}, 2: KEYS}  # format number -> the keys that it has
+LEFTOVER_AGE = 600  # seconds without a write after which a temporary file is taken for that of a killed process
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -36,7 +41,8 @@ def write_whole(path: Path, data: bytes) -> None:
 @contextlib.contextmanager
 def replacing(path: Path):
     """Context manager: a temporary path to write to, renamed to ``path`` at the end; see :func:`write_whole`."""
-    temporary = path.with_name(path.name + ".tmp")
+    # A name of its own: two processes that write the same file do not take away each other's half.
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
         with open(temporary, "rb+") as file:  # writable: Windows flushes no other
@@ -44,11 +50,20 @@ def replacing(path: Path):
         os.replace(temporary, path)
     except OSError as error:
         kept = f"; the older {path.name} is whole" if path.exists() else ""
-        mend = "free some space, or choose another folder"
+        full = error.errno in (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # None: torch does not tell
+        mend = "free some space, or choose another folder" if full else "is its folder there, and yours to write to?"
         raise TrainingError(f"{path}: cannot be written ({error}){kept}; {mend}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, seconds: float = LEFTOVER_AGE) -> None:
+    """Remove what killed processes left half written in a folder: :func:`replacing`'s files of at least this age."""
+    for path in folder.glob(f"*.{'[0-9a-f]' * 8}.tmp"):
+        with contextlib.suppress(OSError):  # gone already
+            if time.time() - path.stat().st_mtime >= seconds:
+                path.unlink()
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -67,7 +82,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU, wherever it was written.
+    """Read a checkpoint onto the CPU, wherever it was written. One of format 1 has None for the number of "frames".
 
     Raises:
         CheckpointError: no such file, damaged, not a checkpoint of acflib, or of another format version.
@@ -82,9 +97,13 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: cannot be read ({type(error).__name__}: {error}); use another copy") from error
     if not isinstance(state, dict) or "format" not in state:
         raise CheckpointError(f"{path}: not a checkpoint of acflib (it holds no format number)")
-    if state["format"] != FORMAT or state.keys() != KEYS:
-        raise CheckpointError(f"{path}: format {state['format']} is unknown here; this acflib reads format {FORMAT}")
-    return state
+    if state["format"] not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise CheckpointError(f"{path}: format {state['format']} is unknown here; this acflib reads format {known}")
+    wrong = sorted(state.keys() ^ READABLE[state["format"]])
+    if wrong:
+        raise CheckpointError(f"{path}: damaged: {', '.join(wrong)} is missing or does not belong there")
+    return {"frames": None, **state}
 
 
 def load_model(path: str | Path) -> tuple[ACFNet, dict[str, Any]]:

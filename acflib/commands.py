@@ -121,7 +121,7 @@ def run_evaluate(given: argparse.Namespace) -> int:
     from acflib.checkpoints import write_whole
     from acflib.datasets import open_dataset
     from acflib.devices import pick_device, pick_precision, weights_dtype
-    from acflib.evaluation import evaluate
+    from acflib.evaluation import check_split, evaluate
     from acflib.paper_tables import check_classes_of_table_3, table_beside_paper
     from acflib.pretrained import load_network
 
@@ -137,6 +137,7 @@ def run_evaluate(given: argparse.Namespace) -> int:
     dataset = open_dataset(config.data, config.split)
     if config.beside_paper:
         check_classes_of_table_3(dataset.classes)
+    check_split(dataset, config.batch_size)
     model = model.to(device, weights_dtype(precision))
     scores = evaluate(model, dataset, config.inference, config.batch_size, config.workers, precision)
     if distributed.rank() == 0:

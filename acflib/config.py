@@ -11,8 +11,12 @@ from acflib.losses import LossConfig
 from acflib.options import option
 from acflib.oracle import check_oracle
 
-# Fields that may change when a run is resumed: they change rounding at most, and compiling the draws of dropout.
-MAY_CHANGE = ("data", "cache", "out", "device", "workers", "prefetch", "compile", "tensorboard", "model.weights")
+# Fields that may change when a run is resumed. Most cannot change the weights at all: what is read from where, what is
+# shown, saved and evaluated, and when. The device changes rounding at most, and compiling the draws of dropout.
+MAY_CHANGE = (
+    "data", "cache", "out", "device", "workers", "prefetch", "compile", "tensorboard", "model.weights",
+    "model.recompute", "val_split", "log_every", "eval_every", "eval_batch_size", "save_every",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class TrainConfig:
     """A training run. ``batch_size`` counts all processes and micro-batches together."""
 
     data: str = option("", "data folder: Cityscapes, CamVid or Streets")
-    cache: str | None = option(None, "folder of `acflib data cache` to read the training images from")
+    cache: str | None = option(None, "folder of `acflib data cache` to read images from; of val_split too, if in it")
     out: str = option("runs/acfnet", "folder of the run: checkpoint, log, pictures")
     split: str = option("train", 'part to train on, "trainval" for the paper\'s test-set entry')
     val_split: str = option("val", 'part to evaluate on; "none" to leave it out')
@@ -43,7 +47,7 @@ class TrainConfig:
     device: str = option("auto", '"auto", "cpu", "cuda", "cuda:1" or "mps"')
     precision: str = option("auto", '"auto", "float32", "bf16", "fp16" or "float64"')
     compile: bool = option(False, "torch.compile the network: minutes at the start, then faster steps")
-    workers: int = option(4, "data loading processes per training process")
+    workers: int = option(4, "data loading processes per training process, in evaluations too")
     prefetch: int = option(2, "batches that each data loading process holds ready")
     log_every: int = option(10, "optimiser steps between log lines")
     eval_every: int = option(2000, "optimiser steps between evaluations; 0: only at the end")

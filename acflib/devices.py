@@ -21,29 +21,55 @@ def pick_device(name: str = "auto") -> torch.device:
     Under torchrun, "cuda" is the GPU of this process's number.
 
     Raises:
-        ConfigError: if it is not on this machine.
+        ConfigError: it is not on this machine, or several processes would share it.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    device = choose_device(name, gpus, distributed.local_rank(), distributed.local_world_size())
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError('device is "mps", but this machine has none: use "cpu" or "auto"')
+    return device
+
+
+def choose_device(name: str, gpus: int, local_rank: int = 0, processes: int = 1) -> torch.device:
+    """The device of a name for one of the processes on a machine; nothing is asked of the machine itself.
+
+    Args:
+        name: see :func:`pick_device`.
+        gpus: CUDA GPUs that a process sees.
+        local_rank: number of the process on its machine.
+        processes: on this machine.
+
+    Raises:
+        ConfigError: no such device, or several processes would share it.
     """
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if gpus else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
         device = None
     if device is None or device.type not in ("cpu", "cuda", "mps") or (device.type != "cuda" and device.index):
         raise ConfigError(f'device must be "auto", "cpu", "cuda", "cuda:1" or "mps", got {name!r}')
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if device.type == "cuda" and not gpus:
         raise ConfigError(f'device is {name!r}, but torch {torch.__version__} sees no CUDA GPU: use "cpu" or "auto"')
+    if processes > 1 and (device.type == "mps" or device.index is not None and device.type == "cuda"):
+        raise ConfigError(
+            f"device={name!r} would be shared by all {processes} processes of this machine: give --device cuda, which "
+            "is another GPU for each (CUDA_VISIBLE_DEVICES=2,3 chooses which), or start one process"
+        )
     if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", distributed.local_rank())
-    if device.type == "cuda" and device.index >= torch.cuda.device_count():
-        raise ConfigError(f"{device} is not there: torch sees {torch.cuda.device_count()} GPU(s)")
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError('device is "mps", but this machine has none: use "cpu" or "auto"')
+        device = torch.device("cuda", local_rank)
+    if device.type == "cuda" and device.index >= gpus:
+        mend = "start no more processes on a machine than it has GPUs" if processes > 1 else "choose another"
+        raise ConfigError(f"{device} is not there: torch sees {gpus} GPU(s); {mend}")
     return device
 
 
 def pick_precision(name: str, device: torch.device) -> str:
     """What "auto" means: bf16 on a GPU that computes in it natively, fp16 on an older one, float32 elsewhere.
+
+    Several processes take one precision, which all their GPUs compute in: each must call this, after
+    :func:`acflib.distributed.setup`.
 
     Raises:
         ConfigError: for an unknown name, or fp16 where there is no GPU.
@@ -56,7 +82,14 @@ def pick_precision(name: str, device: torch.device) -> str:
         return name
     if device.type != "cuda":
         return "float32"
-    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    # With loss scaling on one process and none on another, the mean of their gradients would be that of neither.
+    return "fp16" if distributed.any_rank(not has_bf16(device), device) else "bf16"
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether this very GPU, not the one that torch takes when none is named, computes in bf16 natively."""
+    # Not torch.cuda.is_bf16_supported(), which asks the current GPU. Compute capability 8.0 is its rule too.
+    return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def has_fused_sgd(device: torch.device, precision: str) -> bool:

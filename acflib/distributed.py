@@ -33,6 +33,11 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", 0))
 
 
+def local_world_size() -> int:
+    """Number of processes on this machine, as torchrun set it."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+
+
 def rank() -> int:
     """Number of this process, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
@@ -92,7 +97,7 @@ def share_buffers(module: nn.Module) -> None:
 
 def any_rank(flag: bool, device: torch.device) -> bool:
     """Whether the flag is set on any process."""
-    return bool(sum_over_ranks(torch.tensor(float(flag), device=device)).item())
+    return flag if world_size() == 1 else bool(sum_over_ranks(torch.tensor(float(flag), device=device)).item())
 
 
 def barrier() -> None:

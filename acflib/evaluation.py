@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import torch
+from PIL import ExifTags, Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
@@ -101,6 +103,7 @@ def predictions(
         Subset(_Prepared(dataset), range(first, len(dataset), step)),
         batch_size,
         num_workers=workers,
+        pin_memory=device.type == "cuda",
         persistent_workers=workers > 0,  # so that ended_with can end them
         collate_fn=_collate,
         worker_init_fn=ignore_interrupts,
@@ -109,7 +112,8 @@ def predictions(
     bar = tqdm(clear_errors(loader), "evaluating", len(loader), disable=not progress or first > 0)
     with evaluation_mode(model), ended_with(loader):
         for images, labels in bar:
-            images, labels = images.to(device, dtype=parameter.dtype), labels.to(device)
+            images = images.to(device, parameter.dtype, non_blocking=True)
+            labels = labels.to(device, non_blocking=True)
             class_maps = oracle_probs(oracle, labels, model.num_classes)
             with autocast(device, precision):
                 found = predict_probabilities(model, images, config, **class_maps)
@@ -123,6 +127,38 @@ def check_classes(num_classes: int, dataset: SegmentationDataset) -> None:
             f"the network has {num_classes} classes, {dataset.root} has {dataset.num_classes}: "
             f"pass num_classes={dataset.num_classes} (--num-classes {dataset.num_classes})"
         )
+
+
+def check_split(dataset: SegmentationDataset, batch_size: int) -> None:
+    """Look whether a split can be evaluated, before hours of training: labels, and one size where batches need it.
+
+    Only the heads of the pictures are read.
+
+    Raises:
+        DataError: no labels, images of several sizes with a batch size above 1, or a picture cannot be opened.
+    """
+    sizes: dict[tuple[int, int], Path] = {}
+    for frame in dataset.frames:
+        if frame.labels is None:
+            raise DataError(f"{frame.image}: split {dataset.split!r} has no labels to evaluate with; choose another")
+        if batch_size > 1:
+            sizes.setdefault(_picture_size(frame.image), frame.image)
+    if len(sizes) > 1:
+        found = ", ".join(f"{path} is {width}x{height}" for (width, height), path in list(sizes.items())[:2])
+        raise DataError(
+            f"split {dataset.split!r} has images of {len(sizes)} sizes ({found}), which do not go into one batch: "
+            "evaluate with a batch size of 1 (--eval-batch-size 1 in training, --batch-size 1 in evaluate)"
+        )
+
+
+def _picture_size(path: Path) -> tuple[int, int]:
+    """Width and height as read_image gives them: an EXIF turn exchanges the two."""
+    try:
+        with Image.open(path) as picture:
+            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return (picture.height, picture.width) if turned else picture.size
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as a picture ({error}). Copy or download it again.") from error
 
 
 def clear_errors(loader: DataLoader):

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from acflib import distributed
 from acflib.acfnet import ACFNet, evaluation_mode
-from acflib.checkpoints import config_as_dict, replacing, write_whole
+from acflib.checkpoints import config_as_dict, remove_leftovers, replacing, write_whole
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.labels import CITYSCAPES_CLASSES, ID_OF_TRAIN_ID
 from acflib.devices import autocast
@@ -137,6 +137,7 @@ def _prepare(out: Path, settings: dict, files: list[Path], resume: bool) -> None
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{out}: cannot be made ({error}); pass another --out") from error
+        remove_leftovers(out)
         write_whole(record, json.dumps(settings, indent=2).encode() + b"\n")
     distributed.barrier()
 

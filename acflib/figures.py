@@ -19,6 +19,8 @@ def training_curve(folder: Path) -> Figure:
         folder: of the run, with ``log.csv`` and ``evaluation.csv``.
     """
     log, evaluation = read_csv(folder / "log.csv"), read_csv(folder / "evaluation.csv")
+    # One curve is of one split, the last; rows of an older acflib do not tell theirs.
+    evaluation = [row for row in evaluation if row.get("split") in (None, "", evaluation[-1].get("split"))]
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     losses, rate, scores = figure.subplots(1, 3)
     styles = (("fine", BLUE, "-"), ("coarse", ORANGE, "--"), ("aux", GREEN, ":"))

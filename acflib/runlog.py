@@ -14,19 +14,19 @@ from acflib.metrics import Scores, iou_per_class
 
 TIME_COLUMNS = ("images_per_second", "seconds")
 LOG_COLUMNS = ("iteration", "epoch", "loss", "fine", "coarse", "aux", "learning_rate", *TIME_COLUMNS)
-EVAL_COLUMNS = ("iteration", "miou_fine", "miou_coarse", "seconds")
+EVAL_COLUMNS = ("iteration", "miou_fine", "miou_coarse", "seconds", "split")
 
 
 class RunLog:
     """Context manager that shows and writes how a run goes; only the first process shows and writes.
 
-    ``log.csv`` has the mean losses since its last row, ``evaluation.csv`` the scores (fractions of 1). ``seconds``
-    counts from the start of this process.
+    ``log.csv`` has the mean losses since its last row, ``evaluation.csv`` the scores (fractions of 1) and the
+    split that they are of. ``seconds`` counts from the start of this process.
     """
 
     def __init__(self, folder: Path, config: TrainConfig, position: int, progress: bool):
         self.active = distributed.rank() == 0
-        self.batch_size = config.batch_size
+        self.batch_size, self.val_split = config.batch_size, config.val_split
         self.start = self.lap = time.perf_counter()
         self.lap_position = position
         if self.active:
@@ -70,11 +70,18 @@ class RunLog:
         if not self.active:
             return
         found = {"miou_fine": scores.miou_fine, "miou_coarse": scores.miou_coarse}
-        self.eval_csv.write(iteration=position, **found, seconds=self._seconds())
+        self.eval_csv.write(iteration=position, **found, seconds=self._seconds(), split=self.val_split)
         per_class = dict(zip(scores.classes, iou_per_class(scores.fine).tolist(), strict=True))
         self._curves(position, **found, **{f"iou_fine/{name}": value for name, value in per_class.items()})
         self.score_text = f", val mIoU {100 * scores.miou_fine:.1f} %"
         self.bar.set_postfix_str(self.loss_text + self.score_text)
+
+    def lacks_scores(self, position: int) -> bool:
+        """Whether ``evaluation.csv`` has no row of this iteration and split; False on all but the first process."""
+        if not self.active:
+            return False
+        rows = [row for row in read_csv(self.eval_csv.path) if int(row["iteration"]) == position]
+        return all(row["split"] not in ("", self.val_split) for row in rows)  # "": of an older acflib
 
     def _seconds(self) -> float:
         return round(time.perf_counter() - self.start, 2)
@@ -107,9 +114,9 @@ class CsvLog:
         writer.writerows({name: row.get(name, "") for name in columns} for row in kept)
         write_whole(path, text.getvalue().encode())
 
-    def write(self, **values: float | int | None) -> None:
-        """Add a row; floats are written so that they read back as the same number."""
-        row = ["" if values.get(name) is None else repr(values[name]) for name in self.columns]
+    def write(self, **values: float | int | str | None) -> None:
+        """Add a row; floats are written so that they read back as the same number (texts hold no comma)."""
+        row = ["" if values.get(name) is None else str(values[name]) for name in self.columns]
         with open(self.path, "a", newline="") as file:
             file.write(",".join(row) + "\n")
 

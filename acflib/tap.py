@@ -1,5 +1,7 @@
 """``tap``: use any segmentation network as a base network (paper: "any off-the-shelf segmentation network")."""
 
+import threading
+
 import torch
 from torch import Tensor, nn
 
@@ -24,8 +26,14 @@ class TappedNetwork(nn.Module):
     def forward(self, x: Tensor) -> BaseOutput:
         """Images (B, 3, H, W) -> features and coarse logits as the network's own last layer sees and makes them."""
         seen: list[tuple[Tensor, Tensor]] = []
-        layer = self.network.get_submodule(self.classifier_name)
-        hook = layer.register_forward_hook(lambda _, inputs, output: seen.append((inputs[0], output)))
+        own_thread = threading.get_ident()
+
+        def look(_, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            # Calls of other threads pass here too: the layer is theirs as well, and DataParallel's copies share hooks.
+            if threading.get_ident() == own_thread:
+                seen.append((inputs[0], output))
+
+        hook = self.network.get_submodule(self.classifier_name).register_forward_hook(look)
         try:
             output = self.network(x)
         finally:

@@ -88,7 +88,11 @@ def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precisi
     model = model.to(device, weights_dtype(precision), memory_format=memory_format).train()
     network = model
     if several:
-        network = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
+        network = DistributedDataParallel(
+            model,
+            device_ids=[device.index] if device.type == "cuda" else None,
+            gradient_as_bucket_view=True,  # gradients lie where they are sent from: no copy of them all
+        )
     if config.compile:
         network = torch.compile(network)  # around the one for several processes, which then sends while it computes
     optimizer = SGD(
@@ -139,6 +143,7 @@ def save_state(path: Path, state: TrainState, config: TrainConfig, dataset: Segm
         "scaler": state.scaler.state_dict(),
         "rng": [dict(zip(rng, values, strict=True)) for values in zip(*rng.values(), strict=True)],
         "window": windows,
+        "frames": len(dataset),
     }
     save_checkpoint(path, content)
 

@@ -1,8 +1,7 @@
 """The training loop (paper, section 4.2): from a data folder to a trained ACFNet, on a CPU, a GPU, or several."""
 
-import json
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,20 +10,20 @@ from torch.utils.data import DataLoader
 
 from acflib import distributed
 from acflib.acfnet import ACFNet
-from acflib.checkpoints import check_same_config, config_as_dict, load_checkpoint, write_whole
-from acflib.config import MAY_CHANGE, TrainConfig
+from acflib.config import TrainConfig
 from acflib.datasets import open_dataset
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.cache import open_cache
 from acflib.datasets.transforms import SeededAugmentation, class_balance, training_transform
-from acflib.devices import autocast, pick_device, pick_precision, weights_dtype
-from acflib.errors import CheckpointError, ConfigError, TrainingError
-from acflib.evaluation import check_classes, clear_errors, evaluate
+from acflib.devices import autocast, pick_device, weights_dtype
+from acflib.errors import ConfigError
+from acflib.evaluation import check_classes, check_split, clear_errors, evaluate
 from acflib.interrupts import StopRequest
 from acflib.launcher import last_words
 from acflib.losses import pixel_weights, pixels_to_keep, poly_learning_rate, total_loss
 from acflib.metrics import Scores
 from acflib.oracle import oracle_probs
+from acflib.run_folder import check_same_data, prepare_folder, run_precision, sole_run, write_config
 from acflib.runlog import RunLog
 from acflib.sampling import EpochBatches
 from acflib.train_state import LOSSES, TrainState, check_finite, save_state, start_state
@@ -56,25 +55,47 @@ def train(config: TrainConfig, resume: bool = False, progress: bool = True) -> T
 
     Raises:
         ConfigError, DataError: a setting or a file cannot work.
+        ConfigError: another process is training in the folder.
         CheckpointError: the folder holds another run, or a damaged checkpoint.
         TrainingError: the loss is not finite any more, or the disk is full. The last good checkpoint stays.
     """
     device = pick_device(config.device)
-    precision = pick_precision(config.precision, device)
     joined = distributed.setup(device)
+    folder = Path(config.out)
     try:
-        dataset = open_dataset(config.data, config.split)
-        if config.cache:
-            dataset = open_cache(config.cache, config.split, source=dataset)
-        check_classes(config.model.num_classes, dataset)
-        val_dataset = None if config.val_split == "none" else open_dataset(config.data, config.val_split)
-        checkpoint = prepare_folder(config, resume, device)
-        state = start_state(config, checkpoint, device, precision)
-        with last_words(f"checkpoints: {config.out}/checkpoint.pt; go on with the same command and --resume"):
-            return run_loop(config, state, dataset, val_dataset, device, precision, progress)
+        dataset, val_dataset = open_data(config)
+        with sole_run(folder, device):
+            checkpoint = prepare_folder(config, resume, device)
+            check_same_data(folder / "checkpoint.pt", checkpoint, dataset)
+            precision = run_precision(config, checkpoint, device)
+            config = replace(config, precision=precision)  # a resumed run does not choose anew
+            write_config(config)
+            state = start_state(config, checkpoint, device, precision)
+            with last_words(f"checkpoints: {config.out}/checkpoint.pt; go on with the same command and --resume"):
+                return run_loop(config, state, dataset, val_dataset, device, precision, progress)
     finally:
         if joined:
             distributed.shutdown()
+
+
+def open_data(config: TrainConfig) -> tuple[SegmentationDataset, SegmentationDataset | None]:
+    """What to train on and what to evaluate on (None for "none"), from the cache where there is one.
+
+    Raises:
+        ConfigError, DataError: they do not fit the network or the configuration.
+    """
+    dataset = open_dataset(config.data, config.split)
+    if config.cache:
+        dataset = open_cache(config.cache, config.split, source=dataset)
+    check_classes(config.model.num_classes, dataset)
+    if config.val_split == "none":
+        return dataset, None
+    val_dataset = open_dataset(config.data, config.val_split)
+    check_classes(config.model.num_classes, val_dataset)
+    check_split(val_dataset, config.eval_batch_size)
+    if config.cache and (Path(config.cache) / config.val_split).is_dir():
+        val_dataset = open_cache(config.cache, config.val_split, source=val_dataset)
+    return dataset, val_dataset
 
 
 def run_loop(
@@ -93,6 +114,8 @@ def run_loop(
     loader = make_loader(config, dataset, state.position, device)
     scores, stopped = None, False
     with RunLog(folder, config, state.position, progress) as log, StopRequest(device) as stop, ended_with(loader):
+        if evaluation_due(config, state.position) and distributed.any_rank(log.lacks_scores(state.position), device):
+            scores = evaluate_now(config, state, val_dataset, precision, log)  # it ended between saving and evaluating
         for images, labels in clear_errors(loader):
             learning_rate = poly_learning_rate(
                 config.learning_rate, state.position, config.iterations, config.poly_power
@@ -106,18 +129,35 @@ def run_loop(
             if last or state.position % config.log_every == 0:
                 check_finite(state, checkpoint_path)
                 log.losses(state.position, epoch_of(state.position, loader), read_window(state), learning_rate)
-            if val_dataset and (last or (config.eval_every and state.position % config.eval_every == 0)):
-                scores = evaluate(
-                    state.model, val_dataset, batch_size=config.eval_batch_size, precision=precision, progress=False,
-                    oracle=config.oracle,
-                )  # fmt: skip
-                log.scores(state.position, scores)
             stopped = not last and stop.requested(all_ranks_ask=state.position % config.log_every == 0)
-            if last or stopped or state.position % config.save_every == 0:
-                save_state(checkpoint_path, state, config, dataset)
+            due = evaluation_due(config, state.position)
+            if last or stopped or due or state.position % config.save_every == 0:
+                save_state(checkpoint_path, state, config, dataset)  # before an evaluation, which may fail
+            if due and not stopped:
+                scores = evaluate_now(config, state, val_dataset, precision, log)
+                stopped = not last and stop.requested(all_ranks_ask=True)
             if stopped:
                 break
     return TrainResult(state.model, folder, state.position, not stopped, scores)
+
+
+def evaluation_due(config: TrainConfig, position: int) -> bool:
+    """Whether scores belong to this iteration."""
+    if config.val_split == "none" or position == 0:
+        return False
+    return position == config.iterations or (config.eval_every > 0 and position % config.eval_every == 0)
+
+
+def evaluate_now(
+    config: TrainConfig, state: TrainState, val_dataset: SegmentationDataset, precision: str, log: RunLog
+) -> Scores:
+    """Scores of the network as it is, also written to the log."""
+    scores = evaluate(
+        state.model, val_dataset, batch_size=config.eval_batch_size, workers=config.workers, precision=precision,
+        progress=False, oracle=config.oracle,
+    )  # fmt: skip
+    log.scores(state.position, scores)
+    return scores
 
 
 def optimiser_step(
@@ -220,36 +260,3 @@ def make_class_weights(
         return None
     weights = dataset.class_weights or class_balance(dataset)
     return torch.tensor(weights, dtype=weights_dtype(precision), device=device)
-
-
-def prepare_folder(config: TrainConfig, resume: bool, device: torch.device) -> dict | None:
-    """Make the run's folder and read the checkpoint to resume from, None for a fresh start.
-
-    Raises:
-        ConfigError: the folder cannot be written.
-        CheckpointError: it holds a run that is not to be resumed, or one of another configuration; or processes (on
-            several machines) found different checkpoints.
-    """
-    folder, path = Path(config.out), Path(config.out) / "checkpoint.pt"
-    current = config_as_dict(config)
-    checkpoint = None
-    if path.exists():
-        if not resume:
-            raise CheckpointError(f"{folder} already holds a run: pass --resume to go on with it, or another --out")
-        checkpoint = load_checkpoint(path)
-        check_same_config(path, checkpoint["config"], current, MAY_CHANGE)
-    # All look before one writes. On several machines without a common disk they may find different ones.
-    position = torch.tensor(checkpoint["position"] if checkpoint else -1)
-    positions = {int(found) for found in distributed.gather(position, device)}
-    if len(positions) > 1:
-        raise CheckpointError(
-            f"{path}: the processes found it at different iterations, {sorted(positions)} (-1: not at all). Give --out "
-            "a folder that all machines share, or copy the checkpoint to each"
-        )
-    if distributed.rank() == 0:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_whole(folder / "config.json", json.dumps(current, indent=2).encode() + b"\n")
-        except (OSError, TrainingError) as error:
-            raise ConfigError(f"out={config.out}: cannot write there ({error}); pass another --out") from error
-    return checkpoint

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import numpy as np
 import pytest
@@ -85,7 +86,9 @@ def test_resume_keeps_what_is_there_and_adds_what_is_missing(model, streets, tmp
     files = export_predictions(model, dataset, tmp_path, progress=False)
     whole = [file.read_bytes() for file in files]
     files[1].unlink()
-    files[2].with_name(files[2].name + ".tmp").write_bytes(b"half")  # of a run that was killed
+    half = files[2].with_name(files[2].name + ".0123abcd.tmp")  # of a run that was killed an hour ago
+    half.write_bytes(b"half")
+    os.utime(half, (time.time() - 3600,) * 2)
     files[2].unlink()
     files[3].write_bytes(b"kept")
     with pytest.raises(ConfigError, match="already holds predictions: pass --resume"):

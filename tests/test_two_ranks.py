@@ -118,6 +118,16 @@ def test_processes_that_find_different_checkpoints_do_not_start(ranks):
         assert re.search(r"different iterations, \[-1, 1\].*all machines share", rank["checkpoint of rank 0 alone"])
 
 
+def test_no_process_waits_where_the_folder_is_taken(ranks):
+    """The first process alone looks, and all end."""
+    assert re.search(r"busy: this process, \d+, is at work in this folder", ranks[0]["a folder of another run"])
+    assert re.search(r"busy: the first process cannot use it", ranks[1]["a folder of another run"])
+
+
+def test_gradients_are_not_copied_to_be_sent(ranks):
+    assert all(rank["bucket view"] for rank in ranks)
+
+
 @pytest.mark.parametrize("name", ["norm", "norm in bf16"])
 def test_batch_statistics_over_processes_with_unequal_shares(ranks, alone, name):
     """3 images on one process, 1 on the other. Mean 5, spread 2: E[x^2] - E[x]^2 would lose digits."""

@@ -5,6 +5,7 @@
 Each process writes its results to OUT/rankR.pt. It drives the library's own training step, not a copy of it.
 """
 
+import contextlib
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +18,11 @@ from acflib import distributed
 from acflib.acfnet import ModelConfig, build_model
 from acflib.config import TrainConfig
 from acflib.datasets.base import Frame, SegmentationDataset
-from acflib.errors import CheckpointError
+from acflib.errors import CheckpointError, ConfigError
 from acflib.evaluation import evaluate
 from acflib.losses import LossConfig, poly_learning_rate
 from acflib.norm import GlooSyncBatchNorm
+from acflib.run_folder import LOCK, locked, sole_run
 from acflib.train_state import save_state, start_state
 from acflib.training import make_class_weights, make_loader, optimiser_step, prepare_folder
 
@@ -134,6 +136,27 @@ def checkpoint_of_rank_0_alone(out: Path) -> str:
     return "nothing"
 
 
+def folder_of_another_run(out: Path) -> str:
+    """What both processes say where a third one trains in their folder."""
+    folder = out / "busy"
+    folder.mkdir(exist_ok=True)
+    other = contextlib.nullcontext()
+    if distributed.rank() == 0:
+        other = locked(folder / LOCK)  # by this very process, which is kept out like any other
+    with other:
+        distributed.barrier()
+        try:
+            with sole_run(folder, CPU):
+                return "nothing"
+        except ConfigError as error:
+            return str(error)
+
+
+def gradients_lie_in_their_buckets() -> bool:
+    """Whether processes send gradients from where they lie, without a copy of all."""
+    return start_state(CONFIG, None, CPU, CONFIG.precision).network.gradient_as_bucket_view
+
+
 def small_things() -> dict:
     """The helpers of acflib.distributed."""
     rank = distributed.rank()
@@ -170,7 +193,11 @@ def compute() -> dict:
 def main(out: str) -> None:
     torch.set_num_threads(1)
     distributed.setup(CPU)
-    found = compute() | {"checkpoint of rank 0 alone": checkpoint_of_rank_0_alone(Path(out))}
+    found = compute() | {
+        "checkpoint of rank 0 alone": checkpoint_of_rank_0_alone(Path(out)),
+        "a folder of another run": folder_of_another_run(Path(out)),
+        "bucket view": gradients_lie_in_their_buckets(),
+    }
     torch.save(found, Path(out) / f"rank{distributed.rank()}.pt")
     torch.distributed.destroy_process_group()
 

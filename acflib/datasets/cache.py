@@ -176,7 +176,12 @@ def build_cache(dataset: SegmentationDataset, folder: str | Path, progress: bool
         try:
             partial.mkdir()
             _write(dataset, partial, progress)
-            os.replace(partial, folder / split)
+            try:
+                os.replace(partial, folder / split)
+            except OSError:
+                if not (folder / split).is_dir():
+                    raise
+                # Else another process has just built it too: its cache is compared and opened.
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:

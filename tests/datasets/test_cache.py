@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from acflib.datasets import CamVid, Cityscapes, Streets
+from acflib.datasets import CamVid, Cityscapes, Streets, cache
 from acflib.datasets.cache import build_cache, open_cache
 from acflib.datasets.streets import write_streets
 from acflib.datasets.transforms import SeededAugmentation, class_balance, training_transform
@@ -95,6 +95,20 @@ def test_a_damaged_byte_is_found_and_named(source, folder, kind):
     with pytest.raises(DataError, match=f"{kind}.u8: frame {source.frames[4].name} is damaged"):
         cached[4]
     assert torch.equal(cached[3][0], source[3][0])
+
+
+def test_another_process_was_faster(source, tmp_path, monkeypatch):
+    """Two build one cache at once: the second opens what the first has written."""
+    real = cache._write
+
+    def slow(dataset, partial, progress):
+        real(dataset, partial, progress)
+        shutil.copytree(partial, tmp_path / "train")
+
+    monkeypatch.setattr(cache, "_write", slow)
+    cached = build_cache(source, tmp_path, progress=False)
+    assert torch.equal(cached[3][0], source[3][0])
+    assert [path.name for path in tmp_path.iterdir()] == ["train"]
 
 
 @pytest.mark.parametrize("name", ["images.u8", "labels.u8"])

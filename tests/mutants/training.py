@@ -7,6 +7,7 @@ NORM, SAMPLING, TRAINING = "acflib/norm.py", "acflib/sampling.py", "acflib/train
 LOSS, HARD = ("tests/test_losses.py",), ("tests/test_bootstrapping.py",)
 SCORE, PREDICT, ORDER = ("tests/test_metrics.py",), ("tests/test_inference.py",), ("tests/test_sampling.py",)
 RANKS, STEP = ("tests/test_two_ranks.py",), ("tests/test_optimiser_step.py",)
+FOLDER, DEVICES = ("tests/test_run_folder.py",), ("tests/test_devices.py",)
 
 MUTATIONS = [
     Mutation(
@@ -168,8 +169,37 @@ MUTATIONS = [
         "distributed.share_buffers(model)  #", "#", RANKS,
     ),
     Mutation(
-        "processes resume at different iterations", "acflib/training.py",
+        "processes resume at different iterations", "acflib/run_folder.py",
         "if len(positions) > 1:", "if len(positions) > 2:", RANKS,
+    ),
+    Mutation(
+        "a resumed run chooses its precision anew", "acflib/run_folder.py",
+        'stored if config.precision == "auto" else config.precision', "config.precision", FOLDER,
+    ),
+    Mutation(
+        "a run goes on with other data", "acflib/run_folder.py",
+        "if frames not in (None, len(dataset)):", "if False:", FOLDER,
+    ),
+    Mutation(
+        "two runs in one folder", "acflib/run_folder.py",
+        "return True if error.errno in (errno.EACCES, errno.EAGAIN) else None", "return False", FOLDER,
+    ),
+    Mutation(
+        "an evaluation that was missed is left out", TRAINING,
+        "distributed.any_rank(log.lacks_scores(state.position), device)", "False", FOLDER,
+    ),
+    Mutation(
+        "all processes on one GPU", "acflib/devices.py",
+        'torch.device("cuda", local_rank)', 'torch.device("cuda", 0)', DEVICES,
+    ),
+    Mutation(
+        "each process in a precision of its own", "acflib/devices.py",
+        'return "fp16" if distributed.any_rank(not has_bf16(device), device) else "bf16"',
+        'return "bf16" if has_bf16(device) else "fp16"', DEVICES,
+    ),
+    Mutation(
+        "tap() takes the maps of another thread", "acflib/tap.py",
+        "if threading.get_ident() == own_thread:", "if True:", ("tests/test_tap.py",),
     ),
     Mutation(
         "fused SGD in fp16", "acflib/devices.py",
