@@ -51,23 +51,19 @@ def _class_maps(
     """The class of each pixel, uint8 (H, W), in each of the outputs that the network has.
 
     A row of windows is a picture as high as a window, whose windows share its columns as those of the whole do. A
-    pixel's mean over windows is the mean, over the rows of windows that hold it, of the means over their columns. So
-    one row of windows is kept at a time, with what the next one adds to.
+    pixel's mean over windows is the mean, over the rows of windows that hold it, of the means over their columns; its
+    class is that of their sum, too. So one row of windows is kept at a time, with what the next one adds to.
     """
     height = len(image)
     if config.window is None or config.scales != (1.0,):
         return {name: _class_of(found) for name, found in _probabilities(model, image, config, outputs).items()}
     size = min(config.window[0], height)
     tops = windows(height, size, config.overlap)
-    covered = np.zeros(height, np.float32)  # rows of windows over each row of pixels
-    for top in tops:
-        covered[top : top + size] += 1
     labels, waiting = {}, {}
     for top, following in zip(tops, [*tops[1:], height], strict=True):
         found = _probabilities(model, image[top : top + size], config, outputs)
         for name in list(found):
             sums = found.pop(name)  # (1, N, size, W)
-            sums /= torch.from_numpy(covered[top : top + size, None]).to(sums)
             if name in waiting:
                 sums[:, :, : waiting[name].shape[2]] += waiting[name]
             part = labels.setdefault(name, np.empty(image.shape[:2], np.uint8))
