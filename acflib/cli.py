@@ -58,7 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     text = "run students' notebooks and judge their exercises on inputs that they have not seen"
     grade = _add(subparsers, "grade", commands_grade.run_grade, text, commands_grade.GradeConfig)
     grade.usage = "acflib grade NOTEBOOK [NOTEBOOK ...] [options, see below]"
-    grade.add_argument("notebooks", nargs="+", type=Path, help="notebooks of one lesson or of several")
+    grade.add_argument("notebooks", nargs="+", type=Path, help="notebooks of one lesson or of several, or folders")
     data = subparsers.add_parser("data", help="make data").add_subparsers(title="kinds", metavar="KIND", required=True)
     text = "write generated street scenes in the layout of Cityscapes"
     streets = _add(data, "streets", commands.run_streets, text, commands.StreetsConfig)

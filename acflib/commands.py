@@ -58,6 +58,7 @@ class PredictConfig:
     out: str = option("predictions", "folder for the pictures")
     inference: InferenceConfig = InferenceConfig()
     opacity: float = option(0.5, "of the colors over the photograph, 0 to 1")
+    max_side: int | None = option(None, "make larger photographs smaller for the network, to save memory and time")
     device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps")
 
 
@@ -187,7 +188,7 @@ def run_predict(given: argparse.Namespace) -> int:
     out = Path(config.out)
     predict_files(
         model.to(pick_device(config.device)), given.images, out, state["classes"],
-        [tuple(color) for color in state["colors"]], config.inference, config.opacity,
+        [tuple(color) for color in state["colors"]], config.inference, config.opacity, max_side=config.max_side,
     )  # fmt: skip
     print(f"overlays and class maps are in {out}")
     return 0

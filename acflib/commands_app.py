@@ -72,7 +72,7 @@ def check(config: AppConfig) -> None:
 
 def check_inputs(config: AppConfig, images: list[Path]) -> list[Path]:
     """The photographs to choose from, after the networks and the photographs were found readable."""
-    from acflib.predicting import find_photographs
+    from acflib.photograph_files import find_photographs, tell_passed_over
     from acflib.pretrained import load_network
     from acflib.widgets.photographs import load_photograph
 
@@ -80,6 +80,7 @@ def check_inputs(config: AppConfig, images: list[Path]) -> list[Path]:
         if name is not None:
             load_network(name)
     pictures = [path.resolve() for path in find_photographs(images)]
+    tell_passed_over(images)
     for path in pictures:
         load_photograph(path)
     return pictures

@@ -22,6 +22,7 @@ class GradeConfig:
 
 def run_grade(given: argparse.Namespace) -> int:
     """``acflib grade``: 0, whatever the grades are."""
+    from acflib.grading.cells import find_notebooks
     from acflib.grading.grade import grade_notebook, make_folder, read_all, write_grades
 
     config = from_flags(GradeConfig(), given)
@@ -31,9 +32,10 @@ def run_grade(given: argparse.Namespace) -> int:
     if seed < 0:
         raise ConfigError(f"--seed must be at least 0, got {seed}")
     make_folder(config.out)
-    read_all(given.notebooks)
+    notebooks = find_notebooks(given.notebooks)
+    read_all(notebooks)
     graded = []
-    for path in given.notebooks:
+    for path in notebooks:
         print(f"{path} ...", file=sys.stderr, flush=True)
         graded.append(grade_notebook(path, seed, config.timeout))
         print(f"{path}: lesson {graded[-1].lesson}, {graded[-1].earned} of {graded[-1].points} points")

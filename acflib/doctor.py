@@ -10,6 +10,7 @@ import torch
 from tqdm import tqdm
 
 from acflib.datasets import SegmentationDataset, open_dataset
+from acflib.datasets.reading import is_turned
 from acflib.doctor_cityscapes import check_frames, check_layout, is_cityscapes
 from acflib.doctor_preset import check_disk
 from acflib.errors import ConfigError, DataError
@@ -85,18 +86,22 @@ def _spread(count: int, files: int) -> list[int]:
 
 def _check_files(dataset: SegmentationDataset, indices: list[int]) -> list[Finding]:
     """Open frames as training does, to their last byte, and count the classes in them."""
-    faults, sizes, pixels = [], set(), np.zeros(256, dtype=np.int64)
+    faults, sizes, pixels, turned = [], set(), np.zeros(256, dtype=np.int64), []
     for index in tqdm(indices, dataset.split, leave=False):
         try:
             image, labels = dataset[index]
         except DataError as error:
             faults.append(Finding(False, f"{dataset.split}: {error}"))
             continue
+        turned += [dataset.frames[index].image] if is_turned(dataset.frames[index].image) else []
         sizes.add((image.shape[-1], image.shape[-2]))
         pixels += np.bincount(labels.numpy().ravel(), minlength=256)
     findings = faults[:SHOWN]
     if len(faults) > SHOWN:
         findings.append(Finding(False, f"{dataset.split}: {len(faults) - SHOWN} more files with faults"))
+    if turned:
+        text = f"{dataset.split}: {len(turned)} photographs are turned as their EXIF tag says, such as {turned[0]}"
+        findings.append(Finding(None, text, "check that their labels were drawn on the turned photograph"))
     if sizes:
         shown = ", ".join(f"{width}x{height}" for width, height in sorted(sizes)[:SHOWN])
         findings.append(Finding(True, f"{dataset.split}: {len(indices) - len(faults)} frames read whole, size {shown}"))

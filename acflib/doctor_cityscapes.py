@@ -7,9 +7,10 @@ import numpy as np
 from PIL import Image
 
 from acflib.datasets import MANIFEST, SegmentationDataset
-from acflib.datasets.base import read_label_values
-from acflib.datasets.cityscapes import IDS_END, IMAGE_END, TRAIN_IDS_END
+from acflib.datasets.cityscapes import IDS_END, IMAGE_END, TRAIN_IDS_END, Cityscapes
+from acflib.datasets.folders import visible
 from acflib.datasets.labels import TRAIN_ID_OF_ID
+from acflib.datasets.reading import read_label_values
 from acflib.errors import DataError
 from acflib.findings import SHOWN, Finding
 
@@ -32,7 +33,8 @@ def is_cityscapes(root: Path) -> bool:
     """Whether a folder is meant to be Cityscapes, rightly unpacked or not. Streets has its layout, and is not."""
     if (root / MANIFEST).is_file():
         return False
-    return any((root / name).is_dir() or any(root.glob(f"*/{name}")) for name in (IMAGES, LABELS, "gtCoarse"))
+    names = (IMAGES, LABELS, "gtCoarse")
+    return any((root / name).is_dir() or visible(root.glob(f"*/{name}"), root) for name in names)
 
 
 def check_layout(root: Path, subset: bool = False) -> list[Finding]:
@@ -85,7 +87,7 @@ def _check_folder(root: Path, name: str) -> list[Finding]:
         return [Finding(False, f"{inner}: one folder too deep", f"move what is in it to {folder}")]
     if folder.is_dir():
         return []
-    deeper = sorted(path for path in root.glob(f"*/{name}") if path.is_dir())
+    deeper = [path for path in visible(root.glob(f"*/{name}"), root) if path.is_dir()]
     if deeper:
         return [
             Finding(False, f"{deeper[0]}: one folder too deep", f"move it to {folder}, or give the folder around it")
@@ -101,7 +103,7 @@ def _misplaced_files(root: Path) -> list[Finding]:
     """Images and label files that are not read, because they lie in the wrong folder."""
     found: dict[str, list[Path]] = {}
     for top, endings in READ.items():
-        for path in sorted((root / top).rglob("*.png")):
+        for path in visible((root / top).rglob("*.png"), root / top):
             parts = path.relative_to(root / top).parts
             known = [name for name, own in OWN.items() if own in path.name]
             if known != [top]:
@@ -122,7 +124,8 @@ READ = {IMAGES: (IMAGE_END,), LABELS: (IDS_END, TRAIN_IDS_END)}
 
 def _counts(root: Path, split: str, subset: bool) -> list[Finding]:
     """The number of images of each city against the official one."""
-    found = Counter(path.parent.name for path in (root / IMAGES / split).glob(f"*/*{IMAGE_END}"))
+    folder = root / IMAGES / split
+    found = Counter(path.parent.name for path in visible(folder.glob(f"*/*{IMAGE_END}"), folder))
     wanted = CITIES[split]
     total, official = sum(found.values()), sum(wanted.values())
     if found == wanted:
@@ -152,7 +155,7 @@ def _compare_label_files(dataset: SegmentationDataset, indices: list[int]) -> li
         if not path.name.endswith(TRAIN_IDS_END) or not ids.is_file():
             continue
         try:
-            same = np.array_equal(TRAIN_ID_OF_ID[read_label_values(ids)], read_label_values(path))
+            same = np.array_equal(TRAIN_ID_OF_ID[_label_values(ids)], _label_values(path))
         except DataError as error:
             findings.append(Finding(False, f"{split}: {error}"))
             continue
@@ -165,6 +168,10 @@ def _compare_label_files(dataset: SegmentationDataset, indices: list[int]) -> li
     elif compared:
         findings.append(Finding(True, f"{split}: *{IDS_END} and *{TRAIN_IDS_END} agree in {compared} frames"))
     return findings
+
+
+def _label_values(path: Path) -> np.ndarray:
+    return read_label_values(path, Cityscapes.color_advice)
 
 
 def _fault(text: str, mend: str, subset: bool) -> Finding:

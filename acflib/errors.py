@@ -17,5 +17,13 @@ class CheckpointError(AcflibError, ValueError):
     """A checkpoint cannot be read, or belongs to another configuration."""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocator of Python, NumPy or PyTorch (whose CPU allocator raises RuntimeError) found no memory."""
+    told = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, (RuntimeError, OSError)) and any(text in str(error).lower() for text in told)
+    )
+
+
 class TrainingError(AcflibError, RuntimeError):
     """Training cannot go on (a loss that is not finite, a full disk, ...)."""

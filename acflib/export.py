@@ -14,6 +14,7 @@ from acflib import distributed
 from acflib.acfnet import ACFNet, evaluation_mode
 from acflib.checkpoints import config_as_dict, remove_leftovers, replacing, write_whole
 from acflib.datasets.base import SegmentationDataset
+from acflib.datasets.folders import visible
 from acflib.datasets.labels import CITYSCAPES_CLASSES, ID_OF_TRAIN_ID
 from acflib.devices import autocast
 from acflib.errors import ConfigError, DataError
@@ -118,7 +119,7 @@ def _prepare(out: Path, settings: dict, files: list[Path], resume: bool) -> None
         ConfigError: the folder holds files of something else, or files and ``resume`` was not asked for.
     """
     record = out / RECORD
-    there = {path for path in out.rglob("*") if path.suffix != ".tmp"} if out.is_dir() else set()
+    there = {path for path in _found(out) if path.suffix != ".tmp"}
     strangers = sorted(there - {record, *files})
     if strangers:
         raise ConfigError(
@@ -140,6 +141,13 @@ def _prepare(out: Path, settings: dict, files: list[Path], resume: bool) -> None
         remove_leftovers(out)
         write_whole(record, json.dumps(settings, indent=2).encode() + b"\n")
     distributed.barrier()
+
+
+def _found(out: Path) -> set[Path]:
+    """What lies in a folder: what a user sees, and hidden PNGs that the evaluator would take for predictions."""
+    paths = list(out.rglob("*")) if out.is_dir() else []
+    taken = {path for path in paths if path.suffix == ".png" and FRAME_NAME.match(path.name)}
+    return taken.union(visible(paths, out))
 
 
 def _check_same(record: Path, settings: dict) -> None:

@@ -59,12 +59,16 @@ def hard_class_centers(features: Tensor, labels: Tensor, num_classes: int, ignor
     Returns:
         Class centers (B, N, C); 0 for a class that does not occur.
     """
-    fractions = label_fractions(labels, num_classes, features.shape[-2:], ignore_index)
-    return class_centers(features, fractions.to(torch.promote_types(features.dtype, torch.float32)))
+    dtype = torch.promote_types(features.dtype, torch.float32)
+    return class_centers(features, label_fractions(labels, num_classes, features.shape[-2:], ignore_index, dtype))
 
 
 def label_fractions(
-    labels: Tensor, num_classes: int, size: tuple[int, int] | None = None, ignore_index: int = IGNORE_INDEX
+    labels: Tensor,
+    num_classes: int,
+    size: tuple[int, int] | None = None,
+    ignore_index: int = IGNORE_INDEX,
+    dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """The share of each cell of a grid that each class covers: the one-hot labels, averaged by area.
 
@@ -76,19 +80,35 @@ def label_fractions(
         num_classes: N.
         size: (H, W) of the result; by default the size of the labels.
         ignore_index: the label of pixels that count for nothing.
+        dtype: of the result; pixels are counted in whole numbers, so each share is right to its last digit.
 
     Returns:
-        float64 (B, N, H, W).
+        (B, N, H, W). Beside it, one class at a time is kept.
 
     Raises:
         ValueError: if a label is neither a class nor ``ignore_index``.
     """
     check_labels(labels, num_classes, ignore_index)
-    # One class more than N receives the ignored pixels and is dropped.
-    valid_or_extra = labels.masked_fill(labels == ignore_index, num_classes)
-    one_hot = F.one_hot(valid_or_extra, num_classes + 1)[..., :num_classes]  # (B, h, w, N)
-    one_hot = one_hot.permute(0, 3, 1, 2).double()  # (B, h, w, N) -> (B, N, h, w)
-    return one_hot if size is None else F.adaptive_avg_pool2d(one_hot, tuple(size))
+    size = labels.shape[-2:] if size is None else tuple(size)
+    shares = torch.empty(len(labels), num_classes, *size, dtype=dtype, device=labels.device)
+    for i in range(num_classes):
+        shares[:, i] = _share_of_cells((labels == i) & (labels != ignore_index), size, dtype)
+    return shares
+
+
+def _share_of_cells(mask: Tensor, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
+    """The share of each cell that a mask (B, h, w) covers, (B, H, W): ``adaptive_avg_pool2d``, exact on any device."""
+    if mask.shape[-2:] == size:
+        return mask.to(dtype)
+    counts, area = mask.int(), torch.ones(1, device=mask.device)
+    for dim, cells in ((1, size[0]), (2, size[1])):
+        length, cell = mask.shape[dim], torch.arange(cells, device=mask.device)
+        first, end = cell * length // cells, -(-(cell + 1) * length // cells)  # cells overlap where they do not fit
+        before = counts.cumsum(dim, dtype=torch.int32)
+        before = torch.cat([torch.zeros_like(before.narrow(dim, 0, 1)), before], dim)  # of how many, before a position
+        counts = before.index_select(dim, end) - before.index_select(dim, first)
+        area = area[..., None] * (end - first)  # (1,) -> (1, H) -> (1, H, W)
+    return counts / area.to(dtype)
 
 
 def label_probabilities(

@@ -1,15 +1,15 @@
 """From logits to a class map: whole image or sliding window, several scales, mirrored too (paper, section 4.4)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acflib.acfnet import resize
-from acflib.errors import ConfigError
+from acflib.errors import ConfigError, is_out_of_memory
 from acflib.options import option
 
 PAPER_SCALES = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)  # section 4.4, MS/Flip
@@ -36,6 +36,31 @@ class InferenceConfig:
             raise ConfigError(f"window must be (height, width) of at least 1 pixel, got {self.window}")
 
 
+def advising_on_memory(predict: Callable) -> Callable:
+    """Turn what an allocator raises into a ConfigError that says what takes less memory."""
+
+    @wraps(predict)
+    def advising(model, images, config=InferenceConfig(), *arguments, **keywords):
+        try:
+            return predict(model, images, config, *arguments, **keywords)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            reason = str(error).strip().splitlines() or ["MemoryError"]
+        height, width = images.shape[-2:]
+        mend = f"predict: --max-side {min(2048, max(height, width, 2) // 2)}"
+        if len(images) > 1:
+            mend = "a smaller --batch-size"
+        elif config.window is None:
+            mend = f"--window 769 769, a sliding window (with {mend}, too)"
+        else:
+            mend = f"a smaller --window ({mend}, too)"
+        raise ConfigError(f"not enough memory for {width}x{height} pixels at once: pass {mend} [{reason[0]}]")
+
+    return advising
+
+
+@advising_on_memory
 @torch.no_grad()
 def predict_probabilities(
     model: nn.Module, images: Tensor, config: InferenceConfig = InferenceConfig(), **class_maps: Tensor
@@ -56,7 +81,7 @@ def predict_probabilities(
 
     Raises:
         ValueError: if the model is in training mode.
-        ConfigError: if class maps are given together with windows, scales or flip.
+        ConfigError: if class maps are given together with windows, scales or flip, or memory does not suffice.
     """
     if model.training:
         raise ValueError("the model is in training mode: call model.eval() first")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from acflib.acfnet import ACFNet
 from acflib.checkpoints import load_model, stored_network, write_whole
+from acflib.datasets.folders import visible
 from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from acflib.devices import pick_device
 from acflib.errors import CheckpointError, ConfigError
@@ -76,7 +77,7 @@ def pretrained_info(name: str, folder: str | Path | None = None) -> dict[str, An
 
 def available(folder: str | Path | None = None) -> tuple[str, ...]:
     """The names that :func:`load_pretrained` knows."""
-    return tuple(sorted(path.stem for path in _folder(folder).glob("*.json")))
+    return tuple(path.stem for path in visible(_folder(folder).glob("*.json"), _folder(folder)))
 
 
 def load_network(checkpoint: str) -> tuple[ACFNet, dict[str, Any]]:

@@ -20,6 +20,7 @@ from PIL import Image, ImageFilter
 from tqdm.auto import tqdm
 
 from acflib.datasets.cityscapes import IDS_END, IMAGE_END
+from acflib.datasets.folders import visible
 from acflib.datasets.streets import GENERATOR_VERSION, render_street
 from acflib.errors import DataError
 
@@ -79,7 +80,7 @@ def mark_folder(out: Path) -> None:
         if mark.read_text() != MARK_TEXT:
             raise DataError(f"{mark}: the folder was made by another version of Streets. Remove it, or give a new one.")
         return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or visible(out.iterdir(), out)):
         raise DataError(f"{out}: holds files that were not generated here. Give a new folder, or remove this one.")
     out.mkdir(parents=True, exist_ok=True)
     mark.write_text(MARK_TEXT)

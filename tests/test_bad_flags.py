@@ -13,7 +13,6 @@ from PIL import Image
 from acflib import cli, machine
 from acflib.acfnet import ModelConfig, build_model
 from acflib.checkpoints import replacing, write_whole
-from acflib.datasets import base
 from acflib.datasets.base import read_image
 from acflib.errors import ConfigError
 from acflib.inference import InferenceConfig
@@ -82,8 +81,8 @@ def test_a_grey_picture_of_16_bit_keeps_its_upper_byte(tmp_path, monkeypatch):
     expected = [[[v] * 3 for v in (0, 1, 128, 255)]]
     assert read_image(tmp_path / "grey.png").tolist() == expected
     older = Image.fromarray(np.array([[0, 256, 32768, 65535]], dtype=np.int32))
-    older.format = "PNG"
-    monkeypatch.setattr(base, "_open", lambda path: older)
+    older.format, older.tile = "PNG", []
+    monkeypatch.setattr(Image, "open", lambda path: older)
     assert read_image(tmp_path / "grey.png").tolist() == expected
 
 

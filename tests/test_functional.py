@@ -4,8 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch.autograd import gradcheck
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from acflib import functional as acf
+from acflib.memory import cpu_peak
 from tests import paper_loops as loops
 
 CLOSE = dict(rtol=0, atol=1e-10)
@@ -141,13 +143,55 @@ def test_label_fractions_and_probabilities():
     fractions = acf.label_fractions(labels, 3, (1, 2))
     assert fractions[0, :, 0, 0].tolist() == [0.5, 0.25, 0] and (fractions[0, :, 0, 1] == 0).all()
     probabilities = acf.label_probabilities(labels, 3, (1, 2))
-    torch.testing.assert_close(probabilities[0, :, 0, 0], torch.tensor([2 / 3, 1 / 3, 0], dtype=torch.float64), **CLOSE)
+    torch.testing.assert_close(probabilities[0, :, 0, 0], torch.tensor([2 / 3, 1 / 3, 0]))
     assert (probabilities[0, :, 0, 1] == 0).all()
+
+
+@pytest.mark.parametrize("size", [(97, 97), (1, 1), (5, 3), (65, 33), (80, 90), (769, 5)])
+def test_label_fractions_count_each_pixel_as_area_pooling_does(size):
+    """Cells that do not fit, that are single pixels, and that are smaller than pixels; right to the last digit."""
+    labels = torch.randint(0, 4, (2, 769, 33) if size[0] in (97, 769) else (2, 65, 33))
+    labels[labels == 3] = 255
+    planes = torch.stack([(labels == i).double() for i in range(3)], 1)
+    expected = F.adaptive_avg_pool2d(planes, size)
+    torch.testing.assert_close(acf.label_fractions(labels, 3, size, dtype=torch.float64), expected, rtol=0, atol=1e-15)
+    torch.testing.assert_close(acf.label_fractions(labels, 3, size), expected.float(), rtol=1e-7, atol=0)
+
+
+def test_an_ignored_number_among_the_classes_is_no_class():
+    labels = torch.tensor([[[0, 1], [2, 0]]])
+    assert acf.label_fractions(labels, 3, ignore_index=0).sum(dim=(0, 2, 3)).tolist() == [0, 1, 1]
+
+
+class OnApple(TorchDispatchMode):
+    """What torch raises on mps: no float64, and no pooling where cells do not fit."""
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        found = function(*arguments, **(keywords or {}))
+        assert "adaptive" not in str(function), "sizes must be divisible"
+        assert not (isinstance(found, torch.Tensor) and found.dtype == torch.float64), "no float64"
+        return found
+
+
+def test_label_fractions_run_where_there_is_no_float64():
+    labels, features = torch.randint(0, 5, (2, 17, 33)), torch.randn(2, 3, 3, 5)
+    with OnApple():
+        acf.label_fractions(labels, 5)
+        acf.label_probabilities(labels, 5, (3, 5))
+        acf.hard_class_centers(features, labels, 5)
+
+
+@pytest.mark.parametrize("size", [None, (17, 9)])
+def test_label_fractions_keep_little_beside_their_result(size):
+    """At most one class more, in float32 or whole numbers: 19 maps of 4 bytes, where one-hot integers are 160 bytes."""
+    labels = torch.randint(0, 19, (2, 128, 256))
+    result = 19 * 4 * (labels.numel() if size is None else 2 * 17 * 9)
+    assert cpu_peak(lambda: acf.label_fractions(labels, 19, size)) <= result + 6 * 4 * labels.numel()
 
 
 def test_eq2_with_ground_truth_as_probabilities_is_eq1():
     features, _, _, labels = make(batch=2)
-    fractions = acf.label_fractions(labels, 4)
+    fractions = acf.label_fractions(labels, 4, dtype=torch.float64)
     torch.testing.assert_close(acf.class_centers(features, fractions), loops.eq1(features, labels, 4), **CLOSE)
 
 

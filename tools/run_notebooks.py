@@ -22,6 +22,8 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from acflib.datasets.folders import visible
+
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL_ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",
@@ -72,7 +74,7 @@ def run(path: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebooks", nargs="*", type=Path, help="notebooks to run (default: all)")
-    chosen = parser.parse_args().notebooks or sorted((ROOT / "notebooks").rglob("*.ipynb"))
+    chosen = parser.parse_args().notebooks or visible((ROOT / "notebooks").rglob("*.ipynb"), ROOT)
     failed = 0
     for path in (path for path in chosen if ".ipynb_checkpoints" not in path.parts):
         start = time.perf_counter()

@@ -11,6 +11,7 @@ from acflib.ablation.studies import find_study
 from acflib.checkpoints import config_as_dict, flat
 from acflib.config import TrainConfig
 from acflib.corrections import Corrections
+from acflib.datasets.folders import visible
 from acflib.datasets.streets import GENERATOR_VERSION
 from acflib.errors import DataError
 
@@ -235,7 +236,7 @@ def load_results(folder: str | Path, study: Study | str) -> Loaded:
 def seeds_in(folder: Path, problems: list[str]) -> list[tuple[int, Path]]:
     """(seed, path) of the result files in a row's folder; other JSON files are problems."""
     found = []
-    for path in sorted(folder.glob("*.json")):
+    for path in visible(folder.glob("*.json"), folder):
         seed = path.stem.removeprefix("seed-")
         if seed.isdecimal() and path.name == f"seed-{int(seed)}.json":
             found.append((int(seed), path))

@@ -144,7 +144,7 @@ def _merge_case(random: torch.Generator) -> Case:
 
 
 def _one_hot(labels: Tensor, num_classes: int) -> Tensor:
-    return functional.label_fractions(labels, num_classes)
+    return functional.label_fractions(labels, num_classes, dtype=torch.float64)
 
 
 def _sums(features: Tensor, weights: Tensor) -> Tensor:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
 from acflib.datasets.labels import UNKNOWN
+from acflib.datasets.reading import is_turned, read_image, read_label_values
 from acflib.errors import DataError
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")  # all that read_image is asked for
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,11 @@ class SegmentationDataset(Dataset):
         classes: class names in train-id order.
         colors: one (red, green, blue) per class.
         class_weights: known weights for a class-balanced loss, or None.
+        color_advice, value_advice: what to do about label files of colors, and about values that no class has.
     """
+
+    color_advice = "Give class numbers, not colors."
+    value_advice = "Are ids and train ids mixed up, or was the file resized with interpolation?"
 
     def __init__(
         self,
@@ -72,13 +76,7 @@ class SegmentationDataset(Dataset):
             DataError: a file is missing or damaged, has no labels, or image and labels differ in size.
         """
         image, labels = self.load_image(index), self.load_labels(index)
-        if image.shape[:2] != labels.shape:
-            frame = self.frames[index]
-            (h, w), (lh, lw) = image.shape[:2], labels.shape
-            raise DataError(
-                f"{frame.labels}: labels are {lw}x{lh}, but the image {frame.image} is {w}x{h}. "
-                "Copy both files again from one release of the data."
-            )
+        check_pair(self.frames[index], image, labels)
         channels_first = torch.from_numpy(image).permute(2, 0, 1).contiguous()  # (H, W, 3) -> (3, H, W)
         return tv_tensors.Image(channels_first), tv_tensors.Mask(torch.from_numpy(labels))
 
@@ -98,7 +96,8 @@ class SegmentationDataset(Dataset):
                 f"{frame.image}: split {self.split!r} has no labels. "
                 "Train on 'train' and evaluate on 'val'; load_image() works here too."
             )
-        return to_train_ids(read_label_values(frame.labels), self.train_id_table(frame.labels), frame.labels)
+        values = read_label_values(frame.labels, self.color_advice)
+        return to_train_ids(values, self.train_id_table(frame.labels), frame.labels, self.value_advice)
 
     def train_id_table(self, path: Path) -> np.ndarray:
         """The 256-entry lookup, file value -> train id, for this label file."""
@@ -118,30 +117,24 @@ def require_folder(path: Path, mend: str) -> None:
         raise DataError(f"{path}: {problem}. {mend}")
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Read any photograph as RGB, uint8 (H, W, 3): grey, palette, alpha and EXIF orientation are dealt with."""
-    with _open(path) as picture:
-        deep = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG")
-        picture = ImageOps.exif_transpose(picture)
-        if deep:
-            # 16-bit grey ("I" in older Pillows): keep the upper byte, Pillow would clip instead.
-            picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-        return np.array(picture.convert("RGB"))
+def check_pair(frame: Frame, image: np.ndarray, labels: np.ndarray) -> None:
+    """Raise DataError unless the image (H, W, 3) and the labels (H, W) of a frame have the same size."""
+    if image.shape[:2] == labels.shape:
+        return
+    (h, w), (lh, lw) = image.shape[:2], labels.shape
+    mend = "Copy both files again from one release of the data."
+    if (lh, lw) == (w, h) and is_turned(frame.image):
+        mend = (
+            "The photograph is turned as its EXIF tag says, its labels are not: turn the labels the same way, or, if "
+            "they were drawn on the photograph as it is stored, remove the tag."
+        )
+    raise DataError(f"{frame.labels}: labels are {lw}x{lh}, but the image {frame.image} is {w}x{h}. {mend}")
 
 
-def read_label_values(path: Path) -> np.ndarray:
-    """Read the raw values of a label PNG, uint8 (H, W). A color picture is refused: colors are not ids."""
-    with _open(path) as picture:
-        if picture.mode not in ("L", "P"):
-            raise DataError(
-                f"{path}: a label file holds one id per pixel (8 bit), this one is a {picture.mode} picture. "
-                "Was a *_color.png given? Use *_labelIds.png or *_labelTrainIds.png."
-            )
-        return np.array(picture)
-
-
-def to_train_ids(values: np.ndarray, table: np.ndarray, path: Path) -> np.ndarray:
-    """Map file values to train ids by a 256-entry table.
+def to_train_ids(
+    values: np.ndarray, table: np.ndarray, path: Path, advice: str = SegmentationDataset.value_advice
+) -> np.ndarray:
+    """Map file values to train ids by a 256-entry table; ``advice`` ends the message about unknown values.
 
     Raises:
         DataError: a value is not in the table. Found here, it never becomes an assertion on the GPU.
@@ -152,8 +145,7 @@ def to_train_ids(values: np.ndarray, table: np.ndarray, path: Path) -> np.ndarra
         found = ", ".join(str(value) for value in np.unique(values[unknown])[:10])
         raise DataError(
             f"{path}: label values {found} are not in the label map "
-            f"(known: {_ranges(np.flatnonzero(table != UNKNOWN))}). "
-            "Are ids and train ids mixed up, or was the file resized with interpolation?"
+            f"(known: {_ranges(np.flatnonzero(table != UNKNOWN))}). {advice}"
         )
     return train_ids
 
@@ -162,17 +154,3 @@ def _ranges(values: np.ndarray) -> str:
     """Short text for sorted numbers: [0, 1, 2, 255] -> "0-2, 255"."""
     runs = np.split(values, np.flatnonzero(np.diff(values) > 1) + 1)
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
-
-
-def _open(path: Path) -> Image.Image:
-    """Open and decode a picture now, so that a damaged file is named and not met later."""
-    try:
-        picture = Image.open(path)
-        picture.load()
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: file is gone. Put it back, or open the dataset again.") from error
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: {error}. Make it smaller first.") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises, by format and by damage
-        raise DataError(f"{path}: cannot be read as a picture ({error}). Copy or download it again.") from error
-    return picture

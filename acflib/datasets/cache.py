@@ -22,7 +22,7 @@ import torch
 from torchvision import tv_tensors
 from tqdm.auto import tqdm
 
-from acflib.datasets.base import SegmentationDataset
+from acflib.datasets.base import SegmentationDataset, check_pair
 from acflib.datasets.cache_index import (
     INDEX,
     PLANES,
@@ -209,6 +209,7 @@ def _write(dataset: SegmentationDataset, partial: Path, progress: bool) -> None:
             # Stamps before reading, so that a change in between is found when the cache is opened.
             stamps = {"images": stamp(frame.image, dataset.root), "labels": stamp(frame.labels, dataset.root)}
             pixels = {"images": dataset.load_image(i), "labels": dataset.load_labels(i)}
+            check_pair(frame, pixels["images"], pixels["labels"])
             for kind, file in (("images", images), ("labels", labels)):
                 _check_size(frame.image, pixels[kind].shape[:2], dataset.frames[0].image, size)
                 # A network wants its colors one after the other, so they are turned now and not at every reading.

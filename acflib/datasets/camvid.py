@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from acflib.datasets.base import IMAGE_SUFFIXES, Frame, SegmentationDataset, require_folder, require_split
+from acflib.datasets.camvid_lists import Finder, read_list
 from acflib.datasets.labels import CAMVID_CLASSES, CAMVID_COLORS, CAMVID_TRAIN_IDS
 from acflib.errors import DataError
 
@@ -12,9 +13,10 @@ from acflib.errors import DataError
 class CamVid(SegmentationDataset):
     """CamVid driving photographs with 11 classes.
 
-    ``SPLIT.txt`` lists one pair a line, ``train/NAME.png trainannot/NAME.png``; only the last two parts of each path
-    count, so lists that were written on another computer work too. Photographs may be PNG or JPEG whatever the list
-    says. Label values are 0 to 10, and 11 = void, which becomes 255.
+    ``SPLIT.txt`` lists one pair a line, ``train/NAME.png trainannot/NAME.png``. Lists that were written on another
+    computer work too: only the last two parts of each path count, with either separator, and
+    :func:`acflib.datasets.camvid_lists.read_list` tells encodings, quotes and spaces that are understood. Photographs
+    may be PNG or JPEG whatever the list says. Label values are 0 to 10, and 11 = void, which becomes 255.
 
     Args:
         root: folder that holds the lists and the folders they name.
@@ -25,6 +27,11 @@ class CamVid(SegmentationDataset):
     """
 
     splits = ("train", "val", "trainval", "test")
+    color_advice = (
+        "Colors are those of the first release, with 32 classes. This layout wants the numbers of 11 classes: the "
+        "folders trainannot, valannot and testannot of the SegNet tutorial hold them."
+    )
+    value_advice = "Is this the release with 32 classes, or was the file resized with interpolation?"
 
     def __init__(self, root: str | Path, split: str) -> None:
         require_split(split, self.splits)
@@ -42,34 +49,28 @@ class CamVid(SegmentationDataset):
 def _frames(root: Path, split: str) -> list[Frame]:
     """Read ``SPLIT.txt`` and find both files of every line."""
     listing = root / f"{split}.txt"
+    example = f"{split}/NAME.png {split}annot/NAME.png"
     if not listing.is_file():
-        raise DataError(f"{listing}: does not exist. It lists pairs, one a line: {_example(split)}")
-    lines = [line.split() for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not lines:
-        raise DataError(f"{listing}: the split is empty. List pairs, one a line: {_example(split)}")
+        raise DataError(f"{listing}: does not exist. It lists pairs, one a line: {example}")
+    pairs, finder = read_list(listing), Finder(root)
+    if not pairs:
+        raise DataError(f"{listing}: the split is empty. List pairs, one a line: {example}")
     frames = []
-    for number, line in enumerate(lines, start=1):
-        if len(line) != 2:
-            raise DataError(f"{listing}: line {number} has {len(line)} words. Write an image, a space, its label file.")
-        image, labels = (root.joinpath(*Path(word).parts[-2:]) for word in line)
-        photograph = _photograph(image, listing, number)
-        if not labels.is_file():
-            raise DataError(
-                f"{labels}: labels of {photograph.name} are missing ({listing}, line {number}). Put them back."
-            )
-        frames.append(Frame(image.stem, photograph, labels))
+    for pair in pairs:
+        where = f"({listing}, line {pair.number})"
+        photograph, labels = finder.find(pair.image, IMAGE_SUFFIXES), finder.find(pair.labels)
+        if photograph is None:
+            missing = root.joinpath(*pair.image)
+            raise DataError(f"{missing}: image is missing, as .png and as .jpg {where}. {_mend(pair.image, 'it')}")
+        if labels is None:
+            missing = root.joinpath(*pair.labels)
+            raise DataError(f"{missing}: labels of {photograph.name} are missing {where}. {_mend(pair.labels, 'them')}")
+        frames.append(Frame(photograph.stem, photograph, labels))
     return frames
 
 
-def _example(split: str) -> str:
-    """A line of a list, for messages."""
-    return f"{split}/NAME.png {split}annot/NAME.png"
-
-
-def _photograph(path: Path, listing: Path, number: int) -> Path:
-    """The file at ``path``, or the one beside it that differs in its ending (PNG here, JPEG there)."""
-    for suffix in (path.suffix, *IMAGE_SUFFIXES):
-        candidate = path.with_suffix(suffix)
-        if candidate.is_file():
-            return candidate
-    raise DataError(f"{path}: image is missing, as .png and as .jpg ({listing}, line {number}). Put it back.")
+def _mend(parts: tuple[str, ...], what: str) -> str:
+    """What to do about a file that is missing."""
+    if "".join(parts).isascii():
+        return f"Put {what} back."
+    return f"Put {what} back, or save the list as UTF-8, if the name looks wrong here."

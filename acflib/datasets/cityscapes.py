@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from acflib.datasets.base import Frame, SegmentationDataset, require_folder, require_split
+from acflib.datasets.folders import visible
 from acflib.datasets.labels import (
     CITYSCAPES_CLASS_WEIGHTS,
     CITYSCAPES_CLASSES,
@@ -37,6 +38,7 @@ class Cityscapes(SegmentationDataset):
     splits = ("train", "val", "trainval", "test")
     labelled_splits: tuple[str, ...] = ("train", "val")
     known_weights: tuple[float, ...] | None = CITYSCAPES_CLASS_WEIGHTS
+    color_advice = "Was a *_color.png given? Use *_labelIds.png or *_labelTrainIds.png."
 
     def __init__(self, root: str | Path, split: str) -> None:
         require_split(split, self.splits)
@@ -55,7 +57,7 @@ def _frames(root: Path, split: str, labelled: bool) -> list[Frame]:
     """Pair the images of one split with their label files, by name."""
     images_folder, labels_folder = root / "leftImg8bit" / split, root / "gtFine" / split
     require_folder(images_folder, "Unpack leftImg8bit_trainvaltest.zip in the root, or give another root.")
-    images = {_name(path, IMAGE_END): path for path in images_folder.glob(f"*/*{IMAGE_END}")}
+    images = {_name(path, IMAGE_END): path for path in _files(images_folder, IMAGE_END)}
     if not images:
         raise DataError(
             f"{images_folder}: no CITY/*{IMAGE_END} in this split. "
@@ -65,10 +67,15 @@ def _frames(root: Path, split: str, labelled: bool) -> list[Frame]:
         return [Frame(path.name.removesuffix(IMAGE_END), path, None) for path in images.values()]
 
     require_folder(labels_folder, "Unpack gtFine_trainvaltest.zip in the root, beside leftImg8bit.")
-    labels = {_name(path, IDS_END): path for path in labels_folder.glob(f"*/*{IDS_END}")}
-    labels |= {_name(path, TRAIN_IDS_END): path for path in labels_folder.glob(f"*/*{TRAIN_IDS_END}")}
+    labels = {_name(path, IDS_END): path for path in _files(labels_folder, IDS_END)}
+    labels |= {_name(path, TRAIN_IDS_END): path for path in _files(labels_folder, TRAIN_IDS_END)}
     _check_pairs(images, labels, labels_folder, images_folder)
     return [Frame(path.name.removesuffix(IMAGE_END), path, labels[name]) for name, path in images.items()]
+
+
+def _files(folder: Path, end: str) -> list[Path]:
+    """The files CITY/FRAME with this ending."""
+    return visible(folder.glob(f"*/*{end}"), folder)
 
 
 def _name(path: Path, end: str) -> str:

@@ -25,6 +25,7 @@ from tqdm.auto import tqdm
 
 from acflib.datasets.base import require_folder
 from acflib.datasets.cityscapes import Cityscapes
+from acflib.datasets.folders import visible
 from acflib.datasets.labels import CITYSCAPES_LABELS, TRAIN_ID_OF_ID
 from acflib.datasets.streets_color import colorize, draw_look, texture
 from acflib.datasets.streets_paint import Canvas
@@ -192,9 +193,9 @@ def _already_there(root: Path, manifest: dict) -> bool:
         if found == manifest:
             return True
         raise DataError(f"{root}: holds another set ({found}), not {manifest}. Delete it or choose another folder.")
-    for path in root.iterdir():
-        if not path.name.startswith(_PARTIAL):
-            raise DataError(f"{root}: holds other files ({path.name}). Choose an empty or new folder.")
+    for path in visible(root.iterdir(), root):
+        raise DataError(f"{root}: holds other files ({path.name}). Choose an empty or new folder.")
+    for path in root.glob(f"{_PARTIAL}*"):
         if time.time() - path.stat().st_mtime > 3600:  # of a run that was killed; a younger one may still be at work
             shutil.rmtree(path, ignore_errors=True)
     return False

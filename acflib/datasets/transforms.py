@@ -27,14 +27,15 @@ def normalize_image(image: Tensor) -> Tensor:
     """Bring colors to the range the ImageNet networks were trained on: (x / 255 - mean) / std.
 
     Args:
-        image: uint8 (..., 3, H, W).
+        image: (..., 3, H, W) with values from 0 to 255, uint8 or float; it is not changed.
 
     Returns:
         float32 of the same shape.
     """
     mean = torch.tensor(IMAGENET_MEAN, device=image.device).view(3, 1, 1)
     std = torch.tensor(IMAGENET_STD, device=image.device).view(3, 1, 1)
-    return image.as_subclass(Tensor).float().div_(255).sub_(mean).div_(std)
+    copy = image.as_subclass(Tensor).to(torch.float32, copy=True)  # float() would give a float32 input itself
+    return copy.div_(255).sub_(mean).div_(std)
 
 
 class RandomScale(v2.Transform):

@@ -2,10 +2,12 @@
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from acflib.checks.catalogue import exercises
+from acflib.datasets.folders import visible
 from acflib.errors import ConfigError, DataError
 
 MISSING = "{package} is not installed, and acflib grade runs notebooks with it: pip install nbclient ipykernel"
@@ -25,6 +27,23 @@ class CheckCall:
     cell: int
     check: str
     answer: str | None
+
+
+def find_notebooks(paths: Sequence[Path]) -> list[Path]:
+    """Notebooks among files and in folders, without what macOS writes beside them (``._NAME.ipynb``).
+
+    Raises:
+        DataError: none there.
+    """
+    found = []
+    for path in paths:
+        if path.is_dir():
+            found += visible(path.glob("*.ipynb"), path)
+        elif not path.name.startswith("._"):
+            found.append(path)
+    if not found:
+        raise DataError(f"{', '.join(map(str, paths))}: holds no notebooks; give files (.ipynb), or folders of them")
+    return found
 
 
 def read_notebook(path: Path):

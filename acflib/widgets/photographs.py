@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from acflib.datasets.base import read_image
+from acflib.datasets.reading import ORIENTATION, as_rgb, read_image
 from acflib.errors import DataError
 
 MAX_SIDE = 1024
 MIN_SIDE = 16
-EXIF_ORIENTATION = 0x0112
 GREY_MODES = ("1", "L", "LA", "La")
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 
@@ -33,7 +32,7 @@ class Photograph:
 
 
 class _NamedBytes(io.BytesIO):
-    """The bytes of a file under its name, for the messages of :func:`acflib.datasets.base.read_image`."""
+    """The bytes of a file under its name, for the messages of :func:`acflib.datasets.reading.read_image`."""
 
     def __init__(self, content: bytes, name: str):
         super().__init__(content)
@@ -91,11 +90,9 @@ def _read_file(source: str | Path | _NamedBytes) -> tuple[np.ndarray, list[str]]
         mode = picture.mode
         deep = any(";16" in str(tile) for tile in picture.tile)  # 16 bit a color; Pillow's mode says it of grey alone
         has_alpha = mode in ALPHA_MODES or "transparency" in picture.info
-        turned = picture.getexif().get(EXIF_ORIENTATION, 1) != 1
-    if mode in ("I", "F") and not deep:  # older Pillows call 16-bit grey "I", too
-        raise DataError(f"{source}: values of 32 bit have no fixed white; save the picture with 8 or 16 bit first")
+        turned = picture.getexif().get(ORIENTATION, 1) in range(2, 9)
     notes = ["16 bit, shown with 8"] if deep else []
-    notes += ["grey, shown as RGB"] if mode in GREY_MODES or mode.startswith("I") else []
+    notes += ["grey, shown as RGB"] if mode in GREY_MODES or mode.startswith(("I", "F")) else []
     notes += ["its alpha channel is left out"] if has_alpha else []
     notes += ["turned as its EXIF tag says"] if turned else []
     return image, notes
@@ -106,29 +103,6 @@ def _notes_on_array(array: np.ndarray) -> list[str]:
     notes = ["16 bit, shown with 8"] if array.dtype == np.uint16 else []
     notes += ["grey, shown as RGB"] if channels < 3 else []
     return notes + (["its alpha channel is left out"] if channels in (2, 4) else [])
-
-
-def as_rgb(array: np.ndarray, name: str = "photograph") -> np.ndarray:
-    """An array of grey, grey and alpha, RGB or RGBA values as RGB, uint8 (H, W, 3). Alpha is left out.
-
-    Raises:
-        DataError: other dimensions, other types of number, or floats outside 0 to 1.
-    """
-    if array.ndim == 2:
-        array = array[..., None]  # (H, W) -> (H, W, 1)
-    if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or array.size == 0:
-        raise DataError(f"{name}: a picture is (H, W) or (H, W, 1 to 4), this array is {array.shape}")
-    colors = array[..., :3] if array.shape[2] >= 3 else array[..., :1].repeat(3, axis=2)
-    if colors.dtype == np.uint8:
-        return np.ascontiguousarray(colors)
-    if colors.dtype == np.uint16:
-        return (colors >> 8).astype(np.uint8)
-    if colors.dtype == bool or np.issubdtype(colors.dtype, np.floating):
-        values = colors.astype(np.float64)
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-            raise DataError(f"{name}: a picture of floats has values from 0 to 1; use uint8 for 0 to 255")
-        return np.round(255 * values).astype(np.uint8)
-    raise DataError(f"{name}: a picture has values of uint8, uint16 or float, not {colors.dtype}")
 
 
 def labels_to_size(labels: np.ndarray, full_size: tuple[int, int], size: tuple[int, int]) -> np.ndarray:

@@ -181,6 +181,7 @@ def test_cost_is_said_and_building_again_opens(source, tmp_path, capsys):
 def test_sizes_that_differ(cityscapes, tmp_path):
     dataset = Cityscapes(cityscapes, "train")
     save(picture(1, 16, 32), dataset.frames[1].image)
+    save(np.zeros((16, 32), np.uint8), dataset.frames[1].labels)
     with pytest.raises(DataError, match="are 32x16, but .* is 64x32. A cache needs frames of one size"):
         build_cache(dataset, tmp_path / "cache", progress=False)
     assert not list((tmp_path / "cache").iterdir())

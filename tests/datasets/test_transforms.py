@@ -40,6 +40,11 @@ def test_normalize_image():
     mean, std = (np.array(v, dtype=np.float64).reshape(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     expected = torch.from_numpy((image.numpy() / 255 - mean) / std).float()
     torch.testing.assert_close(normalize_image(image), expected)
+    for dtype in (torch.uint8, torch.float32, torch.float64):
+        given = image.to(dtype)
+        found = normalize_image(given)
+        assert torch.equal(given, image.to(dtype)) and found.dtype == torch.float32
+        torch.testing.assert_close(found, expected)
 
 
 def test_evaluation_transform_gives_plain_tensors():

@@ -44,8 +44,7 @@ MUTATIONS = [
     ),
     Mutation(
         "Eq. 1: ignored pixels averaged into class 0", FUNCTIONAL,
-        "labels.masked_fill(labels == ignore_index, num_classes)", "labels.masked_fill(labels == ignore_index, 0)",
-        EQUATIONS,
+        "(labels == i) & (labels != ignore_index)", "labels.masked_fill(labels == ignore_index, 0) == i", EQUATIONS,
     ),
     Mutation(
         "labels out of range are not noticed", FUNCTIONAL,
@@ -59,6 +58,10 @@ MUTATIONS = [
         "ground truth as attention not scaled to sum 1", FUNCTIONAL,
         "return sum_to_one(label_fractions(labels, num_classes, size, ignore_index))",
         "return label_fractions(labels, num_classes, size, ignore_index)", EQUATIONS,
+    ),
+    Mutation(
+        "cells of label fractions do not overlap where they do not fit", FUNCTIONAL,
+        "-(-(cell + 1) * length // cells)", "(cell + 1) * length // cells", EQUATIONS,
     ),
     Mutation(
         "Eq. 3: centers not weighted", FUNCTIONAL,

@@ -6,6 +6,8 @@ LOSSES, METRICS, INFERENCE = "acflib/losses.py", "acflib/metrics.py", "acflib/in
 NORM, SAMPLING, TRAINING = "acflib/norm.py", "acflib/sampling.py", "acflib/training.py"
 LOSS, HARD = ("tests/test_losses.py",), ("tests/test_bootstrapping.py",)
 SCORE, PREDICT, ORDER = ("tests/test_metrics.py",), ("tests/test_inference.py",), ("tests/test_sampling.py",)
+READING, READ = "acflib/datasets/reading.py", ("tests/datasets/test_reading.py",)
+ROWS = ("tests/test_predict_files.py::test_rows_of_windows_equal_the_whole",)
 RANKS, STEP = ("tests/test_two_ranks.py",), ("tests/test_optimiser_step.py",)
 FOLDER, DEVICES = ("tests/test_run_folder.py",), ("tests/test_devices.py",)
 
@@ -268,6 +270,26 @@ MUTATIONS = [
     Mutation(
         "the control of equal capacity gets the class centers' place for nothing", "acflib/controls.py",
         "return self.refine(self.reduce(features))", "return self.reduce(features)", ("tests/test_controls.py",),
+    ),
+    Mutation(
+        "grey label files of 2 and 4 bits stretched", READING,
+        "return values // (255 // (2 ** _png_depth(path) - 1)) if grey else values", "return values", READ,
+    ),
+    Mutation(
+        "white of pictures with fewer bits than their values guessed", READING,
+        "if upper.max() < DARKEST_WHITE:", "if False:", READ,
+    ),
+    Mutation(
+        "16-bit pictures where 0 is white read as their negative", READING,
+        "as_rgb(~values if negative else values, str(path))", "as_rgb(values, str(path))", READ,
+    ),
+    Mutation(
+        "normalizing overwrites the picture", "acflib/datasets/transforms.py",
+        ".to(torch.float32, copy=True)", ".to(torch.float32)", ("tests/datasets/test_transforms.py",),
+    ),
+    Mutation(
+        "a row of windows forgets the one before", "acflib/predicting.py",
+        "if name in waiting:", "if False:", ROWS,
     ),
     Mutation(
         "unknown values in a label file pass", "acflib/datasets/base.py",

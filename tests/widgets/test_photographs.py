@@ -129,7 +129,7 @@ def test_what_was_done_to_a_picture_is_a_line_of_text(widget, kind):
         (GREY, "grey, shown as RGB"),
         (np.dstack([RGB, GREY]), "its alpha channel is left out"),
         (RGB[..., :2], "grey, shown as RGB; its alpha channel is left out"),
-        (GREY.astype(np.uint16), "16 bit, shown with 8; grey, shown as RGB"),
+        (GREY.astype(np.uint16) * 257, "16 bit, shown with 8; grey, shown as RGB"),
         (np.zeros((30, 2048, 3), np.uint8), "made smaller, from 2048 x 30 to 1024 x 16 pixels"),
     ],
 )
@@ -149,7 +149,10 @@ def test_values_of_32_bit_are_refused(widget):
     file = io.BytesIO()
     Image.fromarray(RGB[..., 0].astype(np.int32) * 70000).save(file, format="TIFF")
     tell(widget, {"do": "upload", "name": "deep.tif", "part": 0, "parts": 1}, buffers=[file.getvalue()])
-    assert "deep.tif: values of 32 bit have no fixed white" in widget.frame["message"]
+    assert (
+        "deep.tif: a picture has values of uint8, uint16 or float, not int32: these have no fixed white"
+        in widget.frame["message"]
+    )
     assert widget.scenery["name"] == "street 0"
 
 
