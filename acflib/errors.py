@@ -19,3 +19,7 @@ class CheckpointError(AcflibError, ValueError):
 
 class TrainingError(AcflibError, RuntimeError):
     """Training cannot go on (a loss that is not finite, a full disk, ...)."""
+
+
+class LoaderError(AcflibError, RuntimeError):
+    """A process that loads data cannot start, was killed, or has no room in shared memory."""
