@@ -15,7 +15,7 @@ from acflib.acfnet import ACFNet
 from acflib.checkpoints import load_model, stored_network, write_whole
 from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from acflib.devices import pick_device
-from acflib.errors import CheckpointError, ConfigError
+from acflib.errors import CheckpointError, ConfigError, package_fault
 from acflib.machine import write_result
 
 FORMAT = 1
@@ -206,6 +206,6 @@ def _safetensors():
     """``safetensors.torch``, which is an extra of acflib."""
     try:
         import safetensors.torch
-    except ImportError:
-        raise ConfigError("pretrained weights need the package safetensors: pip install safetensors") from None
+    except Exception as error:
+        raise ConfigError(f"pretrained weights need safetensors: {package_fault('safetensors', error)}") from None
     return safetensors.torch

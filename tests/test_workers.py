@@ -124,15 +124,18 @@ def test_small_shared_memory_for_real(streets, tmp_path):
 
 
 STUCK = textwrap.dedent("""
-    import sys, time
+    import pathlib, sys, time
     from torch.utils.data import DataLoader
     from acflib.workers import ended_with, ignore_interrupts
+
+    sign = pathlib.Path(sys.argv[1])
 
     class Disk:
         def __len__(self):
             return 8
         def __getitem__(self, index):
             while index > 3:
+                sign.touch()
                 time.sleep(1)
             return index
 
@@ -140,6 +143,8 @@ STUCK = textwrap.dedent("""
         settings = {"num_workers": 1, "persistent_workers": True, "worker_init_fn": ignore_interrupts}
         with ended_with(loader := DataLoader(Disk(), 2, **settings)):
             next(iter(loader))
+            while not sign.exists():
+                time.sleep(0.1)
         print("done", flush=True)
 """)
 
@@ -148,7 +153,9 @@ def test_a_process_that_waits_for_a_dead_disk_keeps_nobody(tmp_path):
     """It leaves SIGTERM, all that torch and Python send it, to the main process."""
     program = tmp_path / "stuck.py"
     program.write_text(STUCK, encoding="utf-8")
-    found = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60)
+    found = subprocess.run(
+        [sys.executable, str(program), str(tmp_path / "sign")], capture_output=True, text=True, timeout=45
+    )
     assert found.returncode == 0 and found.stdout.strip() == "done", found.stderr
 
 
