@@ -1,6 +1,7 @@
 """The command line: ``python -m acflib train | evaluate | export | predict | ablate | data streets | ... | doctor``."""
 
 import argparse
+import errno
 import os
 import sys
 from pathlib import Path
@@ -8,31 +9,60 @@ from pathlib import Path
 from acflib import __version__, commands, commands_ablate, commands_app, commands_grade
 from acflib.commands import INTERRUPTED
 from acflib.errors import AcflibError
+from acflib.interrupts import terminated_as_interrupted
 from acflib.options import add_flags, image_size
 
 NO_READER = 141  # as a shell reports SIGPIPE
+NO_ROOM = (errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC))  # full disk, terminal that is gone, quota
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; its status: 0, 1 (doctor found a fault), 2 (a mistake to mend), 130 (Ctrl-C), 141 (no reader)."""
+    prepare_console()
     parser = make_parser()
     given = parser.parse_args(arguments)
     if not hasattr(given, "run"):
         parser.print_help()
         return 2
     try:
-        status = given.run(given)
-        sys.stdout.flush()
+        with terminated_as_interrupted():
+            status = given.run(given)
+            sys.stdout.flush()
         return status
-    except BrokenPipeError:  # `acflib ... | head`: nobody reads on. Python must not flush into the void at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `acflib ... | head`: nobody reads on
+        close_output()
         return NO_READER
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        close_output()
+        print(f"acflib: the output cannot be written ({error}); free some space", file=sys.stderr)
+        return 2
     except AcflibError as error:
         print(f"acflib: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("acflib: stopped", file=sys.stderr)
         return INTERRUPTED
+
+
+def prepare_console() -> None:
+    """Let every print of every command succeed, whatever it prints and wherever to.
+
+    A letter that the console cannot show (a Cyrillic name under code page 1252, a name that is no UTF-8) becomes its
+    number, such as \\u0444. Output that was closed (``>&-``, a program without a console) goes nowhere.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def close_output() -> None:
+    """Python must not flush into the void at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_parser() -> argparse.ArgumentParser:

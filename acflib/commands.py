@@ -143,10 +143,10 @@ def run_evaluate(given: argparse.Namespace) -> int:
     scores = evaluate(model, dataset, config.inference, config.batch_size, config.workers, precision)
     if distributed.rank() == 0:
         where = f"{type(dataset).__name__} {config.split}"
-        print(table_beside_paper(scores, where) if config.beside_paper else scores.table())
-        if config.json:
+        if config.json:  # before anything is printed, which may find no reader
             found = {"checkpoint": config.checkpoint, "iteration": state["position"], "split": config.split}
             write_whole(Path(config.json), json.dumps({**found, **scores.as_dict()}, indent=2).encode() + b"\n")
+        print(table_beside_paper(scores, where) if config.beside_paper else scores.table())
     distributed.shutdown()
     return 0
 

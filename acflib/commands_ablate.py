@@ -3,15 +3,12 @@
 import argparse
 import os
 import shlex
-import signal
 import sys
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acflib.commands import INTERRUPTED
-from acflib.errors import ConfigError
+from acflib.errors import ConfigError, package_fault
 from acflib.options import from_flags, option
 
 EPILOG = (
@@ -68,8 +65,7 @@ def run_rows(config: AblateConfig, studies: list, progress: bool) -> int:
     if jobs is None:
         jobs = cores() if config.device == "cpu" else 1
     try:
-        with terminated_as_interrupted():
-            failures = run_grid(runs, jobs, progress)
+        failures = run_grid(runs, jobs, progress)
     except KeyboardInterrupt:
         done = sum(run.result.exists() for run in runs)
         again = shlex.join(["acflib", *sys.argv[1:]])
@@ -128,8 +124,8 @@ def save_plot(path: Path, study, loaded, evaluation: str | None) -> None:
     """
     try:
         from acflib.ablation.figures import save_ablation_plot
-    except ImportError as error:
-        raise ConfigError(f"--plot needs matplotlib ({error}): pip install matplotlib") from error
+    except Exception as error:
+        raise ConfigError(f"--plot needs matplotlib: {package_fault('matplotlib', error)}") from error
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -151,16 +147,3 @@ def pick_studies(names: tuple[str, ...]) -> list:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def terminated_as_interrupted():
-    """Context manager: SIGTERM to this process is Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    old = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, old)

@@ -1,9 +1,11 @@
 """``acflib app``: the similarity explorer and the laboratory in a browser, without notebooks. Voila serves them."""
 
 import argparse
-import importlib.util
+import errno
+import importlib
 import json
-import signal
+import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acflib.commands import CHECKPOINT
-from acflib.errors import ConfigError
+from acflib.errors import ConfigError, package_fault
 from acflib.options import from_flags, option
 
+STOP_SECONDS = 15  # for Voila to end its kernels; batch systems kill 30 s after they asked
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STREETS = "streets-acf-sum"
 STREETS_BASELINE = "streets-baseline"
@@ -32,10 +35,10 @@ class AppConfig:
 
 
 def run_app(given: argparse.Namespace) -> int:
-    """``acflib app``: serves until Ctrl-C; 0, or what Voila ended with.
+    """``acflib app``: serves until Ctrl-C; 0.
 
     Raises:
-        ConfigError: Voila is not installed, or a setting cannot work.
+        ConfigError: Voila is not installed or ended by itself, or a setting cannot work.
         CheckpointError, DataError: a network or a photograph cannot be read. Said before anything is served.
     """
     config = from_flags(AppConfig(), given)
@@ -46,28 +49,83 @@ def run_app(given: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="acflib-app-") as folder:
         notebook = Path(folder) / "acflib.ipynb"
         notebook.write_text(json.dumps(app_notebook(config, pictures)), encoding="utf-8")
-        print(f"Starting. The app will be at http://{config.host}:{config.port}/ ; Ctrl-C stops it.", flush=True)
+        print(f"Starting. The app will be at {shown_address(config)} ; Ctrl-C stops it.", flush=True)
         process = subprocess.Popen(voila_command(config, notebook))
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill ends it as Ctrl-C does
         try:
-            return process.wait()
-        except KeyboardInterrupt:
+            status = process.wait()
+        except KeyboardInterrupt:  # SIGTERM is one too: acflib.interrupts
             return 0
         finally:
-            signal.signal(signal.SIGTERM, before)
-            process.terminate()  # Voila ends its kernels first
-            process.wait()
+            end(process)
+    if status:
+        raise ConfigError(
+            f"Voila ended by itself (status {status}); what it said is above. Does it start alone: voila?"
+        )
+    return 0
+
+
+def end(process: subprocess.Popen) -> None:
+    """Ask Voila to end, which ends its kernels first; kill it if it does not, or if somebody is in a hurry.
+
+    Its kernels end by themselves when it is gone.
+    """
+    try:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+    except (KeyboardInterrupt, subprocess.TimeoutExpired):
+        process.kill()
+        process.wait()
 
 
 def check(config: AppConfig) -> None:
     """Raise ConfigError where the app cannot run."""
     for package in ("voila", "anywidget"):
-        if importlib.util.find_spec(package) is None:
-            raise ConfigError(f"acflib app needs the package {package}: pip install 'acflib[app]'")
+        try:
+            importlib.import_module(package)
+        except Exception as error:
+            fault = package_fault(package, error)
+            raise ConfigError(
+                f"acflib app needs {package}: {fault}; all it needs: pip install 'acflib[app]'"
+            ) from error
     if config.theme not in ("light", "dark"):
         raise ConfigError(f"--theme must be light or dark, got {config.theme!r}")
     if not 1 <= config.port <= 65535:
         raise ConfigError(f"--port must be from 1 to 65535, got {config.port}")
+    check_address(config.host, config.port)
+
+
+def check_address(host: str, port: int) -> None:
+    """Raise ConfigError where nothing can be served: an unknown host, another computer's, or a port that is taken."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"--host {host}: no such address ({error}); 127.0.0.1 is this computer alone") from error
+    for family, kind, protocol, _, address in found:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                if os.name != "nt":  # as the server will: a connection that has just ended does not hold the port
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+        except OSError as error:
+            if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL) and len(found) > 1:
+                continue  # "localhost" is ::1 too, on a computer without it
+            raise ConfigError(_why_not(host, port, error)) from error
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"--port {port}: another program answers there; give another, such as --port {port % 65535 + 1}"
+    if error.errno == errno.EACCES:
+        return f"--port {port}: not allowed ({error.strerror}); give one above 1023"
+    return f"--host {host}: not an address of this computer ({error.strerror}); 127.0.0.1 is this computer alone"
+
+
+def shown_address(config: AppConfig) -> str:
+    """What to type into a browser on this computer."""
+    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(config.host, config.host)
+    return f"http://[{host}]:{config.port}/" if ":" in host else f"http://{host}:{config.port}/"
 
 
 def check_inputs(config: AppConfig, images: list[Path]) -> list[Path]:
@@ -111,5 +169,6 @@ def app_notebook(config: AppConfig, pictures: list[Path]) -> dict:
 def voila_command(config: AppConfig, notebook: Path) -> list[str]:
     """How Voila is called."""
     command = [sys.executable, "-m", "voila", str(notebook), f"--Voila.ip={config.host}", f"--port={config.port}"]
+    command += ["--Voila.port_retries=0"]  # the port that was announced, or none
     command += [f"--theme={config.theme}", "--show_tracebacks=True", "--Voila.log_level=30"]
     return command if config.browser else [*command, "--no-browser"]

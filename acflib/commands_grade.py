@@ -5,6 +5,7 @@ import secrets
 import sys
 from dataclasses import dataclass
 
+from acflib.commands import INTERRUPTED
 from acflib.errors import ConfigError
 from acflib.options import from_flags, option
 
@@ -21,9 +22,9 @@ class GradeConfig:
 
 
 def run_grade(given: argparse.Namespace) -> int:
-    """``acflib grade``: 0, whatever the grades are."""
+    """``acflib grade``: 0, whatever the grades are; 1 where a file could not be graded; 130 (stopped)."""
     from acflib.grading.cells import find_notebooks
-    from acflib.grading.grade import grade_notebook, make_folder, read_all, write_grades
+    from acflib.grading.grade import check_paths, grade_or_say, make_folder, write_grades
 
     config = from_flags(GradeConfig(), given)
     if config.timeout <= 0:
@@ -32,16 +33,33 @@ def run_grade(given: argparse.Namespace) -> int:
     if seed < 0:
         raise ConfigError(f"--seed must be at least 0, got {seed}")
     make_folder(config.out)
+    check_paths(given.notebooks)
     notebooks = find_notebooks(given.notebooks)
-    read_all(notebooks)
     graded = []
     for path in notebooks:
         print(f"{path} ...", file=sys.stderr, flush=True)
-        graded.append(grade_notebook(path, seed, config.timeout))
-        print(f"{path}: lesson {graded[-1].lesson}, {graded[-1].earned} of {graded[-1].points} points")
-        for grade in graded[-1].grades:
-            points = f"{grade.earned} of {grade.exercise.points}"
-            print(f"  {grade.exercise.number}. {grade.exercise.title} ({points}): {grade.message}")
-    json_path, csv_path = write_grades(graded, seed, config.out)
-    print(f"written: {json_path} and {csv_path}; the same inputs again: --seed {seed}")
-    return 0
+        try:
+            graded.append(grade_or_say(path, seed, config.timeout))
+        except KeyboardInterrupt:
+            print(f"stopped: {_written(graded, config.out, seed)}", file=sys.stderr)
+            return INTERRUPTED
+        write_grades(graded, seed, config.out)  # after each, before a word is printed: nothing that comes loses it
+        _show(graded[-1])
+    print(f"written: {_written(graded, config.out, seed)}")
+    return 1 if any(notebook.problem for notebook in graded) else 0
+
+
+def _written(graded: list, out: str, seed: int) -> str:
+    files = f"{len(graded)} notebooks in {out}.json and {out}.csv" if graded else "no notebook was graded"
+    return f"{files}; the same inputs again: --seed {seed}"
+
+
+def _show(notebook) -> None:
+    """Print the grades of a notebook, or why it has none."""
+    if notebook.problem:
+        print(f"acflib: {notebook.problem}", file=sys.stderr)
+        return
+    print(f"{notebook.path}: lesson {notebook.lesson}, {notebook.earned} of {notebook.points} points")
+    for grade in notebook.grades:
+        points = f"{grade.earned} of {grade.exercise.points}"
+        print(f"  {grade.exercise.number}. {grade.exercise.title} ({points}): {grade.message}")

@@ -1,7 +1,7 @@
 """``acflib doctor``: is this installation complete, is this data folder usable, and what to mend where not."""
 
+import importlib
 import importlib.metadata
-import importlib.util
 import platform
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from acflib.datasets import SegmentationDataset, open_dataset
 from acflib.datasets.reading import is_turned
 from acflib.doctor_cityscapes import check_frames, check_layout, is_cityscapes
 from acflib.doctor_preset import check_disk
-from acflib.errors import ConfigError, DataError
+from acflib.errors import ConfigError, DataError, package_fault
 from acflib.findings import SHOWN, Finding
 
 MINIMUM = {"torch": (2, 6), "torchvision": (0, 21)}
@@ -36,9 +36,7 @@ def check_environment() -> list[Finding]:
         wanted = ".".join(map(str, minimum))
         findings.append(Finding(ok, f"{name} {version}", "" if ok else f"pip install '{name}>={wanted}'"))
     for name, use in OPTIONAL.items():
-        there = importlib.util.find_spec(name) is not None
-        text = f"{name} {importlib.metadata.version(name)}" if there else f"{name} is not installed (only for {use})"
-        findings.append(Finding(True if there else None, text))
+        findings.append(_check_optional(name, use))
     findings.append(Finding(True, f"CPU: {torch.get_num_threads()} threads"))
     for i in range(torch.cuda.device_count()):
         memory = torch.cuda.get_device_properties(i).total_memory / 2**30
@@ -46,6 +44,18 @@ def check_environment() -> list[Finding]:
     if not torch.cuda.device_count():
         findings.append(Finding(None, "no CUDA GPU: training runs on the CPU"))
     return findings
+
+
+def _check_optional(name: str, use: str) -> Finding:
+    """Whether a package for extras can be imported: one that is there may be broken."""
+    try:
+        importlib.import_module(name)
+        return Finding(True, f"{name} {importlib.metadata.version(name)}")
+    except Exception as error:
+        fault = package_fault(name, error)
+    text, _, mend = fault.rpartition(": ")
+    missing = fault.startswith(f"{name} is not installed")
+    return Finding(None, f"{text} (only for {use})") if missing else Finding(False, f"{text} ({use})", mend)
 
 
 def check_data(root: Path, files: int = 50, subset: bool = False) -> list[Finding]:

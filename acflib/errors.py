@@ -5,6 +5,17 @@ class AcflibError(Exception):
     """Base of all errors below; the command line prints its message without a traceback."""
 
 
+def package_fault(name: str, error: Exception) -> str:
+    """Why a package that acflib can do without cannot be imported, and what to do: it is missing, or it is broken.
+
+    A broken one raises anything: AttributeError or TypeError where it does not go with the version of another.
+    """
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == name:
+        return f"{name} is not installed: pip install {name}"
+    reason = (str(error).strip().splitlines() or [""])[0]
+    return f"{name} is broken ({type(error).__name__}: {reason}): pip install --force-reinstall {name}"
+
+
 class DataError(AcflibError, ValueError):
     """A data folder, image or label file is not what the code needs."""
 
@@ -27,3 +38,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 class TrainingError(AcflibError, RuntimeError):
     """Training cannot go on (a loss that is not finite, a full disk, ...)."""
+
+
+class LoaderError(AcflibError, RuntimeError):
+    """A process that loads data cannot start, was killed, or has no room in shared memory."""

@@ -19,7 +19,7 @@ from acflib.errors import ConfigError, DataError
 from acflib.inference import InferenceConfig, predict_probabilities
 from acflib.metrics import Scores, confusion_matrix
 from acflib.oracle import oracle_probs
-from acflib.workers import ended_with, ignore_interrupts
+from acflib.workers import clear_errors, ended_with, ignore_interrupts, shared_batch
 
 
 class _Prepared(Dataset):
@@ -62,6 +62,7 @@ def evaluate(
     Raises:
         DataError: a file cannot be used, or a batch holds images of different size.
         ConfigError: the network has another number of classes than the data, or an oracle meets windows or scales.
+        LoaderError: a loading process was killed, or shared memory is too small for it.
     """
     distributed.share_buffers(model)  # else each process would score its images with running statistics of its own
     device = next(model.parameters()).device
@@ -161,16 +162,11 @@ def _picture_size(path: Path) -> tuple[int, int]:
         raise DataError(f"{path}: cannot be read as a picture ({error}). Copy or download it again.") from error
 
 
-def clear_errors(loader: DataLoader):
-    """Iterate over a loader; an error in a worker process comes out with its own message, without a traceback in it."""
-    try:
-        yield from loader
-    except DataError as error:
-        last_line = str(error).strip().splitlines()[-1]
-        raise DataError(last_line.removeprefix("acflib.errors.DataError: ")) from None
-
-
 def _collate(items: list) -> tuple[Tensor, Tensor]:
+    return shared_batch(items, _stack)
+
+
+def _stack(items: list) -> tuple[Tensor, Tensor]:
     sizes = {tuple(image.shape[-2:]) for image, _ in items}
     if len(sizes) > 1:
         raise DataError(f"images of different size in one batch: {sorted(sizes)}; evaluate with a batch size of 1")

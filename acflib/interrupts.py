@@ -1,32 +1,42 @@
-"""Ctrl-C and termination signals: finish the current step, save, then stop."""
+"""Ctrl-C and termination signals. A training run finishes its step, saves, then stops; all else cleans up and stops."""
 
 import signal
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
 from acflib import distributed
 
+# A terminal that is closed sends SIGHUP (which Windows does not know).
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+SAME_SECONDS = 3.0
+
 
 class StopRequest:
-    """Context manager that turns the first SIGINT or SIGTERM into a polite request; a second one stops at once.
+    """Context manager that turns the first SIGINT, SIGTERM or SIGHUP into a polite request; a later one stops at once.
 
-    Outside the main thread (where Python allows no signal handlers) it does nothing.
+    Signals within three seconds are one request: a terminal, a batch system and torchrun each send theirs to a process
+    and to what it has started, so that the same wish arrives twice.
+
+    Outside the main thread (where Python allows no signal handlers) it does nothing. See :func:`handled` for the
+    signals that stay ignored.
     """
 
     def __init__(self, device: torch.device):
         self.device = device
         self.asked = False
-        self.old: dict = {}
+        self.asked_at = 0.0
 
     def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self.old[number] = signal.signal(number, self._ask)
+        self.handlers = handled(self._ask)
+        self.handlers.__enter__()
         return self
 
-    def __exit__(self, *_):
-        self._restore()
+    def __exit__(self, *found):
+        self.handlers.__exit__(*found)
 
     def requested(self, all_ranks_ask: bool) -> bool:
         """Whether to stop now. Several processes decide together, and only where ``all_ranks_ask`` is true for all."""
@@ -34,11 +44,44 @@ class StopRequest:
             return self.asked
         return all_ranks_ask and distributed.any_rank(self.asked, self.device)
 
-    def _ask(self, *_):
-        self.asked = True
-        self._restore()
+    def _ask(self, number: int, frame) -> None:
+        now = time.monotonic()
+        if self.asked and now - self.asked_at > SAME_SECONDS:
+            _stop_at_once(number, frame)
+        if not self.asked:
+            self.asked, self.asked_at = True, now
 
-    def _restore(self):
-        for number, handler in self.old.items():
-            signal.signal(number, handler)
-        self.old = {}
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Context manager: SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does, so that what was started is ended.
+
+    A second SIGTERM ends this process on the spot, whatever it is doing.
+    """
+    with handled(_stop_at_once):
+        yield
+
+
+@contextmanager
+def handled(handler: Callable) -> Iterator[None]:
+    """Context manager: SIGINT, SIGTERM and SIGHUP call ``handler``; afterwards they do what they did before.
+
+    A script that starts a command in the background lets it ignore SIGINT, nohup lets it ignore SIGHUP: both stay
+    ignored. SIGTERM is always heard. Outside the main thread nothing is changed.
+    """
+    old = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+                old[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, before in old.items():
+            signal.signal(number, signal.SIG_DFL if before is None else before)
+
+
+def _stop_at_once(number: int, _) -> None:
+    if number != signal.SIGINT:
+        signal.signal(number, signal.SIG_DFL)
+    raise KeyboardInterrupt

@@ -37,7 +37,7 @@ def write_result(path: Path, command: str, **content: Any) -> None:
 def cpu_name() -> str:
     """The processor's name, as Linux tells it; elsewhere the kind of machine."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -55,7 +55,7 @@ def commit() -> str | None:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        run = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        run = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
     except OSError:
         return None
-    return run.stdout.strip() or None
+    return os.fsdecode(run.stdout).strip() or None  # a path, in whatever letters and locale

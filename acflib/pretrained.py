@@ -16,7 +16,7 @@ from acflib.checkpoints import load_model, stored_network, write_whole
 from acflib.datasets.folders import visible
 from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from acflib.devices import pick_device
-from acflib.errors import CheckpointError, ConfigError
+from acflib.errors import CheckpointError, ConfigError, package_fault
 from acflib.machine import write_result
 
 FORMAT = 1
@@ -207,6 +207,6 @@ def _safetensors():
     """``safetensors.torch``, which is an extra of acflib."""
     try:
         import safetensors.torch
-    except ImportError:
-        raise ConfigError("pretrained weights need the package safetensors: pip install safetensors") from None
+    except Exception as error:
+        raise ConfigError(f"pretrained weights need safetensors: {package_fault('safetensors', error)}") from None
     return safetensors.torch

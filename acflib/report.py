@@ -4,6 +4,7 @@ from acflib import distributed
 from acflib.checkpoints import replacing
 from acflib.config import TrainConfig
 from acflib.datasets import open_dataset
+from acflib.errors import AcflibError, package_fault
 from acflib.predicting import prediction_sheet
 from acflib.training import TrainResult
 
@@ -21,8 +22,10 @@ def report(config: TrainConfig, result: TrainResult) -> None:
         print(f"predictions: {picture}")
     try:
         from acflib.figures import save_training_curve
-    except ImportError:
-        print("no picture of the curve: matplotlib is not installed (pip install matplotlib)")
-    else:
+
         print(f"curve: {save_training_curve(result.folder)}")
+    except (AcflibError, BrokenPipeError):
+        raise
+    except Exception as error:
+        print(f"no picture of the curve: {package_fault('matplotlib', error)}")
     print(f"checkpoint: {result.folder / 'checkpoint.pt'}")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tqdm import tqdm
 from acflib import distributed
 from acflib.checkpoints import write_whole
 from acflib.config import TrainConfig
+from acflib.errors import package_fault
 from acflib.metrics import Scores, iou_per_class
 
 TIME_COLUMNS = ("images_per_second", "seconds")
@@ -130,10 +132,12 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def _tensorboard(folder: Path, position: int):
-    """A TensorBoard writer, or None where it is not installed."""
+    """A TensorBoard writer, or None where it is not installed or broken: no reason to give up a run."""
     try:
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        tqdm.write("TensorBoard is not installed, so no files for it: pip install tensorboard, or --no-tensorboard")
+
+        return SummaryWriter(folder / "tensorboard", purge_step=position + 1)
+    except Exception as error:
+        fault = package_fault("tensorboard", error)
+        tqdm.write(f"no files for TensorBoard: {fault}, or --no-tensorboard", file=sys.stderr)
         return None
-    return SummaryWriter(folder / "tensorboard", purge_step=position + 1)

@@ -17,7 +17,7 @@ from acflib.datasets.cache import open_cache
 from acflib.datasets.transforms import SeededAugmentation, class_balance, training_transform
 from acflib.devices import autocast, pick_device, weights_dtype
 from acflib.errors import ConfigError
-from acflib.evaluation import check_classes, check_split, clear_errors, evaluate
+from acflib.evaluation import check_classes, check_split, evaluate
 from acflib.interrupts import StopRequest
 from acflib.launcher import last_words
 from acflib.losses import pixel_weights, pixels_to_keep, poly_learning_rate, total_loss
@@ -27,7 +27,7 @@ from acflib.run_folder import check_same_data, prepare_folder, run_precision, so
 from acflib.runlog import RunLog
 from acflib.sampling import EpochBatches
 from acflib.train_state import LOSSES, TrainState, check_finite, save_state, start_state
-from acflib.workers import ended_with, ignore_interrupts
+from acflib.workers import clear_errors, ended_with, ignore_interrupts, shared_batch
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ def train(config: TrainConfig, resume: bool = False, progress: bool = True) -> T
         ConfigError: another process is training in the folder.
         CheckpointError: the folder holds another run, or a damaged checkpoint.
         TrainingError: the loss is not finite any more, or the disk is full. The last good checkpoint stays.
+        LoaderError: a loading process was killed, or shared memory is too small for it.
     """
     device = pick_device(config.device)
     joined = distributed.setup(device)
@@ -247,6 +248,7 @@ def make_loader(config: TrainConfig, dataset: SegmentationDataset, position: int
         prefetch_factor=config.prefetch if config.workers else None,
         pin_memory=device.type == "cuda",
         persistent_workers=config.workers > 0,
+        collate_fn=shared_batch,
         worker_init_fn=ignore_interrupts,
         generator=torch.Generator(),  # else the loader would draw from the global random state
     )

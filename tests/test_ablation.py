@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,9 +157,9 @@ def test_failing_run_is_named_with_its_log_and_the_grid_goes_on(tmp_path, capsys
     assert (tmp_path / "results" / "self" / "seed-0.json").exists()
 
 
-def start_grid(folder: Path, *flags: str) -> subprocess.Popen:
+def start_grid(folder: Path, *flags: str, start: Sequence[str] = ()) -> subprocess.Popen:
     arguments = [str(folder), str(STOPPED_ITERATIONS), "--jobs", "1", "--quiet", *flags]
-    command = [sys.executable, "-m", "tests.ablation_grid", *arguments]
+    command = [*start, sys.executable, "-m", "tests.ablation_grid", *arguments]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -202,6 +203,29 @@ def test_grid_that_is_stopped_loses_nothing_but_steps_of_the_run_in_flight(tmp_p
     assert run_grid([unbroken], jobs=1, progress=False) == []
     assert found["evaluations"] == content(unbroken)["evaluations"]
     assert content(unbroken)["seconds"]["parts"] == 1
+
+
+BACKGROUND = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # SIGINT is ignored where a script starts a command with &
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+@pytest.mark.parametrize("everybody", [False, True], ids=["the grid alone", "every process, as a batch system does"])
+def test_grid_in_the_background_ends_with_sigterm(tmp_path, everybody):
+    """Within the 30 s after which a batch system kills, with the run at work saved, and without the next run."""
+    study = small_study(tmp_path, iterations=STOPPED_ITERATIONS)
+    first, second = runs_of(study, ["baseline", "sum"])
+    process = start_grid(tmp_path, "--rows", "baseline", "sum", "--seeds", "0", start=BACKGROUND)
+    wait_for(lambda: rows_in(first) >= 5, process)
+    for number in [process.pid, *(children_of(process.pid) if everybody else [])]:
+        os.kill(number, signal.SIGTERM)
+    assert process.wait(timeout=28) == 130
+    assert "stopped with 0 of 2 runs done" in process.stderr.read()
+    assert load_checkpoint(first.folder / "checkpoint.pt")["position"] >= 5
+    assert not second.folder.exists()
+
+
+def children_of(pid: int) -> list[int]:
+    return [child.pid for child in pytest.importorskip("psutil").Process(pid).children(recursive=True)]
 
 
 def is_locked(run: Run) -> bool:

@@ -1,9 +1,11 @@
 """``acflib app``: what is said before anything is served, and how Voila is called. The page itself: tests/browser."""
 
-import argparse
 import dataclasses
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -58,9 +60,10 @@ def test_settings_that_cannot_work(changes, message):
         check(dataclasses.replace(AppConfig(), **changes))
 
 
-def test_voila_is_missing(monkeypatch):
-    monkeypatch.setattr(commands_app.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"needs the package voila: pip install 'acflib\[app\]'"):
+@pytest.mark.parametrize("package", ["voila", "anywidget"])
+def test_a_package_is_missing(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=rf"needs {package}: .*is not installed: .*pip install 'acflib\[app\]'"):
         check(AppConfig())
 
 
@@ -78,35 +81,108 @@ def test_inputs_that_cannot_be_read(arguments, message, capsys, monkeypatch):
     assert message in capsys.readouterr().err
 
 
+class Served:
+    """Voila, which ends at once; ``ended`` notes what it was told."""
+
+    def __init__(self, status=0, on_wait=lambda: None):
+        self.status, self.on_wait, self.ended = status, on_wait, []
+
+    def wait(self, timeout=None):
+        self.on_wait()
+        return self.status
+
+    def terminate(self):
+        self.ended.append("asked")
+
+    def kill(self):
+        self.ended.append("killed")
+
+
+def serve(monkeypatch, served: Served, *arguments: str) -> int:
+    monkeypatch.setattr(commands_app.subprocess, "Popen", lambda command: served)
+    return cli.main(["app", "--port", str(free_port()), *arguments])
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
+
+
 def test_another_host_is_warned_about(monkeypatch, capsys):
-    class Served:
-        def wait(self):
-            return 0
-
-        def terminate(self):
-            pass
-
-    monkeypatch.setattr(commands_app.subprocess, "Popen", lambda command: Served())
-    given = argparse.Namespace(host="0.0.0.0", images=[])
-    assert commands_app.run_app(given) == 0
-    assert "everybody who can reach 0.0.0.0:8866" in capsys.readouterr().err
+    assert serve(monkeypatch, Served(), "--host", "0.0.0.0") == 0
+    captured = capsys.readouterr()
+    assert "everybody who can reach 0.0.0.0:" in captured.err
+    assert "http://127.0.0.1:" in captured.out, "0.0.0.0 is no address to go to"
 
 
 def test_a_kill_ends_the_server_too(monkeypatch):
     """SIGTERM would else end this command alone, and leave Voila and its kernels running."""
-    ended = []
 
-    class Served:
-        def wait(self):
-            if not ended:
-                os.kill(os.getpid(), signal.SIGTERM)
-                time.sleep(10)  # the signal breaks this off
-            return 0
+    def kill_once():
+        if not served.ended:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)  # the signal breaks this off
 
-        def terminate(self):
-            ended.append(True)
+    served, before = Served(on_wait=kill_once), signal.getsignal(signal.SIGTERM)
+    assert serve(monkeypatch, served) == 0
+    assert served.ended == ["asked"] and signal.getsignal(signal.SIGTERM) is before
 
-    monkeypatch.setattr(commands_app.subprocess, "Popen", lambda command: Served())
-    before = signal.getsignal(signal.SIGTERM)
-    assert commands_app.run_app(argparse.Namespace(images=[])) == 0
-    assert ended == [True] and signal.getsignal(signal.SIGTERM) is before
+
+def test_a_server_that_does_not_end_is_killed(monkeypatch):
+    """A batch system kills this command half a minute after it asked: then nobody would."""
+
+    class Stubborn(Served):
+        def wait(self, timeout=None):
+            if timeout is None and "killed" not in self.ended:
+                raise KeyboardInterrupt
+            if timeout is not None:
+                assert timeout < 30
+                raise subprocess.TimeoutExpired("voila", timeout)
+            return -9
+
+    served = Stubborn()
+    assert serve(monkeypatch, served) == 0
+    assert served.ended == ["asked", "killed"]
+
+
+def test_a_server_that_ends_by_itself(monkeypatch, capsys):
+    assert serve(monkeypatch, Served(status=-11)) == 2
+    assert "Voila ended by itself (status -11)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_a_port_that_another_program_has(monkeypatch, capsys, host):
+    """The browser would show that program, under the name of the app."""
+    monkeypatch.setattr(commands_app.subprocess, "Popen", None)  # nothing is served
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert cli.main(["app", "--host", host, "--port", str(port)]) == 2
+    captured = capsys.readouterr()
+    assert f"--port {port}: another program answers there; give another" in captured.err
+    assert "http://" not in captured.out, "nothing is announced"
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ("no-such-host.invalid", "no such address"),
+        ("a" * 70, "no such address"),
+        ("192.0.2.1", "not an address of this computer"),  # of the block for documents, RFC 5737
+    ],
+)
+def test_hosts_that_cannot_serve(monkeypatch, capsys, host, message):
+    monkeypatch.setattr(commands_app.subprocess, "Popen", None)
+    assert cli.main(["app", "--host", host]) == 2
+    assert f"--host {host}: {message}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("host", "shown"), [("::1", "[::1]"), ("::", "[::1]"), ("localhost", "localhost")])
+def test_address_as_a_browser_takes_it(host, shown):
+    assert commands_app.shown_address(AppConfig(host=host, port=80)) == f"http://{shown}:80/"
+
+
+def test_voila_takes_the_port_that_was_announced_or_none(tmp_path):
+    assert "--Voila.port_retries=0" in voila_command(AppConfig(), tmp_path / "x.ipynb")

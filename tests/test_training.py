@@ -110,7 +110,10 @@ def test_losses_between_log_lines_survive_a_resume(streets, tmp_path, monkeypatc
     assert_same_run(train(config, resume=True, progress=False).folder, whole.folder)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@pytest.mark.parametrize("number", STOPS)
 def test_ctrl_c_saves_and_says_how_to_go_on(streets, tmp_path, number):
     config = tiny_config(streets, tmp_path / "run", iterations=100_000, save_every=50_000, workers=1, eval_every=0)
     command = [sys.executable, "-m", "acflib", "train", *flags(config)]

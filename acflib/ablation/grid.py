@@ -18,7 +18,7 @@ from acflib.ablation.run import INTERRUPTED
 from acflib.errors import ConfigError, DataError
 
 POLL_SECONDS = 0.2
-STOP_SECONDS = 60  # for a run to finish its step and save
+STOP_SECONDS = 25  # for a run to finish its step and save; batch systems kill 30 s after they asked
 # glibc returns large blocks to the system and must clear new ones page by page; kept, each step is a little quicker.
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_TOP_PAD_": "268435456"}
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}

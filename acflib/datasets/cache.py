@@ -12,6 +12,7 @@ import math
 import os
 import secrets
 import shutil
+import sys
 import time
 import zlib
 from pathlib import Path
@@ -197,7 +198,7 @@ def _check_space(dataset: SegmentationDataset, folder: Path, progress: bool) -> 
     if needed > free:
         raise DataError(f"{cost}, {free / 1e9:.1f} GB are free. Free some space or choose another folder.")
     if progress:
-        tqdm.write(f"{cost}; {free / 1e9:.1f} GB are free")
+        tqdm.write(f"{cost}; {free / 1e9:.1f} GB are free", file=sys.stderr)
 
 
 def _write(dataset: SegmentationDataset, partial: Path, progress: bool) -> None:

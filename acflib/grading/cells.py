@@ -8,9 +8,9 @@ from pathlib import Path
 
 from acflib.checks.catalogue import exercises
 from acflib.datasets.folders import visible
-from acflib.errors import ConfigError, DataError
+from acflib.errors import ConfigError, DataError, package_fault
 
-MISSING = "{package} is not installed, and acflib grade runs notebooks with it: pip install nbclient ipykernel"
+MISSING = "acflib grade runs notebooks with {package}: {fault}. All it needs: pip install nbclient ipykernel"
 HEADING = re.compile(r"^# (?:Solutions )?(\d\d) · ", re.MULTILINE)
 
 
@@ -55,16 +55,17 @@ def read_notebook(path: Path):
     """
     try:
         import nbformat
-    except ImportError as error:
-        raise ConfigError(MISSING.format(package="nbformat")) from error
+    except Exception as error:  # missing, or broken
+        raise ConfigError(MISSING.format(package="nbformat", fault=package_fault("nbformat", error))) from error
     try:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a notebook (.ipynb)") from error
-    except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
+    except Exception as error:  # nbformat raises many kinds here, a RecursionError among them
         raise DataError(f"{path}: is no Jupyter notebook; give a file as JupyterLab saves it (.ipynb)") from error
-    language = notebook.metadata.get("kernelspec", {}).get("language", "python")
+    kernel = notebook.metadata.get("kernelspec")
+    language = kernel.get("language", "python") if isinstance(kernel, dict) else "python"
     if language != "python":
         raise DataError(f"{path}: is a notebook in {language}; the exercises are in Python")
     for cell in notebook.cells:
@@ -84,7 +85,7 @@ def calls_in(source: str, cell: int) -> list[CheckCall]:
     """The calls ``checks.NAME(...)`` in a cell; a cell that is no Python is searched as text."""
     try:
         tree = ast.parse(_without_magics(source))
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # null bytes, a thousand brackets
         found = re.findall(r"^checks\.(\w+)\(\s*([^\W\d]\w*)\s*\)", source, re.MULTILINE)
         return [CheckCall(cell, check, answer) for check, answer in found]
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]

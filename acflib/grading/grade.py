@@ -16,7 +16,7 @@ from pathlib import Path
 from acflib import __version__
 from acflib.checkpoints import write_whole
 from acflib.checks.catalogue import Exercise, exercises_of
-from acflib.errors import ConfigError
+from acflib.errors import ConfigError, DataError
 from acflib.grading.cells import CheckCall, check_calls, lesson_of, read_notebook
 from acflib.grading.session import KernelLost, Session
 
@@ -40,11 +40,15 @@ class Grade:
 
 @dataclass(frozen=True)
 class GradedNotebook:
-    """A student's notebook: its path, its lesson, and one grade for each exercise of the lesson."""
+    """A student's notebook: its path, its lesson, and one grade for each exercise of the lesson.
+
+    Where it could not be graded, ``problem`` says why, ``lesson`` is empty and there are no grades.
+    """
 
     path: Path
     lesson: str
     grades: tuple[Grade, ...]
+    problem: str = ""
 
     @property
     def points(self) -> int:
@@ -56,14 +60,32 @@ class GradedNotebook:
         return sum(grade.earned for grade in self.grades)
 
 
-def read_all(paths: Sequence[Path]) -> None:
-    """Look at all notebooks before the first is run, which may take long.
+def check_paths(paths: Sequence[Path]) -> None:
+    """Look for all notebooks before the first is run, which may take long.
 
     Raises:
-        DataError, ConfigError: as :func:`grade_notebook`.
+        DataError: there is no file of a name: a slip of whoever grades, not of a student.
     """
     for path in paths:
-        lesson_of(read_notebook(path), path)
+        if not path.exists():
+            raise DataError(f"{path}: cannot be read, there is no such file; give the paths of notebooks (.ipynb)")
+
+
+def grade_or_say(path: Path, seed: int, timeout: float = 120) -> GradedNotebook:
+    """:func:`grade_notebook`; a file that cannot be graded costs its owner alone, and ``problem`` says why.
+
+    Raises:
+        ConfigError: nothing can be graded: a package is missing, or no kernel starts.
+    """
+    try:
+        return grade_notebook(path, seed, timeout)
+    except ConfigError:
+        raise
+    except DataError as error:
+        problem = str(error)
+    except Exception as error:  # whatever a student's file makes Jupyter do
+        problem = f"{path}: cannot be graded ({type(error).__name__}: {error}); read it yourself"
+    return GradedNotebook(path, "", (), " ".join(problem.split()))
 
 
 def grade_notebook(path: Path, seed: int, timeout: float = 120) -> GradedNotebook:
@@ -120,23 +142,18 @@ def make_folder(out: str) -> None:
 
 
 def rows(graded: Sequence[GradedNotebook]) -> list[dict]:
-    """One row for each exercise of each notebook, with the names of ``COLUMNS``."""
-    return [
-        {
-            "notebook": str(notebook.path),
-            "lesson": notebook.lesson,
-            "exercise": grade.exercise.number,
-            "check": grade.exercise.check,
-            "title": grade.exercise.title,
-            "points": grade.exercise.points,
-            "earned": grade.earned,
-            "solved": grade.solved,
-            "message": grade.message,
-            "seconds": round(grade.seconds, 3),
-        }
-        for notebook in graded
-        for grade in notebook.grades
-    ]
+    """One row for each exercise of each notebook, with the names of ``COLUMNS``; one for a notebook with a problem."""
+    found = []
+    for notebook in graded:
+        start = {"notebook": str(notebook.path), "lesson": notebook.lesson}
+        if notebook.problem:
+            found.append({**start, "earned": 0, "solved": False, "message": notebook.problem})
+        for grade in notebook.grades:
+            exercise = grade.exercise
+            what = {"exercise": exercise.number, "check": exercise.check, "title": exercise.title}
+            earned = {"points": exercise.points, "earned": grade.earned, "solved": grade.solved}
+            found.append({**start, **what, **earned, "message": grade.message, "seconds": round(grade.seconds, 3)})
+    return found
 
 
 def write_grades(graded: Sequence[GradedNotebook], seed: int, out: str) -> tuple[Path, Path]:
@@ -147,13 +164,18 @@ def write_grades(graded: Sequence[GradedNotebook], seed: int, out: str) -> tuple
     """
     json_path, csv_path = Path(out + ".json"), Path(out + ".csv")
     record = {"acflib": __version__, "seed": seed, "notebooks": [_record(notebook) for notebook in graded]}
-    write_whole(json_path, json.dumps(record, indent=2, ensure_ascii=False).encode())
+    write_whole(json_path, _bytes(json.dumps(record, indent=2, ensure_ascii=False)))
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, COLUMNS)
     table.writeheader()
     table.writerows(rows(graded))
-    write_whole(csv_path, text.getvalue().encode())
+    write_whole(csv_path, _bytes(text.getvalue()))
     return json_path, csv_path
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8. What it cannot hold, half a character in a student's message or a file name, is written as \\udc80."""
+    return text.encode(errors="backslashreplace")
 
 
 def _record(notebook: GradedNotebook) -> dict:
@@ -162,5 +184,6 @@ def _record(notebook: GradedNotebook) -> dict:
         "lesson": notebook.lesson,
         "points": notebook.points,
         "earned": notebook.earned,
+        "problem": notebook.problem,
         "exercises": [{**asdict(grade), "earned": grade.earned} for grade in notebook.grades],
     }

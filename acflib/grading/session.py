@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import acflib
-from acflib.errors import ConfigError
+from acflib.errors import ConfigError, package_fault
 from acflib.grading.cells import MISSING, CheckCall
 
 PACKAGE_FOLDER = str(Path(acflib.__file__).parent.parent)
@@ -135,8 +135,9 @@ def start_kernel(folder: Path):
         from nbclient import NotebookClient
         from nbclient.util import run_sync
         from nbformat.v4 import new_code_cell, new_notebook
-    except ImportError as error:
-        raise ConfigError(MISSING.format(package=error.name)) from error
+    except Exception as error:  # missing, or broken
+        package = (getattr(error, "name", None) or "nbclient").partition(".")[0]
+        raise ConfigError(MISSING.format(package=package, fault=package_fault(package, error))) from error
 
     class ThisPython(KernelSpecManager):
         """Whatever kernel a notebook names, it gets this Python, where acflib is."""

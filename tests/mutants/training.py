@@ -300,4 +300,24 @@ MUTATIONS = [
         "fill = IGNORE_INDEX if isinstance(inpt, tv_tensors.Mask) else 0", "fill = 0",
         ("tests/datasets/test_transforms.py",),
     ),
+    Mutation(
+        "a batch without room in shared memory is dropped by a thread of torch", "acflib/workers.py",
+        "tensor.share_memory_()", "pass", ("tests/test_workers.py",),
+    ),
+    Mutation(
+        "a batch that cannot be sent is waited for", "acflib/workers.py",
+        "staticmethod(_end_process)", "staticmethod(lambda *_: None)", ("tests/test_workers.py",),
+    ),
+    Mutation(
+        "SIGTERM passed on as SIGINT, which is ignored in the background", "acflib/interrupts.py",
+        "    raise KeyboardInterrupt", "    signal.raise_signal(signal.SIGINT)", ("tests/test_interrupts.py",),
+    ),
+    Mutation(
+        "SIGTERM of the batch system and of the grid taken for two", "acflib/interrupts.py",
+        "SAME_SECONDS = 3.0", "SAME_SECONDS = 0.0", ("tests/test_interrupts.py",),
+    ),
+    Mutation(
+        "letters that the console has not end a command", "acflib/cli.py",
+        'errors="backslashreplace"', 'errors="strict"', ("tests/test_console.py",),
+    ),
 ]  # fmt: skip
