@@ -67,7 +67,11 @@ class ACFNet(nn.Module):
             self.classifier = nn.Conv2d(channels, base.num_classes, 1)
 
     def forward(
-        self, x: Tensor, center_probs: Tensor | None = None, attention_probs: Tensor | None = None
+        self,
+        x: Tensor,
+        center_probs: Tensor | None = None,
+        attention_probs: Tensor | None = None,
+        outputs: tuple[str, ...] | None = None,
     ) -> dict[str, Tensor]:
         """Segment a batch of images.
 
@@ -76,6 +80,7 @@ class ACFNet(nn.Module):
             center_probs: class maps (B, N, h, w) used instead of P_coarse in Eq. 2; averaged to feature size by area.
             attention_probs: the same for Eq. 3 and 5; after the averaging each cell is scaled to sum 1, so that one
                 with ignored pixels gets no weaker F_a than others.
+            outputs: the results to bring to input size, of those below; by default all there are.
 
         Returns:
             Logits (B, N, H, W) at input size: "out" (fine), "coarse" (with an ACF module), "aux" (in training, where
@@ -90,7 +95,8 @@ class ACFNet(nn.Module):
             logits = {"out": found.fine_logits, "coarse": found.coarse_logits}
         if found.aux_logits is not None:
             logits["aux"] = found.aux_logits
-        return {name: resize(value, x.shape[-2:], self.align_corners) for name, value in logits.items()}
+        wanted = [name for name in logits if outputs is None or name in outputs]
+        return {name: resize(logits[name], x.shape[-2:], self.align_corners) for name in wanted}
 
     def intermediates(
         self, x: Tensor, center_probs: Tensor | None = None, attention_probs: Tensor | None = None

@@ -12,7 +12,7 @@ from acflib import distributed
 from acflib.acfnet import ACFNet
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.transforms import evaluation_transform
-from acflib.devices import autocast
+from acflib.devices import autocast, memory_format
 from acflib.errors import ConfigError, DataError
 from acflib.inference import InferenceConfig, predict_probabilities
 from acflib.metrics import Scores, confusion_matrix
@@ -112,7 +112,8 @@ def predictions(
     try:
         with ended_with(loader):
             for images, labels in bar:
-                images, labels = images.to(device, dtype=parameter.dtype), labels.to(device)
+                images = images.to(device, parameter.dtype, memory_format=memory_format(device))
+                labels = labels.to(device)
                 class_maps = oracle_probs(oracle, labels, model.num_classes)
                 with autocast(device, precision):
                     found = predict_probabilities(model, images, config, **class_maps)

@@ -11,13 +11,18 @@ from acflib.acfnet import ACFNet
 from acflib.checkpoints import replacing
 from acflib.datasets.base import IMAGE_SUFFIXES, SegmentationDataset, read_image
 from acflib.datasets.transforms import normalize_image
+from acflib.devices import autocast, memory_format
 from acflib.errors import ConfigError, DataError
-from acflib.inference import InferenceConfig, predict_probabilities
+from acflib.inference import OUTPUTS, InferenceConfig, predict_probabilities
 from acflib.pictures import Colors, add_legend, color_labels, overlay, side_by_side, stack
 
 
 def predict_labels(
-    model: ACFNet, image: np.ndarray, config: InferenceConfig = InferenceConfig(), output: str = "out"
+    model: ACFNet,
+    image: np.ndarray,
+    config: InferenceConfig = InferenceConfig(),
+    output: str = "out",
+    precision: str = "float32",
 ) -> np.ndarray:
     """The class of each pixel of a photograph.
 
@@ -26,17 +31,29 @@ def predict_labels(
         image: RGB uint8 (H, W, 3).
         config: whole image, sliding window, scales, flip.
         output: "out" for the fine result, "coarse" for the coarse one.
+        precision: "float32", "bf16" or "fp16" (with float32 weights), or "float64" (with such weights).
 
     Returns:
         uint8 (H, W).
     """
+    found = _class_maps(model, image, config, (output,), precision)
+    if output not in found:
+        there = OUTPUTS if model.acf is not None else OUTPUTS[:1]
+        raise ConfigError(f'output="{output}" is not there; this network has: {", ".join(there)}')
+    return found[output]
+
+
+def _class_maps(
+    model: ACFNet, image: np.ndarray, config: InferenceConfig, outputs: tuple[str, ...], precision: str
+) -> dict[str, np.ndarray]:
+    """The class of each pixel, uint8 (H, W), in each of the outputs that the network has."""
     parameter = next(model.parameters())
     channels_first = torch.tensor(image).permute(2, 0, 1)  # a copy, (H, W, 3) -> (3, H, W)
-    batch = normalize_image(channels_first).unsqueeze(0).to(parameter.device, parameter.dtype)  # (1, 3, H, W)
-    found = predict_probabilities(model, batch, config)
-    if output not in found:
-        raise ConfigError(f'output="{output}" is not there; this network has: {", ".join(found)}')
-    return found[output][0].argmax(dim=0).to(torch.uint8).cpu().numpy()
+    batch = normalize_image(channels_first).unsqueeze(0)  # (1, 3, H, W)
+    batch = batch.to(parameter.device, parameter.dtype, memory_format=memory_format(parameter.device))
+    with autocast(parameter.device, precision):
+        found = predict_probabilities(model, batch, config, outputs)
+    return {name: value[0].argmax(dim=0).to(torch.uint8).cpu().numpy() for name, value in found.items()}
 
 
 def predict_files(
@@ -48,12 +65,14 @@ def predict_files(
     config: InferenceConfig = InferenceConfig(),
     opacity: float = 0.5,
     progress: bool = True,
+    precision: str = "float32",
 ) -> list[Path]:
     """Write, for each photograph, ``NAME_overlay.png`` with a legend and ``NAME_classes.png`` (class numbers, 8 bit).
 
     Args:
         paths: photographs, or folders of them.
         out: folder to write to; made if missing.
+        precision: as of :func:`predict_labels`.
 
     Raises:
         DataError: a path is missing, no photograph, or two photographs share a name.
@@ -69,7 +88,7 @@ def predict_files(
     written = []
     for path in tqdm(photographs, "predicting", unit="image", disable=not progress):
         image = read_image(path)
-        labels = predict_labels(model, image, config)
+        labels = predict_labels(model, image, config, precision=precision)
         picture = add_legend(overlay(image, labels, colors, opacity), labels, classes, colors)
         for name, result in (("overlay", picture), ("classes", Image.fromarray(labels))):
             target = out / f"{path.stem}_{name}.png"
@@ -111,10 +130,9 @@ def prediction_sheet(model: ACFNet, dataset: SegmentationDataset, count: int = 4
     rows, shown = [], []
     for index in np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int):
         image = dataset.load_image(int(index))
+        found = _class_maps(model, image, InferenceConfig(), OUTPUTS, "float32")
         maps = {"ground truth": dataset.load_labels(int(index))}
-        for name, output in (("coarse", "coarse"), ("fine", "out")):
-            if output == "out" or model.acf is not None:
-                maps[name] = predict_labels(model, image, output=output)
+        maps |= {name: found[output] for name, output in (("coarse", "coarse"), ("fine", "out")) if output in found}
         pictures = [image, *(color_labels(labels, dataset.colors) for labels in maps.values())]
         rows.append(side_by_side(pictures, ["image", *maps]))
         shown += [labels.ravel() for labels in maps.values()]
