@@ -84,6 +84,10 @@ MUTATIONS = [
         "fine = fine / parts", "pass", HARD,
     ),
     Mutation(
+        "memory counted before there is momentum", "acflib/estimates.py",
+        "        step()\n        step()  # momentum comes with the first", "        step()", ("tests/test_estimates.py",),
+    ),
+    Mutation(
         "IoU without false positives", METRICS,
         "hits / (confusion.sum(dim=0) + confusion.sum(dim=1) - hits)", "hits / confusion.sum(dim=1)", SCORE,
     ),
