@@ -85,7 +85,8 @@ MUTATIONS = [
     ),
     Mutation(
         "memory counted before there is momentum", "acflib/estimates.py",
-        "        step()\n        step()  # momentum comes with the first", "        step()", ("tests/test_estimates.py",),
+        "        step()\n        step()  # momentum comes with the first", "        step()",
+        ("tests/test_estimates.py",),
     ),
     Mutation(
         "IoU without false positives", METRICS,
