@@ -50,10 +50,20 @@ lab: $(READY)  ## open the lessons in JupyterLab (your copy, in my-lessons/)
 	@echo "Your lessons are in my-lessons/. For a fresh one, rename or delete yours and type make lab again."
 	$(BIN)/python -m jupyter lab --notebook-dir=my-lessons $(AS_ROOT) $(LAB_FLAGS)
 
+# All three parts run, whatever fails before; then a line for each, and the exit status of them all.
 test: $(READY)  ## all quick tests, the widgets in a browser, then every notebook against its stored output
-	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest -m browser -rs tests/browser
-	$(BIN)/python -m pytest --nbval notebooks/
+	@report=; failed=0; \
+	part() { \
+		name=$$1; shift; \
+		printf '\n%s: %s\n' "$$name" "$$*"; \
+		if "$$@"; then found="no failures"; else found="FAILED (exit status $$?)"; failed=1; fi; \
+		report="$$report$$name: $$found\n"; \
+	}; \
+	part "quick tests" $(BIN)/python -m pytest; \
+	part "browser tests" $(BIN)/python -m pytest -m browser -rs tests/browser; \
+	part "notebooks" $(BIN)/python -m pytest --nbval notebooks/; \
+	printf "\n$$report"; \
+	exit $$failed
 
 test-slow: $(READY)  ## the slow proofs
 	$(BIN)/python -m pytest -m slow

@@ -88,7 +88,11 @@ class ACFNet(nn.Module):
             errors += check_activations(self, state_dict)
 
     def forward(
-        self, x: Tensor, center_probs: Tensor | None = None, attention_probs: Tensor | None = None
+        self,
+        x: Tensor,
+        center_probs: Tensor | None = None,
+        attention_probs: Tensor | None = None,
+        outputs: tuple[str, ...] | None = None,
     ) -> dict[str, Tensor]:
         """Segment a batch of images.
 
@@ -98,6 +102,7 @@ class ACFNet(nn.Module):
                 over its own pixels. With aligned corners of size (H, W) or feature size, else of any size.
             attention_probs: the same for Eq. 3 and 5; after the averaging each cell is scaled to sum 1, so that one
                 with ignored pixels gets no weaker F_a than others.
+            outputs: the results to bring to input size, of those below; by default all there are.
 
         Returns:
             Logits (B, N, H, W) at input size: "out" (fine), "coarse" (with an ACF module), "aux" (in training, where
@@ -112,7 +117,8 @@ class ACFNet(nn.Module):
             logits = {"out": found.fine_logits, "coarse": found.coarse_logits}
         if found.aux_logits is not None:
             logits["aux"] = found.aux_logits
-        return {name: self.upsample(value, x.shape[-2:]) for name, value in logits.items()}
+        wanted = [name for name in logits if outputs is None or name in outputs]
+        return {name: self.upsample(logits[name], x.shape[-2:]) for name in wanted}
 
     def grid(self, size: tuple[int, int], cells: tuple[int, int]) -> CellGrid:
         """How a feature map of ``cells`` = (h, w) lies over an image of ``size`` = (H, W)."""

@@ -60,6 +60,7 @@ class PredictConfig:
     opacity: float = option(0.5, "of the colors over the photograph, 0 to 1")
     max_side: int | None = option(None, "make larger photographs smaller for the network, to save memory and time")
     device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps")
+    precision: str = option("float32", "auto, float32, bf16, fp16 or float64")
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def run_evaluate(given: argparse.Namespace) -> int:
     from acflib import distributed
     from acflib.checkpoints import write_whole
     from acflib.datasets import open_dataset
-    from acflib.devices import pick_device, pick_precision, weights_dtype
+    from acflib.devices import pick_device, pick_precision, place
     from acflib.evaluation import check_split, evaluate
     from acflib.paper_tables import check_classes_of_table_3, table_beside_paper
     from acflib.pretrained import load_network
@@ -139,7 +140,7 @@ def run_evaluate(given: argparse.Namespace) -> int:
     if config.beside_paper:
         check_classes_of_table_3(dataset.classes)
     check_split(dataset, config.batch_size)
-    model = model.to(device, weights_dtype(precision))
+    model = place(model, device, precision)
     scores = evaluate(model, dataset, config.inference, config.batch_size, config.workers, precision)
     if distributed.rank() == 0:
         where = f"{type(dataset).__name__} {config.split}"
@@ -155,7 +156,7 @@ def run_export(given: argparse.Namespace) -> int:
     """``acflib export``."""
     from acflib import distributed
     from acflib.datasets import open_dataset
-    from acflib.devices import pick_device, pick_precision, weights_dtype
+    from acflib.devices import pick_device, pick_precision, place
     from acflib.export import export_predictions
     from acflib.pretrained import load_network
 
@@ -167,7 +168,7 @@ def run_export(given: argparse.Namespace) -> int:
     model, _ = load_network(config.checkpoint)
     precision = pick_precision(config.precision, device)
     files = export_predictions(
-        model.to(device, weights_dtype(precision)), open_dataset(config.data, config.split), config.out,
+        place(model, device, precision), open_dataset(config.data, config.split), config.out,
         config.inference, config.output, precision, config.resume,
     )  # fmt: skip
     if distributed.rank() == 0:
@@ -178,17 +179,20 @@ def run_export(given: argparse.Namespace) -> int:
 
 def run_predict(given: argparse.Namespace) -> int:
     """``acflib predict``."""
-    from acflib.devices import pick_device
+    from acflib.devices import pick_device, pick_precision, place
     from acflib.predicting import predict_files
     from acflib.pretrained import load_network
 
     config = from_flags(PredictConfig(), given)
     _require(config.checkpoint, "--checkpoint", CHECKPOINT)
+    device = pick_device(config.device)
+    precision = pick_precision(config.precision, device)
     model, state = load_network(config.checkpoint)
     out = Path(config.out)
     predict_files(
-        model.to(pick_device(config.device)), given.images, out, state["classes"],
+        place(model, device, precision), given.images, out, state["classes"],
         [tuple(color) for color in state["colors"]], config.inference, config.opacity, max_side=config.max_side,
+        precision=precision,
     )  # fmt: skip
     print(f"overlays and class maps are in {out}")
     return 0

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import nn
 
 from acflib import distributed
 from acflib.errors import ConfigError
@@ -13,6 +14,16 @@ PRECISIONS = ("auto", "float32", "float64", "bf16", "fp16")
 def weights_dtype(precision: str) -> torch.dtype:
     """The dtype of weights and inputs; bf16 and fp16 keep float32 weights and compute under autocast."""
     return torch.float64 if precision == "float64" else torch.float32
+
+
+def memory_format(device: torch.device) -> torch.memory_format:
+    """The order of weights and images in memory: channels last on a GPU, whose convolutions are faster so."""
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
+
+
+def place(model: nn.Module, device: torch.device, precision: str) -> nn.Module:
+    """The network, moved to a device in the dtype of a precision and in the device's order of memory."""
+    return model.to(device, weights_dtype(precision), memory_format=memory_format(device))
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -14,7 +14,7 @@ from acflib import distributed
 from acflib.acfnet import ACFNet, evaluation_mode
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.transforms import evaluation_transform
-from acflib.devices import autocast
+from acflib.devices import autocast, memory_format
 from acflib.errors import ConfigError, DataError
 from acflib.inference import InferenceConfig, predict_probabilities
 from acflib.metrics import Scores, confusion_matrix
@@ -113,7 +113,8 @@ def predictions(
     bar = tqdm(clear_errors(loader), "evaluating", len(loader), disable=not progress or first > 0)
     with evaluation_mode(model), ended_with(loader):
         for images, labels in bar:
-            images = images.to(device, parameter.dtype, non_blocking=True)
+            order = memory_format(device)
+            images = images.to(device, parameter.dtype, non_blocking=True, memory_format=order)
             labels = labels.to(device, non_blocking=True)
             class_maps = oracle_probs(oracle, labels, model.num_classes)
             with autocast(device, precision):

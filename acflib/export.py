@@ -16,7 +16,6 @@ from acflib.checkpoints import config_as_dict, remove_leftovers, replacing, writ
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.folders import visible
 from acflib.datasets.labels import CITYSCAPES_CLASSES, ID_OF_TRAIN_ID
-from acflib.devices import autocast
 from acflib.errors import ConfigError, DataError
 from acflib.evaluation import check_classes
 from acflib.inference import InferenceConfig
@@ -84,11 +83,10 @@ def _write(
     precision: str, progress: bool,
 ) -> None:  # fmt: skip
     """This process's share of the files that are not there yet."""
-    rank, device = distributed.rank(), next(model.parameters()).device
+    rank = distributed.rank()
     missing = [i for i in range(rank, len(files), distributed.world_size()) if not files[i].exists()]
     for i in tqdm(missing, "exporting", unit="image", disable=not progress or rank > 0):
-        with autocast(device, precision):
-            train_ids = predict_labels(model, dataset.load_image(i), config, output)  # uint8 (H, W)
+        train_ids = predict_labels(model, dataset.load_image(i), config, output, precision)  # uint8 (H, W)
         with replacing(files[i]) as temporary:
             Image.fromarray(ID_OF_TRAIN_ID[train_ids]).save(temporary, format="PNG")
 

@@ -8,13 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from acflib.acfnet import resize
+from acflib.acfnet import ACFNet, resize
 from acflib.errors import ConfigError, is_out_of_memory
 from acflib.options import option
 
 PAPER_SCALES = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)  # section 4.4, MS/Flip
 MIRRORED = 3  # the dimension of (B, C, H, W) that is mirrored: the width
 CHANNELS_AT_A_TIME = 4
+OUTPUTS = ("out", "coarse")  # fine, and that before the ACF module
 MAX_SCALE = 8  # 64 times the pixels, and the memory
 
 
@@ -63,7 +64,11 @@ def advising_on_memory(predict: Callable) -> Callable:
 @advising_on_memory
 @torch.no_grad()
 def predict_probabilities(
-    model: nn.Module, images: Tensor, config: InferenceConfig = InferenceConfig(), **class_maps: Tensor
+    model: nn.Module,
+    images: Tensor,
+    config: InferenceConfig = InferenceConfig(),
+    outputs: tuple[str, ...] = OUTPUTS,
+    **class_maps: Tensor,
 ) -> dict[str, Tensor]:
     """Class probabilities, averaged over scales and mirrored copies.
 
@@ -74,6 +79,7 @@ def predict_probabilities(
         model: an ACFNet (or a module with the same dict result) in evaluation mode.
         images: normalised (B, 3, H, W) on the model's device.
         config: window, scales, flip.
+        outputs: the results wanted; one that the network does not have is left out.
         class_maps: ``center_probs`` or ``attention_probs`` of ``ACFNet.forward``, for a pass over whole images.
 
     Returns:
@@ -88,15 +94,21 @@ def predict_probabilities(
     if class_maps:
         if config != InferenceConfig():
             raise ConfigError("class maps (oracles) fit one pass over whole images: no window, no scales, no flip")
-        return _probabilities(model, images, **class_maps)
+    if _is_one_pass(images.shape[-2:], config):
+        return _probabilities(model, images, outputs, **class_maps)  # nothing to average
     totals: dict[str, Tensor] = {}
     for scale in config.scales:
-        _add_scale(totals, model, images, scale, config)
+        _add_scale(totals, model, images, scale, config, outputs)
     return totals
 
 
 def _add_scale(
-    totals: dict[str, Tensor], model: nn.Module, images: Tensor, scale: float, config: InferenceConfig
+    totals: dict[str, Tensor],
+    model: nn.Module,
+    images: Tensor,
+    scale: float,
+    config: InferenceConfig,
+    outputs: tuple[str, ...],
 ) -> None:
     """Add the result at one scale to the means. What it builds goes when it returns, before the next scale's."""
     align_corners = getattr(model, "align_corners", False)
@@ -108,7 +120,7 @@ def _add_scale(
             place = _mirror(columns, scaled.shape[-1]) if flip else columns
             view = scaled[..., rows, place]
             window = Window(rows, place, scaled.shape[-2:], share.to(images.device) / passes, flip, align_corners)
-            found = _probabilities(model, view.flip(dims=[MIRRORED]) if flip else view)
+            found = _probabilities(model, view.flip(dims=[MIRRORED]) if flip else view, outputs)
             for name in list(found):
                 if name not in totals:
                     totals[name] = found[name].new_zeros(*found[name].shape[:2], *images.shape[-2:])
@@ -209,9 +221,18 @@ def _resized_line(
     return Line(reached, first, second, pair)
 
 
-def _probabilities(model: nn.Module, images: Tensor, **class_maps: Tensor) -> dict[str, Tensor]:
-    logits = model(images, **class_maps)
-    return {name: logits[name].float().softmax(dim=1) for name in ("out", "coarse") if name in logits}
+def _is_one_pass(size: tuple[int, int], config: InferenceConfig) -> bool:
+    """Whether the network sees each image once, whole and in its own size."""
+    whole = config.window is None or all(side <= window for side, window in zip(size, config.window, strict=True))
+    return whole and config.scales == (1.0,) and not config.flip
+
+
+def _probabilities(
+    model: nn.Module, images: Tensor, outputs: tuple[str, ...], **class_maps: Tensor
+) -> dict[str, Tensor]:
+    # Networks of another kind give all that they have.
+    logits = model(images, outputs=outputs, **class_maps) if isinstance(model, ACFNet) else model(images, **class_maps)
+    return {name: logits[name].float().softmax(dim=1) for name in outputs if name in logits}
 
 
 def _window_slices(size: tuple[int, int], config: InferenceConfig) -> Iterator[tuple[slice, slice, Tensor]]:

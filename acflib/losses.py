@@ -92,7 +92,7 @@ def hard_pixels(
     """Online bootstrapping (section 4.4): which pixels count.
 
     A valid pixel is hard if the probability of its true class is below ``threshold``. Where fewer than ``keep`` are,
-    the ``keep`` pixels of lowest probability count (ties by position).
+    the ``keep`` pixels of lowest probability count (ties by position). A pixel whose probability is NaN is hard.
 
     Args:
         logits: (B, N, H, W) at label size.
@@ -103,14 +103,23 @@ def hard_pixels(
     Returns:
         bool (B, H, W); never True at an ignored pixel.
     """
-    valid = labels != ignore_index
-    true_class_probability = torch.exp(-pixel_cross_entropy(logits.detach(), labels, ignore_index))
-    probability = true_class_probability.masked_fill(~valid, torch.inf).flatten()  # (B, H, W) -> (B*H*W,)
-    hard = probability < threshold
-    # The k lowest are always kept: where more than k lie below the threshold, they are among those.
-    # (This way the GPU need not tell the CPU how many there are.)
-    hard[probability.argsort(stable=True)[:keep]] = True
-    return hard.view_as(labels) & valid  # (B*H*W,) -> (B, H, W)
+    cross_entropy = pixel_cross_entropy(logits.detach(), labels, ignore_index)
+    return _hard(cross_entropy, labels != ignore_index, threshold, keep)
+
+
+def _hard(cross_entropy: Tensor, valid: Tensor, threshold: float, keep: int) -> Tensor:
+    """:func:`hard_pixels` from the cross entropy and the validity of each pixel, (B, H, W)."""
+    probability = torch.exp(-cross_entropy).masked_fill(~valid, torch.inf).flatten()  # (B, H, W) -> (B*H*W,)
+    # "Not at least", since that is true of NaN too: a diverged pixel is hard, and its loss is seen.
+    hard = ~(probability >= threshold)
+    keep = min(keep, len(probability))
+    if keep > 0:
+        # The k lowest are always kept: where more than k lie below the threshold, they are among those.
+        # (This way the GPU need not tell the CPU how many there are.) All but the ties need the k-th value alone.
+        highest = probability.topk(keep, largest=False, sorted=False).values.max()
+        lower, tied = ~(probability >= highest), probability == highest
+        hard |= lower | (tied & (tied.cumsum(0, dtype=torch.int32) <= keep - lower.sum()))
+    return hard.view_as(valid) & valid  # (B*H*W,) -> (B, H, W)
 
 
 def pixels_to_keep(keep: float, batch_pixels: int, parts: int) -> int:
@@ -133,12 +142,13 @@ def bootstrapped_cross_entropy(
     ``mean_over_ranks`` averages the denominator over processes whose gradients are averaged. Other arguments as
     :func:`hard_pixels`. Which pixels are kept depends on how a batch is cut, since each part keeps its own share.
     """
-    kept = hard_pixels(logits, labels, threshold, keep, ignore_index)
-    kept_labels = labels.masked_fill(~kept, ignore_index)
-    denominator = pixel_weights(kept_labels, class_weights, ignore_index).sum()
+    cross_entropy = pixel_cross_entropy(logits, labels, ignore_index)
+    kept = _hard(cross_entropy.detach(), labels != ignore_index, threshold, keep)
+    weights = pixel_weights(labels.masked_fill(~kept, ignore_index), class_weights, ignore_index)
+    denominator = weights.sum()
     if mean_over_ranks is not None:
         denominator = mean_over_ranks(denominator)
-    return class_balanced_cross_entropy(logits, kept_labels, class_weights, denominator, ignore_index)
+    return (weights * cross_entropy).sum() / _nonzero(denominator)
 
 
 def total_loss(

@@ -14,7 +14,7 @@ from acflib.acfnet import ACFNet, build_model, without_weights
 from acflib.checkpoints import config_as_dict, rng_state, save_checkpoint, set_rng_state
 from acflib.config import TrainConfig
 from acflib.datasets.base import SegmentationDataset
-from acflib.devices import has_fused_sgd, weights_dtype
+from acflib.devices import has_fused_sgd, place
 from acflib.errors import TrainingError
 from acflib.inplace import use_inplace
 from acflib.norm import synchronise
@@ -84,8 +84,7 @@ def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precisi
         model = use_inplace(model)  # synchronised too
     elif config.norm == "sync" and several:
         model = synchronise(model, device.type)
-    memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
-    model = model.to(device, weights_dtype(precision), memory_format=memory_format).train()
+    model = place(model, device, precision).train()
     network = model
     if several:
         network = DistributedDataParallel(

@@ -242,3 +242,22 @@ def test_frames_come_in_the_size_of_the_run(import_script, folder):
     assert torch.equal(frames[3][0], frames[1][0])  # two frames, again and again
     seen = list(import_script("feeding").image_batches(frames, 0)(3))
     assert len(seen) == 3 and seen[0][0].shape == (1, 3, 32, 64)
+
+
+def test_one_pass(import_script, monkeypatch, tmp_path):
+    """Each way gives the results of the way before it, bit for bit; on a CPU there is no fourth pair."""
+    out, script = tmp_path / "one_pass.json", import_script("one_pass")
+    small = ["--device", "cpu", "--crop", "33", "--height", "32", "--rounds", "1", "--threads", "1"]
+    monkeypatch.setattr(sys, "argv", ["one_pass", *small, "--out", str(out)])
+    threads = torch.get_num_threads()
+    try:
+        script.main()
+    finally:
+        torch.set_num_threads(threads)
+    content = json.loads(out.read_text())
+    assert content.keys() == KEYS and content["results"].keys() == {"bootstrapping", "single_pass", "one_output"}
+    for found in content["results"].values():
+        assert found.pop("max_difference") == 0
+        assert_numbers(found, {name: text for name, text in script.LABELS.items() if name != "max_difference"})
+    before, now = script.channels_last(CPU, 32)
+    torch.testing.assert_close(now(), before(), rtol=0, atol=1e-5)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch.autograd import gradcheck
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from acflib.losses import LossConfig, bootstrapped_cross_entropy, hard_pixels, pixels_to_keep, total_loss
 from tests import paper_loops as loops
@@ -57,6 +58,47 @@ def test_ties_go_to_the_first_position():
     assert kept([0.9, 0.8, 0.8, 0.8, 0.8], threshold=0.1, keep=2) == [1, 2]
     many = hard_pixels(torch.zeros(1, 2, 50, 60), torch.zeros(1, 50, 60, dtype=torch.int64), 0.1, 100)
     assert many.flatten().nonzero().flatten().tolist() == list(range(100))
+
+
+@pytest.mark.parametrize("keep", [1, 10, 599, 600, 601, 1199, 1200])
+@pytest.mark.parametrize("threshold", [0.2, 0.7])
+def test_equals_a_stable_sort_where_most_pixels_are_tied(keep, threshold):
+    """Probabilities of 2 ** -1 to 2 ** -4, in any order and partly ignored: the first k of a list that is sorted."""
+    exponents, ignored = torch.randint(1, 5, (1200,)), torch.rand(1200) < 0.3
+    probabilities, ignored = (0.5**exponents.double()).tolist(), ignored.nonzero().flatten().tolist()
+    valid = [i for i in range(1200) if i not in ignored]
+    lowest = sorted(valid, key=lambda i: probabilities[i])[:keep]  # Python's sort keeps the order of equals
+    expected = sorted({*lowest, *(i for i in valid if probabilities[i] < threshold)})
+    assert kept(probabilities, threshold, keep, ignored) == expected
+
+
+class Operations(TorchDispatchMode):
+    """Notes the name of every operation."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        self.names.append(function.overloadpacket.__name__)
+        return function(*arguments, **(keywords or {}))
+
+
+def test_one_pass_over_the_logits_and_no_sort_of_the_pixels():
+    logits, labels = make()
+    logits.requires_grad_()
+    with Operations() as operations:
+        bootstrapped_cross_entropy(logits, labels, WEIGHTS, 0.7, 5).backward()
+    assert operations.names.count("_log_softmax") == 1 and "sort" not in operations.names
+
+
+@pytest.mark.parametrize("keep", [0, 1, 1000])
+def test_a_diverged_pixel_is_hard(keep):
+    """Otherwise the loss stays finite and the run goes on."""
+    logits, labels = make()
+    logits[1, :, 2, 2] = torch.nan
+    assert hard_pixels(logits, labels, 0.7, keep)[1, 2, 2]
+    assert bootstrapped_cross_entropy(logits, labels, WEIGHTS, 0.7, keep).isnan()
 
 
 def test_k_above_the_number_of_valid_pixels_keeps_all_valid_ones():

@@ -7,9 +7,11 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from acflib import cli
+from acflib.acfnet import ACFNet
 from acflib.config import TrainConfig
 from acflib.doctor import check_data
 from acflib.options import from_flags
@@ -56,6 +58,35 @@ def test_predict_any_photograph(run_folder, tmp_path, capsys):
     assert picture.height > picture.width  # a square photograph with a legend below
     assert cli.main(["predict", *arguments, str(tmp_path / "none.png")]) == 2
     assert "none.png: no such photograph" in capsys.readouterr().err
+
+
+COMMANDS = {"evaluate": ["--data", "DATA"], "export": ["--data", "DATA", "--split", "val"], "predict": ["PHOTO"]}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_order_of_memory_and_precision_of_networks_that_only_predict(command, streets, tmp_path, monkeypatch):
+    """What a GPU gets, channels last, with weights and images alike; and the precision that is asked for."""
+    monkeypatch.setattr("acflib.devices.memory_format", lambda device: torch.channels_last)
+    for module in ("evaluation", "predicting"):
+        monkeypatch.setattr(f"acflib.{module}.memory_format", lambda device: torch.channels_last)
+    found, forward = [], ACFNet.forward
+
+    def noted_forward(model, *inputs, **keywords):
+        weights = [p for p in model.parameters() if p.dim() == 4]
+        ordered = all(t.is_contiguous(memory_format=torch.channels_last) for t in (*inputs, *weights))
+        found.append(
+            (ordered, torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else inputs[0].dtype)
+        )
+        return forward(model, *inputs, **keywords)
+
+    monkeypatch.setattr(ACFNet, "forward", noted_forward)
+    places = {"DATA": str(streets), "PHOTO": str(next(streets.rglob("leftImg8bit/val/*/*.png")))}
+    arguments = [command, "--checkpoint", "streets-acf-sum", *(places.get(a, a) for a in COMMANDS[command])]
+    for precision, dtype in {"float32": torch.float32, "bf16": torch.bfloat16, "float64": torch.float64}.items():
+        out = [] if command == "evaluate" else ["--out", str(tmp_path / precision)]
+        assert cli.main([*arguments, *out, "--device", "cpu", "--precision", precision]) == 0
+        assert found and set(found) == {(True, dtype)}
+        found.clear()
 
 
 def test_predict_refuses_two_photographs_of_one_name(run_folder, tmp_path, capsys):

@@ -4,9 +4,18 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
 from acflib import distributed
-from acflib.devices import autocast, choose_device, pick_device, pick_precision, weights_dtype
+from acflib.devices import (
+    autocast,
+    choose_device,
+    memory_format,
+    pick_device,
+    pick_precision,
+    place,
+    weights_dtype,
+)
 from acflib.errors import ConfigError
 
 GPU = torch.device("cuda", 0)
@@ -94,3 +103,11 @@ def test_autocast_is_on_only_for_half_precisions():
     with autocast(cpu, "float32"):
         assert not torch.is_autocast_enabled("cpu")
     assert weights_dtype("float64") == torch.float64 and weights_dtype("fp16") == torch.float32
+
+
+def test_channels_last_on_a_gpu_alone():
+    assert memory_format(GPU) is torch.channels_last
+    assert memory_format(torch.device("cpu")) is torch.contiguous_format is memory_format(torch.device("mps"))
+    with torch.device("meta"):
+        placed = place(nn.Conv2d(4, 4, 3), torch.device("meta"), "float64")
+    assert placed.weight.dtype == torch.float64 and placed.weight.is_contiguous()

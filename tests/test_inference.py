@@ -5,8 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from acflib.acfnet import ModelConfig, build_model
 from acflib.errors import ConfigError
 from acflib.inference import PAPER_SCALES, InferenceConfig, predict_probabilities, windows
+from tests.test_bootstrapping import Operations
 
 CLOSE = dict(rtol=0, atol=1e-5)  # probabilities are float32
 
@@ -73,6 +75,33 @@ def test_default_is_one_pass_over_the_whole_image():
 def test_a_network_without_acf_module_has_no_coarse_result():
     network = Network(names=("out", "aux"))
     assert set(predict_probabilities(network, images())) == {"out"}
+
+
+@pytest.mark.parametrize("window", [None, (13, 17), (40, 17)])
+def test_one_pass_is_a_softmax_alone(window):
+    """Nothing is weighed, and nothing is added to an empty sum."""
+    network, x = Network(), images()
+    with Operations() as operations:
+        found = predict_probabilities(network, x, InferenceConfig(window=window))
+    assert set(operations.names) <= {"convolution", "_to_copy", "_softmax"} and set(found) == {"out", "coarse"}
+
+
+@pytest.mark.parametrize("config", [InferenceConfig(), InferenceConfig((16, 24), scales=(0.5, 1.0), flip=True)])
+@pytest.mark.parametrize("output", ["out", "coarse"])
+def test_what_is_not_asked_for_is_not_computed(config, output):
+    """The one result is that of both, bit by bit; the other one is neither brought to image size nor averaged."""
+    model = build_model(ModelConfig("tiny", num_classes=4, channels=8, align_corners=False, weights=None)).eval()
+    x = torch.randn(1, 3, 32, 48)
+    made = []
+    for outputs in (("out", "coarse"), (output,)):
+        with Operations() as operations:
+            found = predict_probabilities(model, x, config, outputs)
+        assert tuple(found) == outputs
+        made.append((found[output], operations.names.count("upsample_bilinear2d"), operations.names.count("_softmax")))
+    (both, resized, softmaxes), (one, resized_one, softmaxes_one) = made
+    passes = operations.names.count("_softmax") // 2  # a pass has one of its own, over P_coarse
+    assert torch.equal(one, both)
+    assert (resized - resized_one, softmaxes - softmaxes_one) == (passes, passes) and passes > 0
 
 
 @pytest.mark.parametrize("window", [(5, 6), (13, 4), (100, 100)])

@@ -57,24 +57,39 @@ MUTATIONS = [
         "round(total / parts, 6)", "round(total, 6)", HARD,
     ),
     Mutation(
+        "all ties kept", LOSSES, "(tied & (tied.cumsum(0, dtype=torch.int32) <= keep - lower.sum()))", "tied", HARD,
+    ),
+    Mutation(
+        "one tie too many kept", LOSSES, "<= keep - lower.sum()", "<= keep - lower.sum() + 1", HARD,
+    ),
+    Mutation(
+        "a diverged pixel is no hard one", LOSSES,
+        "hard = ~(probability >= threshold)", "hard = probability < threshold", HARD,
+    ),
+    Mutation(
         "ignored pixels take places among the K", LOSSES,
-        "probability.masked_fill(~valid, torch.inf)", "probability.masked_fill(~valid, 0.0)", HARD,
+        ".masked_fill(~valid, torch.inf)", ".masked_fill(~valid, 0.0)", HARD,
     ),
     Mutation(
         "probability of the true class with the wrong sign", LOSSES,
-        "true_class_probability = torch.exp(-", "true_class_probability = torch.exp(", HARD,
+        "probability = torch.exp(-cross_entropy)", "probability = torch.exp(cross_entropy)", HARD,
     ),
     Mutation(
         "bootstrapping keeps the easy pixels", LOSSES,
-        "hard = probability < threshold", "hard = probability > threshold", HARD,
+        "hard = ~(probability >= threshold)", "hard = probability > threshold", HARD,
     ),
     Mutation(
         "bootstrapping fills up with the easiest pixels", LOSSES,
-        "probability.argsort(stable=True)", "probability.argsort(stable=True, descending=True)", HARD,
+        "probability.topk(keep, largest=False, sorted=False)", "probability.topk(keep, sorted=False)", HARD,
     ),
     Mutation(
         "bootstrapped micro-batches added, not averaged", LOSSES,
         "fine = fine / parts", "pass", HARD,
+    ),
+    Mutation(
+        "memory counted before there is momentum", "acflib/estimates.py",
+        "        step()\n        step()  # momentum comes with the first", "        step()",
+        ("tests/test_estimates.py",),
     ),
     Mutation(
         "IoU without false positives", METRICS,
