@@ -161,6 +161,7 @@ class ModelConfig:
     align_corners: bool = option(True, "of bilinear resizing; True only for crops of 8k+1 pixels, such as 769")
     recompute: bool = option(False, "run residual blocks again in the backward pass: less memory, more time")
     weights: str | None = option("IMAGENET1K_V1", "pretrained weights of the backbone, by torchvision's name, or none")
+    field: int | None = option(None, "field of view of the tiny backbone in pixels: 47, 111 or 239; none: its default")
 
 
 def build_model(config: ModelConfig) -> ACFNet:
@@ -181,6 +182,7 @@ def build_model(config: ModelConfig) -> ACFNet:
         config.weights,
         config.align_corners,
         config.recompute,
+        config.field,
     )
     return ACFNet(base, config.variant, config.channels, config.detach, config.align_corners)
 
