@@ -36,7 +36,7 @@ class ACFNet(nn.Module):
     Args:
         base: a base network (:class:`acflib.bases.ResNetBase`, or :func:`acflib.tap.tap` of any other).
         variant: "sum", "concat" or "center" (Table 1), or None: the base network alone, the paper's baseline; or one
-            of the controls without class centers, "self", "global" and "psp".
+            of the controls, "self", "global", "psp" and "permuted".
         channels: C' of the ACF module, 512 in the paper.
         detach: stop the gradient of P_coarse inside the ACF module (the paper lets it flow).
         align_corners: of the bilinear upsampling of the logits; True suits crops of 8k+1 pixels such as 769.
@@ -67,7 +67,11 @@ class ACFNet(nn.Module):
             self.classifier = nn.Conv2d(channels, base.num_classes, 1)
 
     def forward(
-        self, x: Tensor, center_probs: Tensor | None = None, attention_probs: Tensor | None = None
+        self,
+        x: Tensor,
+        center_probs: Tensor | None = None,
+        attention_probs: Tensor | None = None,
+        own_share: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Segment a batch of images.
 
@@ -76,6 +80,8 @@ class ACFNet(nn.Module):
             center_probs: class maps (B, N, h, w) used instead of P_coarse in Eq. 2; averaged to feature size by area.
             attention_probs: the same for Eq. 3 and 5; after the averaging each cell is scaled to sum 1, so that one
                 with ignored pixels gets no weaker F_a than others.
+            own_share: how much of P_coarse is added to ``center_probs``, for each image and class, (B, N). Without
+                ``center_probs`` it is all there is: a class of share 0 has the center 0.
 
         Returns:
             Logits (B, N, H, W) at input size: "out" (fine), "coarse" (with an ACF module), "aux" (in training, where
@@ -84,7 +90,7 @@ class ACFNet(nn.Module):
         Raises:
             ValueError: if class maps are given to a network without an ACF module, or have a wrong shape.
         """
-        found = self.intermediates(x, center_probs, attention_probs)
+        found = self.intermediates(x, center_probs, attention_probs, own_share)
         logits = {"out": found.coarse_logits}
         if self.acf is not None:
             logits = {"out": found.fine_logits, "coarse": found.coarse_logits}
@@ -93,19 +99,24 @@ class ACFNet(nn.Module):
         return {name: resize(value, x.shape[-2:], self.align_corners) for name, value in logits.items()}
 
     def intermediates(
-        self, x: Tensor, center_probs: Tensor | None = None, attention_probs: Tensor | None = None
+        self,
+        x: Tensor,
+        center_probs: Tensor | None = None,
+        attention_probs: Tensor | None = None,
+        own_share: Tensor | None = None,
     ) -> Intermediates:
         """The forward pass up to the upsampling, with all that happens on the way. Arguments as :meth:`forward`."""
         features, coarse, aux = self.base(x)
         probabilities = coarse.softmax(dim=1)
         if self.acf is None:
-            if center_probs is not None or attention_probs is not None:
+            if not (center_probs is None and attention_probs is None and own_share is None):
                 raise ValueError("center_probs and attention_probs need an ACF module; this network has variant None")
             return Intermediates(features, coarse, probabilities, aux_logits=aux)
+        own = probabilities.detach() if self.detach else probabilities
         found = self.acf(
             features,
-            probabilities.detach() if self.detach else probabilities,
-            self._fit("center_probs", center_probs, coarse),
+            own,
+            add_own(self._fit("center_probs", center_probs, coarse), own_share, own),
             None if attention_probs is None else sum_to_one(self._fit("attention_probs", attention_probs, coarse)),
         )
         fine = self.classifier(found.fused)
@@ -120,6 +131,16 @@ class ACFNet(nn.Module):
             raise ValueError(f"{name} must be probabilities {wanted}, got {tuple(class_map.shape)}")
         dtype = torch.promote_types(coarse.dtype, torch.float32)
         return F.adaptive_avg_pool2d(class_map.to(coarse.device, dtype), coarse.shape[-2:])
+
+
+def add_own(class_map: Tensor | None, share: Tensor | None, probabilities: Tensor) -> Tensor | None:
+    """A class map (B, N, H, W) plus a share (B, N) of the network's own probabilities; None where both are."""
+    if share is None:
+        return class_map
+    if share.shape != probabilities.shape[:2]:
+        raise ValueError(f"own_share must be {tuple(probabilities.shape[:2])}, got {tuple(share.shape)}")
+    own = share.to(probabilities)[..., None, None] * probabilities  # (B, N) -> (B, N, 1, 1)
+    return own if class_map is None else class_map + own
 
 
 def resize(maps: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
@@ -152,7 +173,9 @@ class ModelConfig:
 
     backbone: str = option("resnet101", "tiny, resnet18, resnet34, resnet50 or resnet101")
     context: str | None = option(None, "spatial context of the base network: none, aspp or psp")
-    variant: str | None = option("sum", "sum, concat or center; none: the baseline; controls: self, global or psp")
+    variant: str | None = option(
+        "sum", "sum, concat or center; none: the baseline; controls: self, global, psp, permuted"
+    )
     num_classes: int = option(19, "classes, ignore not counted")
     channels: int = option(512, "channels of the ACF module and of the context module")
     output_stride: int = option(8, "input pixels per feature pixel: 8, 16 or 32")

@@ -128,9 +128,7 @@ class ResNetBase(nn.Module):
         return BaseOutput(features, self.classifier(features), aux)
 
 
-def make_backbone(
-    name: str, output_stride: int = 8, weights: str | None = None, field: int | None = None
-) -> nn.Module:
+def make_backbone(name: str, output_stride: int = 8, weights: str | None = None, field: int | None = None) -> nn.Module:
     """A ResNet of torchvision (or the tiny one), its last layers dilated for the output stride wanted.
 
     Raises:

@@ -11,11 +11,11 @@ from torch.optim import SGD
 
 from acflib import distributed
 from acflib.acfnet import ACFNet, build_model, without_weights
-from acflib.checkpoints import config_as_dict, rng_state, save_checkpoint, set_rng_state
+from acflib.checkpoints import config_as_dict, load_checkpoint, rng_state, save_checkpoint, set_rng_state
 from acflib.config import TrainConfig
 from acflib.datasets.base import SegmentationDataset
 from acflib.devices import has_fused_sgd, weights_dtype
-from acflib.errors import TrainingError
+from acflib.errors import CheckpointError, TrainingError
 from acflib.inplace import use_inplace
 from acflib.norm import synchronise
 
@@ -51,9 +51,11 @@ def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.devi
     Random states are put back where the number of processes is the one that was saved; otherwise dropout draws anew.
     """
     torch.manual_seed(config.seed)  # the same initial weights on every process
-    model = build_model(without_weights(config.model) if checkpoint else config.model)
+    model = build_model(without_weights(config.model) if checkpoint or config.start else config.model)
     if checkpoint:
         model.load_state_dict(checkpoint["model"])
+    elif config.start:
+        load_base(model, Path(config.start))
     state = prepare(model, config, device, precision)
     if not checkpoint:
         torch.manual_seed(config.seed + distributed.rank())  # dropout differs between processes
@@ -71,6 +73,20 @@ def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.devi
     return state
 
 
+def load_base(model: ACFNet, path: Path) -> None:
+    """Give a network the base network of a checkpoint, running statistics included; its other layers stay.
+
+    Raises:
+        CheckpointError: no such checkpoint, or its base network is of another shape.
+    """
+    weights = load_checkpoint(path)["model"]
+    base = {name.removeprefix("base."): value for name, value in weights.items() if name.startswith("base.")}
+    try:
+        model.base.load_state_dict(base)
+    except RuntimeError as error:
+        raise CheckpointError(f"start={path}: its base network is another one than this run's: {error}") from error
+
+
 def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precision: str) -> TrainState:
     """A network made ready for its first step: norms, device, memory format, several processes, compiler, optimiser.
 
@@ -84,6 +100,8 @@ def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precisi
         model = synchronise(model, device.type)
     memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
     model = model.to(device, weights_dtype(precision), memory_format=memory_format).train()
+    if config.freeze == "base":
+        model.base.requires_grad_(False)
     network = model
     if several:
         network = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
