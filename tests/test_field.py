@@ -28,6 +28,11 @@ def test_gradients_of_one_convolution_are_its_weights():
     assert found.effective == pytest.approx(math.sqrt(25 - 2))
 
 
+def test_a_field_need_not_lie_around_its_feature():
+    """Four pixels wide: two before the feature, itself, and one after it."""
+    assert field_of_view(convolution(torch.ones(4, 4)), torch.randn(1, 3, 17, 33)).theoretical == (4, 4)
+
+
 @pytest.mark.parametrize("layers", [1, 4, 10])
 def test_a_stack_of_linear_layers_weighs_by_binomial_coefficients(layers):
     """Luo et al., section 2: n times [1 2 1] is row 2n of Pascal's triangle."""
