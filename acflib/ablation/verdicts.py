@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from acflib.ablation.stats import CONFIDENCE, Interval, mean_interval
 from acflib.errors import ConfigError
 
@@ -18,6 +20,7 @@ except ImportError as error:
 
 ALPHA = 1 - CONFIDENCE
 MOST_SEEDS = 1000
+QUANTILES = 4000
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def verdict(comparison: Comparison, differences: Sequence[float], margin: float)
 
 
 def power(effect: float, deviation: float, n: int, alpha: float = ALPHA) -> float:
-    """Chance that a two-sided t test of ``n`` differences finds an effect, by the noncentral t distribution.
+    """Chance that a two-sided t test of ``n`` differences finds an effect.
 
     Args:
         effect: true mean of the differences.
@@ -109,9 +112,13 @@ def power(effect: float, deviation: float, n: int, alpha: float = ALPHA) -> floa
         n: number of differences, 2 or more.
         alpha: of the test.
     """
-    degrees, shift = n - 1, effect / deviation * math.sqrt(n)
-    t = stats.t.ppf(1 - alpha / 2, degrees)
-    return float(stats.nct.sf(t, degrees, shift) + stats.nct.cdf(-t, degrees, shift))
+    degrees, shift = n - 1, abs(effect) / deviation * math.sqrt(n)
+    t = float(stats.t.ppf(1 - alpha / 2, degrees))
+    # Given the standard deviation found, sqrt(q / degrees) with q of chi-square, the mean found is normal. Its mean
+    # over the quantiles of q is the noncentral t distribution, which scipy gives as NaN far out.
+    q = stats.chi2.ppf((np.arange(QUANTILES) + 0.5) / QUANTILES, degrees)
+    edge = t * np.sqrt(q / degrees)
+    return float((stats.norm.sf(edge - shift) + stats.norm.cdf(-edge - shift)).mean())
 
 
 def seeds_for_power(effect: float, deviation: float, wanted: float = 0.9, alpha: float = ALPHA) -> int | None:
