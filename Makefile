@@ -16,7 +16,7 @@ STREETS := data/streets-128x64
 # Jupyter asks for this flag where one is root, as in most containers.
 AS_ROOT := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 
-.PHONY: help lab test test-slow mutate train lint notebooks venv
+.PHONY: help lab test test-slow mutate train study study-test lint notebooks venv
 
 help:  ## show this list
 	@echo "make <target>:"
@@ -76,6 +76,34 @@ train: $(READY) $(STREETS)/streets.json  ## train a small ACFNet on generated st
 
 $(STREETS)/streets.json: | $(READY)
 	$(BIN)/python -m acflib data streets --out $(STREETS) --size 128x64
+
+# The blocks of docs/study-plan.md in its order. Each goes on where it was stopped. JOBS: runs at a time, a thread each.
+JOBS ?= 1
+ABLATE = $(BIN)/python -m acflib ablate --jobs $(JOBS)
+EIGHT := 10 11 12 13 14 15 16 17
+SIX := 10 11 12 13 14 15
+FIVE := 10 11 12 13 14
+WORLD_ROWS := self sum global center
+
+study: $(READY)  ## train the networks of the study of class centers (hours; JOBS=2: two at a time)
+	$(ABLATE) --study own-47 own-239 --rows self sum --seeds $(EIGHT)
+	$(ABLATE) --study own-47 --rows baseline global psp concat center permuted detach --seeds $(EIGHT)
+	$(ABLATE) --study turned-47 fixed-47 --rows $(WORLD_ROWS) --seeds $(SIX)
+	$(ABLATE) --study crowd-47 --rows $(WORLD_ROWS) --seeds $(SIX)
+	$(ABLATE) --study own-47 --rows oracle-centers oracle-presence oracle-appearance --seeds $(SIX)
+	$(ABLATE) --study turned-239 fixed-239 own-111 turned-111 fixed-111 --rows self sum --seeds $(FIVE)
+	$(ABLATE) --study own-239 --rows global center --seeds $(FIVE)
+	$(ABLATE) --study own-47-frozen --rows self global sum center permuted --seeds $(FIVE)
+
+study-test: $(READY)  ## score the networks of a finished study on its test scenes, once
+	$(ABLATE) --study own-47-test own-239-test --rows self sum --seeds $(EIGHT)
+	$(ABLATE) --study own-47-test --rows baseline global psp concat center permuted detach --seeds $(EIGHT)
+	$(ABLATE) --study turned-47-test fixed-47-test --rows $(WORLD_ROWS) --seeds $(SIX)
+	$(ABLATE) --study crowd-47-test --rows $(WORLD_ROWS) --seeds $(SIX)
+	$(ABLATE) --study own-47-test --rows oracle-centers oracle-presence oracle-appearance --seeds $(SIX)
+	$(ABLATE) --study turned-239-test fixed-239-test own-111-test turned-111-test fixed-111-test --rows self sum --seeds $(FIVE)
+	$(ABLATE) --study own-239-test --rows global center --seeds $(FIVE)
+	$(ABLATE) --study own-47-frozen-test --rows self global sum center permuted --seeds $(FIVE)
 
 lint: $(READY)  ## ruff over code and notebooks
 	$(BIN)/python -m ruff check .

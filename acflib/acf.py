@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acflib import functional
-from acflib.controls import CONTROLS, make_control
+from acflib.controls import CONTROLS, PERMUTED, make_control, permute_centers
 from acflib.errors import ConfigError
 from acflib.norm import BatchNorm, conv_bn_relu
 
 VARIANTS = ("sum", "concat", "center")  # Table 1
-ALL_VARIANTS = (*VARIANTS, *CONTROLS)
+ALL_VARIANTS = (*VARIANTS, *CONTROLS, PERMUTED)
 
 
 class ACFOutput(NamedTuple):
@@ -123,7 +123,8 @@ class ACFModule(nn.Module):
         num_classes: N.
         channels: C' of the class centers and of every result, 512 in the paper.
         variant: "sum" (the paper's default), "concat", or "center" (no attention: all class centers at every pixel);
-            or a control without class centers: "self", "global", "psp" (see :mod:`acflib.controls`).
+            or a control: "self", "global", "psp" have no class centers, "permuted" is "sum" with those of other classes
+            (see :mod:`acflib.controls`).
         factorised: False builds the literal tensors of the paper; the numbers are the same.
 
     Raises:
@@ -150,8 +151,9 @@ class ACFModule(nn.Module):
             self.center_block = ClassCenterBlock(feature_channels, channels)
         if variant == "center":
             context_channels = num_classes * channels
-        elif variant in VARIANTS:
-            self.attention_block = ClassAttentionBlock(num_classes, channels, channels, variant, factorised)
+        elif self.center_block is not None:
+            attention = "sum" if variant == PERMUTED else variant
+            self.attention_block = ClassAttentionBlock(num_classes, channels, channels, attention, factorised)
         self.fuse = FuseBlock(context_channels, feature_channels, channels, literal=not factorised)
 
     def forward(
@@ -183,5 +185,6 @@ class ACFModule(nn.Module):
         if self.attention_block is None:
             attended = functional.expand_centers(centers, features.shape[-2:])
             return ACFOutput(centers, attended, self.fuse(centers, features))
-        attended = self.attention_block(centers, attention_probs)
+        placed = permute_centers(centers, self.training) if self.variant == PERMUTED else centers
+        attended = self.attention_block(placed, attention_probs)
         return ACFOutput(centers, attended, self.fuse(attended, features))

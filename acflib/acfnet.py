@@ -40,7 +40,7 @@ class ACFNet(nn.Module):
     Args:
         base: a base network (:class:`acflib.bases.ResNetBase`, or :func:`acflib.tap.tap` of any other).
         variant: "sum", "concat" or "center" (Table 1), or None: the base network alone, the paper's baseline; or one
-            of the controls without class centers, "self", "global" and "psp".
+            of the controls, "self", "global", "psp" and "permuted".
         channels: C' of the ACF module, 512 in the paper.
         detach: stop the gradient of P_coarse inside the ACF module (the paper lets it flow).
         align_corners: of the bilinear upsampling of the logits; None: as in the base network, False where that does not
@@ -92,6 +92,7 @@ class ACFNet(nn.Module):
         x: Tensor,
         center_probs: Tensor | None = None,
         attention_probs: Tensor | None = None,
+        own_share: Tensor | None = None,
         outputs: tuple[str, ...] | None = None,
     ) -> dict[str, Tensor]:
         """Segment a batch of images.
@@ -102,6 +103,8 @@ class ACFNet(nn.Module):
                 over its own pixels. With aligned corners of size (H, W) or feature size, else of any size.
             attention_probs: the same for Eq. 3 and 5; after the averaging each cell is scaled to sum 1, so that one
                 with ignored pixels gets no weaker F_a than others.
+            own_share: how much of P_coarse is added to ``center_probs``, for each image and class, (B, N). Without
+                ``center_probs`` it is all there is: a class of share 0 has the center 0.
             outputs: the results to bring to input size, of those below; by default all there are.
 
         Returns:
@@ -111,7 +114,7 @@ class ACFNet(nn.Module):
         Raises:
             ValueError: if class maps are given to a network without an ACF module, or have a wrong shape.
         """
-        found = self.intermediates(x, center_probs, attention_probs)
+        found = self.intermediates(x, center_probs, attention_probs, own_share)
         logits = {"out": found.coarse_logits}
         if self.acf is not None:
             logits = {"out": found.fine_logits, "coarse": found.coarse_logits}
@@ -135,7 +138,11 @@ class ACFNet(nn.Module):
         return resize(maps, padded_size(size, self.stride), True)[..., : size[0], : size[1]]
 
     def intermediates(
-        self, x: Tensor, center_probs: Tensor | None = None, attention_probs: Tensor | None = None
+        self,
+        x: Tensor,
+        center_probs: Tensor | None = None,
+        attention_probs: Tensor | None = None,
+        own_share: Tensor | None = None,
     ) -> Intermediates:
         """The forward pass up to the upsampling, with all that happens on the way. Arguments as :meth:`forward`."""
         size = x.shape[-2:]
@@ -144,15 +151,16 @@ class ACFNet(nn.Module):
             check_cells(size, coarse.shape[-2:], self.stride)
         probabilities = coarse.softmax(dim=1)
         if self.acf is None:
-            if center_probs is not None or attention_probs is not None:
+            if not (center_probs is None and attention_probs is None and own_share is None):
                 raise ValueError("center_probs and attention_probs need an ACF module; this network has variant None")
             return Intermediates(features, coarse, probabilities, aux_logits=aux)
         center_probs = self._fit("center_probs", center_probs, coarse, size)
         attention_probs = self._fit("attention_probs", attention_probs, coarse, size)
+        own = probabilities.detach() if self.detach else probabilities
         found = self.acf(
             features,
-            probabilities.detach() if self.detach else probabilities,
-            center_probs,
+            own,
+            add_own(center_probs, own_share, own),
             None if attention_probs is None else sum_to_one(attention_probs),
         )
         fine = self.classifier(found.fused)
@@ -174,6 +182,16 @@ class ACFNet(nn.Module):
                 f"the features, {tuple(cells)}: else nobody knows where its cells lie; got {tuple(class_map.shape)}"
             )
         return self.grid(class_map.shape[-2:], cells).average(class_map)
+
+
+def add_own(class_map: Tensor | None, share: Tensor | None, probabilities: Tensor) -> Tensor | None:
+    """A class map (B, N, H, W) plus a share (B, N) of the network's own probabilities; None where both are."""
+    if share is None:
+        return class_map
+    if share.shape != probabilities.shape[:2]:
+        raise ValueError(f"own_share must be {tuple(probabilities.shape[:2])}, got {tuple(share.shape)}")
+    own = share.to(probabilities)[..., None, None] * probabilities  # (B, N) -> (B, N, 1, 1)
+    return own if class_map is None else class_map + own
 
 
 def resize(maps: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
@@ -222,7 +240,9 @@ class ModelConfig:
 
     backbone: str = option("resnet101", "tiny, resnet18, resnet34, resnet50 or resnet101")
     context: str | None = option(None, "spatial context of the base network: none, aspp or psp")
-    variant: str | None = option("sum", "sum, concat or center; none: the baseline; controls: self, global or psp")
+    variant: str | None = option(
+        "sum", "sum, concat or center; none: the baseline; controls: self, global, psp, permuted"
+    )
     num_classes: int = option(19, "classes, ignore not counted")
     channels: int = option(512, "channels of the ACF module and of the context module")
     output_stride: int = option(8, "input pixels per feature pixel: 8, 16 or 32")
@@ -231,6 +251,7 @@ class ModelConfig:
     align_corners: bool = option(True, "of bilinear resizing; True: crops of k*output_stride+1 pixels, such as 769")
     recompute: bool = option(False, "run residual blocks again in the backward pass: less memory, more time")
     weights: str | None = option("auto", "of the backbone: auto (ImageNet's, if any), a name of torchvision, or none")
+    field: int | None = option(None, "field of view of the tiny backbone in pixels: 47, 111 or 239; none: its default")
 
 
 def build_model(config: ModelConfig) -> ACFNet:
@@ -251,6 +272,7 @@ def build_model(config: ModelConfig) -> ACFNet:
         weights=config.weights,
         align_corners=config.align_corners,
         recompute=config.recompute,
+        field=config.field,
     )
     return ACFNet(base, variant=config.variant, channels=config.channels, detach=config.detach)
 

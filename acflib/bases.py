@@ -20,6 +20,9 @@ from acflib.recompute import run_blocks
 BACKBONES = ("tiny", "resnet18", "resnet34", "resnet50", "resnet101")
 CONTEXTS = (None, "aspp", "psp")
 IMAGENET_WEIGHTS = "IMAGENET1K_V1"  # torchvision's name; every ResNet of it has them
+# What a pixel of the tiny base sees, in pixels, at output stride 8: which of its last layers look beside the pixel.
+TINY_FIELDS = {47: (), 111: ("layer3",), 239: ("layer3", "layer4")}
+TINY_FIELD = 239  # also that of a checkpoint that names none
 
 
 class BaseOutput(NamedTuple):
@@ -31,10 +34,20 @@ class BaseOutput(NamedTuple):
 
 
 class TinyResNet(nn.Module):
-    """A small residual network (0.5 M parameters) for lessons on a CPU; layers named as in torchvision's ResNet."""
+    """A small residual network (0.5 M parameters) for lessons on a CPU; layers named as in torchvision's ResNet.
 
-    def __init__(self):
+    Args:
+        field: how many pixels a feature sees, at output stride 8: 47 (layer3 and layer4 have 1x1 convolutions in the
+            place of 3x3 ones), 111 (layer4 has) or 239 (neither).
+
+    Raises:
+        ConfigError: another field.
+    """
+
+    def __init__(self, field: int = TINY_FIELD):
         super().__init__()
+        if field not in TINY_FIELDS:
+            raise ConfigError(f"field of the tiny base must be {', '.join(map(str, TINY_FIELDS))}, got {field!r}")
         self.conv1 = nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False)
         self.bn1 = BatchNorm(32)
         self.relu = nn.ReLU(inplace=True)
@@ -43,6 +56,9 @@ class TinyResNet(nn.Module):
         self.layer2 = self._block(32, 64, stride=2)
         self.layer3 = self._block(64, 96, stride=2)
         self.layer4 = self._block(96, 128, stride=2)
+        for name in ("layer3", "layer4"):
+            if name not in TINY_FIELDS[field]:
+                look_at_one_pixel(getattr(self, name))
 
     @staticmethod
     def _block(in_channels: int, channels: int, stride: int) -> nn.Sequential:
@@ -67,9 +83,10 @@ class ResNetBase(nn.Module):
         weights: "auto" (ImageNet's where there are some), a name of torchvision such as "IMAGENET1K_V1", or None.
         align_corners: of the bilinear upsampling inside "psp", and, unless it says otherwise, of an ACFNet around it.
         recompute: run the residual blocks again in the backward pass instead of keeping their activations.
+        field: field of view of "tiny" in pixels, see :class:`TinyResNet`; None: its default. Others have their own.
 
     Raises:
-        ConfigError: for an unknown backbone, context or output stride, or weights for "tiny".
+        ConfigError: for an unknown backbone, context, output stride or field, or weights for "tiny".
     """
 
     def __init__(
@@ -84,11 +101,12 @@ class ResNetBase(nn.Module):
         weights: str | None,
         align_corners: bool,
         recompute: bool = False,
+        field: int | None = None,
     ):
         super().__init__()
         if context not in CONTEXTS:
             raise ConfigError(f'context must be None, "aspp" or "psp", got {context!r}')
-        network = make_backbone(backbone, output_stride, weights=weights)
+        network = make_backbone(backbone, output_stride, weights=weights, field=field)
         self.num_classes, self.recompute = num_classes, recompute
         self.output_stride, self.align_corners = output_stride, align_corners
         self.stem = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool)
@@ -114,14 +132,16 @@ class ResNetBase(nn.Module):
         return BaseOutput(features, self.classifier(features), aux)
 
 
-def make_backbone(name: str, output_stride: int = 8, *, weights: str | None) -> nn.Module:
+def make_backbone(
+    name: str, output_stride: int = 8, *, weights: str | None, field: int | None = None
+) -> nn.Module:
     """A ResNet of torchvision (or the tiny one), its last layers dilated for the output stride wanted.
 
     Args:
         weights: "auto", a name of torchvision or None; see :class:`ResNetBase`.
 
     Raises:
-        ConfigError: unknown name, output stride or weights.
+        ConfigError: unknown name, output stride, weights or field.
     """
     if name not in BACKBONES:
         raise ConfigError(f"backbone must be one of {', '.join(BACKBONES)}, got {name!r}")
@@ -130,7 +150,9 @@ def make_backbone(name: str, output_stride: int = 8, *, weights: str | None) -> 
     if name == "tiny":
         if weights is not None:
             raise ConfigError('the backbone "tiny" has no pretrained weights: pass weights="auto" or None')
-        network = TinyResNet()
+        network = TinyResNet(TINY_FIELD if field is None else field)
+    elif field is not None:
+        raise ConfigError(f"field={field} is a setting of the tiny base; {name} sees what it sees: leave it out")
     else:
         known = [w.name for w in torchvision.models.get_model_weights(name)]
         if weights is not None and weights not in known:
@@ -150,6 +172,14 @@ def make_backbone(name: str, output_stride: int = 8, *, weights: str | None) -> 
     elif output_stride == 16:
         dilate(network.layer4, 2)
     return network
+
+
+def look_at_one_pixel(layer: nn.Sequential) -> None:
+    """Put 1x1 convolutions of the same stride and channels in the place of the 3x3 ones of a layer of BasicBlocks."""
+    for block in layer:
+        for name in ("conv1", "conv2"):
+            conv = getattr(block, name)
+            setattr(block, name, nn.Conv2d(conv.in_channels, conv.out_channels, 1, stride=conv.stride, bias=False))
 
 
 def dilate(layer: nn.Module, dilation: int) -> None:

@@ -72,6 +72,8 @@ class StreetsConfig:
     val: int = option(100, "scenes in the val split")
     test: int = option(100, "scenes in the test split")
     seed: int = option(0, "another seed gives other scenes")
+    palette: str = option("turned", "colors of an image: turned by one angle of hue, own hue of each class, or fixed")
+    crowded: bool = option(False, "most classes in most images")
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,10 @@ def run_streets(given: argparse.Namespace) -> int:
 
     config = from_flags(StreetsConfig(), given)
     width, height = given.size
-    write_streets(config.out, width, height, config.train, config.val, config.test, config.seed)
+    write_streets(
+        config.out, width, height, config.train, config.val, config.test, config.seed, palette=config.palette,
+        crowded=config.crowded,
+    )  # fmt: skip
     print(f"Streets {width}x{height} is in {config.out}")
     return 0
 

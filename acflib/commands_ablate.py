@@ -23,7 +23,7 @@ RUNNING = ("rows", "seeds", "jobs", "data", "runs", "device", "keep")
 class AblateConfig:
     """``acflib ablate``."""
 
-    study: tuple[str, ...] = option(("table1",), "table1, table2, controls (on Streets) or camvid; several if you like")
+    study: tuple[str, ...] = option(("table1",), "table1, table2, controls, camvid, or those of docs/study-plan.md")
     rows: tuple[str, ...] | None = option(None, "rows to run, by name; none: all of the studies")
     seeds: tuple[int, ...] = option((0, 1, 2), "of initial weights and data order")
     jobs: int | None = option(None, "runs at a time, one thread each; none: one a core, on a GPU one")

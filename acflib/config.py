@@ -30,7 +30,9 @@ class TrainConfig:
     val_split: str = option("val", 'part to evaluate on; "none" to leave it out')
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
-    oracle: str = option("none", "ground truth in place of P: centers (in Eq. 2), attention (in Eq. 3 and 5) or both")
+    oracle: str = option("none", "ground truth in place of P: centers, attention, both, presence or appearance")
+    start: str | None = option(None, "checkpoint.pt of another run, whose base network this one starts from")
+    freeze: str | None = option(None, '"base": the base network keeps its weights, only the rest is trained')
     class_balance: bool = option(True, "weigh the classes in the cross entropy")
     crop_size: tuple[int, int] = option((769, 769), "height and width of the training crop, in pixels")
     scale_range: tuple[float, float] = option((0.5, 2.0), "smallest and largest random scale")
@@ -78,6 +80,10 @@ class TrainConfig:
             raise ConfigError(f"oracle={self.oracle!r} needs class centers, variant is {self.model.variant!r}")
         if self.oracle in ("attention", "both") and self.model.variant == "center":
             raise ConfigError(f'oracle={self.oracle!r}: the variant "center" has no attention; choose "centers"')
+        if self.freeze not in (None, "base"):
+            raise ConfigError(f'freeze must be "base" or None, got {self.freeze!r}')
+        if self.freeze and self.model.variant is None:
+            raise ConfigError("freeze='base' leaves nothing to train in a network without ACF module: choose a variant")
         if self.compile and self.model.recompute:
             raise ConfigError("compile=True and recompute=True do not go together: torch cannot trace both; choose one")
         stride = self.model.output_stride

@@ -4,6 +4,7 @@ Each module here makes a context map from the features alone, without class cent
 fine classifier (:class:`acflib.acf.ACFModule`). If one of them does as well as ACF, the gain is not due to the centers.
 """
 
+import torch
 from torch import Tensor, nn
 
 from acflib.contexts import PyramidPooling
@@ -11,7 +12,19 @@ from acflib.errors import ConfigError
 from acflib.norm import conv_bn_relu
 
 CONTROLS = ("self", "global", "psp")
+PERMUTED = "permuted"  # ACF(sum) whose class centers change places: see permute_centers
 PYRAMID = (1, 2, 3, 6)  # regions a side, as in PSPNet
+
+
+def permute_centers(centers: Tensor, training: bool) -> Tensor:
+    """Class centers (B, N, C) in another order for each image: what is left of them without their classes?
+
+    In training the orders are drawn anew each time, from torch's global generator. In evaluation image k of a batch
+    always has the same one, so that a score can be repeated.
+    """
+    generator = None if training else torch.Generator().manual_seed(0)
+    order = torch.rand(centers.shape[:2], generator=generator).argsort(dim=1).to(centers.device)  # (B, N)
+    return centers.gather(1, order[..., None].expand_as(centers))
 
 
 class SelfContext(nn.Module):

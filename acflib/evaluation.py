@@ -18,7 +18,7 @@ from acflib.devices import autocast, memory_format
 from acflib.errors import ConfigError, DataError
 from acflib.inference import InferenceConfig, predict_probabilities
 from acflib.metrics import Scores, confusion_matrix
-from acflib.oracle import oracle_probs
+from acflib.oracle import classes_that_occur, oracle_probs
 from acflib.workers import clear_errors, ended_with, ignore_interrupts, shared_batch
 
 
@@ -44,6 +44,7 @@ def evaluate(
     precision: str = "float32",
     progress: bool = True,
     oracle: str = "none",
+    presence: bool = False,
 ) -> Scores:
     """Confusion matrices of the fine and the coarse result over a data set.
 
@@ -57,7 +58,8 @@ def evaluate(
         workers: data loading processes.
         precision: "float32", "bf16", "fp16" or "float64".
         progress: whether to show a progress bar (first process only).
-        oracle: "centers", "attention" or "both" put the ground truth in the place of P (whole images only).
+        oracle: one of :data:`acflib.oracle.ORACLES`, ground truth in the place of P (whole images only).
+        presence: whether each pixel chooses among the classes that occur in its image alone, as the labels tell.
 
     Raises:
         DataError: a file cannot be used, or a batch holds images of different size.
@@ -70,7 +72,10 @@ def evaluate(
     counts = {"out": zeros, "coarse": zeros.clone()}
     with closing(predictions(model, dataset, config, batch_size, workers, precision, progress, oracle)) as batches:
         for found, labels in batches:
+            occurs = classes_that_occur(labels, model.num_classes) if presence else None  # (B, N)
             for name, probabilities in found.items():
+                if occurs is not None:
+                    probabilities = probabilities.masked_fill(~occurs[..., None, None], -1)
                 counts[name] += confusion_matrix(probabilities.argmax(dim=1), labels, model.num_classes)
     counts = {name: distributed.sum_over_ranks(count).cpu() for name, count in counts.items()}
     return Scores(dataset.classes, counts["out"], counts["coarse"] if model.acf is not None else None)

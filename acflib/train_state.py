@@ -11,11 +11,11 @@ from torch.optim import SGD
 
 from acflib import distributed
 from acflib.acfnet import ACFNet, build_model, without_weights
-from acflib.checkpoints import config_as_dict, rng_state, save_checkpoint, set_rng_state
+from acflib.checkpoints import config_as_dict, load_checkpoint, rng_state, save_checkpoint, set_rng_state
 from acflib.config import TrainConfig
 from acflib.datasets.base import SegmentationDataset
 from acflib.devices import has_fused_sgd, place
-from acflib.errors import TrainingError
+from acflib.errors import CheckpointError, TrainingError
 from acflib.inplace import use_inplace
 from acflib.norm import synchronise
 
@@ -51,11 +51,13 @@ def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.devi
     Random states are put back where the number of processes is the one that was saved; otherwise dropout draws anew.
     """
     torch.manual_seed(config.seed)  # the same initial weights on every process
-    model = build_model(without_weights(config.model) if checkpoint else config.model)
+    model = build_model(without_weights(config.model) if checkpoint or config.start else config.model)
     if config.norm == "inplace":
         model = use_inplace(model)  # before its weights: they are those of this kind
     if checkpoint:
         model.load_state_dict(checkpoint["model"])
+    elif config.start:
+        load_base(model, Path(config.start))
     state = prepare(model, config, device, precision)
     if not checkpoint:
         torch.manual_seed(config.seed + distributed.rank())  # dropout differs between processes
@@ -73,6 +75,20 @@ def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.devi
     return state
 
 
+def load_base(model: ACFNet, path: Path) -> None:
+    """Give a network the base network of a checkpoint, running statistics included; its other layers stay.
+
+    Raises:
+        CheckpointError: no such checkpoint, or its base network is of another shape.
+    """
+    weights = load_checkpoint(path)["model"]
+    base = {name.removeprefix("base."): value for name, value in weights.items() if name.startswith("base.")}
+    try:
+        model.base.load_state_dict(base)
+    except RuntimeError as error:
+        raise CheckpointError(f"start={path}: its base network is another one than this run's: {error}") from error
+
+
 def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precision: str) -> TrainState:
     """A network made ready for its first step: norms, device, memory format, several processes, compiler, optimiser.
 
@@ -85,6 +101,8 @@ def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precisi
     elif config.norm == "sync" and several:
         model = synchronise(model, device.type)
     model = place(model, device, precision).train()
+    if config.freeze == "base":
+        model.base.requires_grad_(False)
     network = model
     if several:
         network = DistributedDataParallel(

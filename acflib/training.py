@@ -180,6 +180,8 @@ def optimiser_step(
         not have. Their mean over processes is the loss of the global batch.
     """
     device = state.window.device
+    if config.freeze == "base":
+        state.model.base.eval()  # its running statistics stay too; each time, for an evaluation puts it back
     images = images.to(device, weights_dtype(precision), non_blocking=True)
     labels = labels.to(device, non_blocking=True)
     if device.type == "cuda":
@@ -219,7 +221,8 @@ def read_window(state: TrainState) -> dict[str, float | None]:
     window = distributed.mean_over_ranks(state.window).tolist()
     state.window.zero_()
     present = {"loss", "fine"} | ({"coarse"} if state.model.acf is not None else set())
-    present |= {"aux"} if getattr(state.model.base, "aux_head", None) is not None else set()
+    has_aux = getattr(state.model.base, "aux_head", None) is not None and state.model.base.training
+    present |= {"aux"} if has_aux else set()
     return {name: window[i] / window[-1] if name in present else None for i, name in enumerate(LOSSES)}
 
 

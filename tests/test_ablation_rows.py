@@ -141,7 +141,11 @@ def test_configuration_survives_the_way_to_the_process(tmp_path):
         for run in runs_of(replace(study, results=str(tmp_path / "r")), None, (0, 1), data="somewhere"):
             job = json.loads(json.dumps(job_of(run).config))
             config = replace(
-                config_of(run.study, run.row, run.seed), data="somewhere", out=str(run.folder), device="cpu"
+                config_of(run.study, run.row, run.seed),
+                data="somewhere",
+                out=str(run.folder),
+                device="cpu",
+                start=str(run.start) if run.study.start else None,
             )
             assert from_dict(TrainConfig, job) == config
 

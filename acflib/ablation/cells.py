@@ -8,6 +8,7 @@ from pathlib import Path
 from acflib.ablation.results import (
     LOCATION,
     RunResult,
+    config_without_places,
     evaluation_specs,
     header,
     manifest,
@@ -35,10 +36,17 @@ class Run:
     folder: Path  # of the checkpoint; the log is beside it
     device: str = "cpu"
     keep: bool = False
+    start: Path | None = None  # checkpoint of the run whose base network this one starts from
+    trained: Path | None = None  # folder of the run whose network is scored here, without training
 
     @property
     def name(self) -> str:
-        return f"{self.row.name}/seed-{self.seed}"
+        place = f"{self.study.runs}/" if self.study.runs else ""
+        return f"{place}{self.row.name}/seed-{self.seed}"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
 
     @property
     def result(self) -> Path:
@@ -50,10 +58,12 @@ class Run:
 
     @property
     def iterations(self) -> int:
-        return self.study.base.iterations
+        return 0 if self.trained else self.study.base.iterations
 
     def position(self) -> int:
         """Iterations that the log of the run tells of."""
+        if self.trained:
+            return 0
         rows = read_csv(self.folder / "log.csv")
         return int(rows[-1]["iteration"]) if rows else 0
 
@@ -72,7 +82,7 @@ def make_runs(
     device: str = "cpu",
     keep: bool = False,
 ) -> list[Run]:
-    """The grid, seed by seed, so that one that is stopped holds whole comparisons.
+    """The grid, seed by seed, so that one that is stopped holds whole comparisons. Base networks come first.
 
     Args:
         studies: on one data set, where ``data`` or ``results`` are given.
@@ -94,16 +104,33 @@ def make_runs(
         raise ConfigError("these studies are on different data: run them one by one to give --data or --results")
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise ConfigError(f"seeds must be different numbers from 0, got {' '.join(map(str, seeds))}")
-    return [
-        Run(
-            study, row, seed, data or study.data.folder, Path(results or study.results),
-            Path(runs) / study.data.name / row.name / f"seed-{seed}", device, keep,
-        )
+    cells = [
+        (study, row, seed)
         for seed in seeds
         for study in studies
         for row in study.rows
         if rows is None or row.name in rows
+    ]
+    cells = dict.fromkeys(each for cell in cells for each in (*base_cells(cell[0], cell[2]), cell))
+    return [
+        Run(
+            study, row, seed, data or study.data.folder, Path(results or study.results),
+            run_folder(runs, study, row, seed), device, keep or study.keep,
+            start=run_folder(runs, study.start, study.start.rows[0], seed) / "checkpoint.pt" if study.start else None,
+            trained=run_folder(runs, study.trained, row, seed) if study.trained else None,
+        )
+        for study, row, seed in cells
     ]  # fmt: skip
+
+
+def base_cells(study: Study, seed: int) -> list[tuple[Study, Row, int]]:
+    """The run that a row of the study starts from, if there is one to be made."""
+    return [(study.start, study.start.rows[0], seed)] if study.start and not study.trained else []
+
+
+def run_folder(runs: str, study: Study, row: Row, seed: int) -> Path:
+    """Where the checkpoint of a run lies."""
+    return Path(runs) / (study.runs or study.data.name) / row.name / f"seed-{seed}"
 
 
 def prepare(runs: Sequence[Run]) -> None:
@@ -133,7 +160,9 @@ def prepare_data(data: StudyData, folder: str) -> None:
     """
     counts = dict(data.counts)
     if data.generated:
-        write_streets(folder, data.width, data.height, **counts, seed=data.seed)
+        empty = {"train": 0, "val": 0, "test": 0}
+        settings = {"seed": data.seed, "palette": data.palette, "crowded": data.crowded}
+        write_streets(folder, data.width, data.height, **(empty | counts), **settings)
         return
     for split, count in counts.items():
         dataset = open_dataset(folder, split)
@@ -156,14 +185,17 @@ def sort_runs(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
         except DataError as error:
             todo.append(run)
             problems.append(str(error))
-    return todo, problems
+    # The base network of a run still to be done is wanted itself, not only its scores.
+    wanted = {run.start for run in todo if run.start and not run.trained}
+    return [run for run in runs if run in todo or (run.checkpoint in wanted and not run.checkpoint.exists())], problems
 
 
 def job_of(run: Run) -> Job:
     """What the process of a run is told."""
     config = replace(
-        config_of(run.study, run.row, run.seed), data=str(run.data), out=str(run.folder), device=run.device
-    )
+        config_of(run.study, run.row, run.seed), data=str(run.data), out=str(run.folder), device=run.device,
+        start=str(run.start) if run.start else None,
+    )  # fmt: skip
     known = header(run.study, run.row, run.seed)
     known["config"]["device"] = run.device
     main = next(e for e in run.study.evaluations if e.name == run.study.main)
@@ -173,9 +205,18 @@ def job_of(run: Run) -> Job:
         config=config_as_dict(config),
         evaluations=evaluation_specs(run.study, run.row),
         corrections=main.split if wants_corrections(run.study, run.row) else None,
-        identity={"config": identity, "data": manifest(run.study.data)},
+        identity=identity_of(run, identity),
         header=known,
         command=command if run.device == "cpu" else f"{command} --device {run.device}",
         result=str(run.result),
         keep=run.keep,
+        trained=str(run.trained) if run.trained else None,
     )
+
+
+def identity_of(run: Run, config: dict) -> dict:
+    """What must be the same for a checkpoint to be gone on from, or to be scored: settings, data, its base network."""
+    found = {"config": config, "data": manifest((run.study.trained or run.study).data)}
+    if run.study.start:
+        found["start"] = config_without_places(run.study.start, run.study.start.rows[0], run.seed)
+    return found

@@ -57,8 +57,13 @@ def run_grid(runs: Sequence[Run], jobs: int, progress: bool = True) -> list[str]
     begun = {run.name: run.position() for run in todo}
     with progress_bar(runs, todo, done + sum(begun.values()), progress) as bar, ended_children(children):
         while waiting or children:
-            while waiting and len(children) < jobs:
-                children.append(start(waiting.pop(0)))
+            ready = [run for run in waiting if is_ready(run, waiting, children)]
+            for run in ready[: jobs - len(children)]:
+                waiting.remove(run)
+                children.append(start(run))
+            if waiting and not children:
+                failures += [f"{run.name}: its base network was not trained: {run.start}" for run in waiting]
+                break
             time.sleep(POLL_SECONDS)
             for child in [child for child in children if child.process.poll() is not None]:
                 children.remove(child)
@@ -68,6 +73,14 @@ def run_grid(runs: Sequence[Run], jobs: int, progress: bool = True) -> list[str]
                 done += child.run.iterations
             show(bar, done + sum(begun[run.name] for run in waiting), children)
     return failures
+
+
+def is_ready(run: Run, waiting: Sequence[Run], children: Sequence[Child]) -> bool:
+    """Whether the base network that a run starts from is trained, or it starts from none."""
+    if run.start is None or run.trained:
+        return True
+    at_work = [*waiting, *(child.run for child in children)]
+    return run.start.exists() and all(other.checkpoint != run.start for other in at_work)
 
 
 def start(run: Run) -> Child:

@@ -12,7 +12,7 @@ from acflib.checkpoints import config_as_dict, flat
 from acflib.config import TrainConfig
 from acflib.corrections import Corrections
 from acflib.datasets.folders import visible
-from acflib.datasets.streets import GENERATOR_VERSION
+from acflib.datasets.streets import GENERATOR_VERSION, world_of
 from acflib.errors import DataError
 
 SCHEMA = 1
@@ -20,7 +20,7 @@ KEYS = {
     "command", "machine", "schema", "dataset", "row", "seed", "data", "config", "iterations", "seconds",
     "evaluations", "corrections",
 }  # fmt: skip
-LOCATION = ("data", "cache", "out")  # where things lie is not part of a result
+LOCATION = ("data", "cache", "out", "start")  # where things lie is not part of a result
 # Settings that change no number of a result, or its rounding alone.
 MAY_DIFFER = (*LOCATION, "device", "workers", "prefetch", "tensorboard", "log_every", "save_every")
 
@@ -62,14 +62,28 @@ def result_path(results: Path, row: str, seed: int) -> Path:
 def manifest(data: StudyData) -> dict[str, Any]:
     """The data set as a result file names it."""
     found = {"name": data.name, "width": data.width, "height": data.height, "counts": dict(data.counts)}
-    return {**found, "generator": GENERATOR_VERSION, "seed": data.seed} if data.generated else found
+    if not data.generated:
+        return found
+    return {**found, "generator": GENERATOR_VERSION, "seed": data.seed, **world_of(data.palette, data.crowded)}
 
 
 def header(study: Study, row: Row, seed: int) -> dict[str, Any]:
-    """What a result file holds about the run itself; its configuration without places."""
-    config = {k: v for k, v in config_as_dict(config_of(study, row, seed)).items() if k not in LOCATION}
+    """What a result file holds about the run itself; its configuration without places.
+
+    That of its base network's own training too ("start"), where that came first.
+    """
     known = {"dataset": study.data.name, "row": row.name, "seed": seed}
-    return {"schema": SCHEMA, **known, "data": manifest(study.data), "config": config}
+    known |= {"schema": SCHEMA, "data": manifest(study.data), "config": config_without_places(study, row, seed)}
+    if study.start:
+        known["start"] = config_without_places(study.start, study.start.rows[0], seed)
+    if study.trained:
+        known["trained_on"] = manifest(study.trained.data)
+    return known
+
+
+def config_without_places(study: Study, row: Row, seed: int) -> dict[str, Any]:
+    """The configuration of a run as plain values."""
+    return {k: v for k, v in config_as_dict(config_of(study, row, seed)).items() if k not in LOCATION}
 
 
 def evaluation_specs(study: Study, row: Row) -> list[dict[str, Any]]:
@@ -82,6 +96,7 @@ def evaluation_specs(study: Study, row: Row) -> list[dict[str, Any]]:
             "scales": list(e.inference.scales),
             "flip": e.inference.flip,
         }
+        | ({"presence": True} if e.presence else {})
         for e in evaluations_of(study, row)
     ]
 
@@ -108,6 +123,8 @@ def read_result(path: Path, study: Study, row: Row, seed: int) -> RunResult:
             )
     check_same(path, "data", content["data"], expected["data"], {})
     check_same(path, "config", content["config"], expected["config"], config_as_dict(TrainConfig()))
+    for name in ("start", "trained_on"):
+        check_same(path, name, content.get(name, {}), expected.get(name, {}), config_as_dict(TrainConfig()))
     if content["iterations"] != study.base.iterations:
         raise DamagedResult(f"{path}: it ended after {content['iterations']} of {study.base.iterations} iterations")
     has_coarse, classes = row.variant is not None, study.base.model.num_classes
@@ -166,6 +183,8 @@ def check_evaluation(path: Path, evaluations: Any, spec: dict[str, Any], has_coa
     for key in ("split", "oracle", "scales", "flip"):
         if found.get(key) != spec[key]:
             raise StaleResult(f"{path}: {name} has {key} {found.get(key)!r}, should have {spec[key]!r}")
+    if found.get("presence", False) != spec.get("presence", False):
+        raise StaleResult(f"{path}: {name} has presence {found.get('presence', False)}")
     for output in ("fine", "coarse") if has_coarse else ("fine",):
         miou, iou = found.get(f"miou_{output}"), found.get(f"iou_{output}")
         if not isinstance(iou, dict) or len(iou) != classes:

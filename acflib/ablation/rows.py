@@ -24,6 +24,7 @@ class StudyData:
         width, height: of an image, in pixels.
         counts: (split, number of images).
         seed: of the generator.
+        palette, crowded: of the generator.
     """
 
     name: str
@@ -33,16 +34,22 @@ class StudyData:
     height: int
     counts: tuple[tuple[str, int], ...]
     seed: int = 0
+    palette: str = "turned"
+    crowded: bool = False
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One way to score a trained network; ``name`` is its key in a result file."""
+    """One way to score a trained network; ``name`` is its key in a result file.
+
+    ``presence``: each pixel chooses among the classes that occur in its image alone, as the labels tell.
+    """
 
     name: str
     split: str
     inference: InferenceConfig = InferenceConfig()
     oracle: str = "none"
+    presence: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,10 @@ class Study:
         pairs: (a, b) for the differences a - b below the table; ROW, or ROW/EVALUATION.
         others: rows of another study on the same data and schedule, which lines or pairs show.
         note: what a reader of the table must know.
+        start: the study whose row "base" is trained first; each row starts from the base network of its seed.
+        trained: the study whose trained networks are scored here; nothing is trained then.
+        keep: whether the checkpoints of finished runs stay, for another study to start from or to score.
+        runs: folder of its runs below that of all runs; None: the name of the data.
     """
 
     name: str
@@ -111,6 +122,10 @@ class Study:
     pairs: tuple[tuple[str, str], ...] = ()
     others: tuple[Row, ...] = ()
     note: str = ""
+    start: "Study | None" = None
+    trained: "Study | None" = None
+    keep: bool = False
+    runs: str | None = None
 
     def row(self, name: str) -> Row:
         """The row of that name, run or shown here.

@@ -1,10 +1,13 @@
 """One run of the ablation: train a row with a seed, score it, write its result file. Its own process, one thread.
 
+Where a study only scores the networks of another one, the training is left out.
+
 ``python -m acflib.ablation.run`` is started by :mod:`acflib.ablation.grid`, which writes the job, one line of JSON, to
 its standard input and keeps it open. Where that ends, the grid is gone, and the run saves itself and stops.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -19,7 +22,7 @@ from typing import Any
 
 import torch
 
-from acflib.checkpoints import load_checkpoint, write_whole
+from acflib.checkpoints import load_checkpoint, load_model, write_whole
 from acflib.config import TrainConfig
 from acflib.corrections import measure_corrections
 from acflib.datasets import open_dataset
@@ -40,13 +43,15 @@ class Job:
 
     Attributes:
         config: of the run, as plain values (:func:`acflib.checkpoints.config_as_dict`).
-        evaluations: each with "name", "split", "oracle", "scales" and "flip".
+        evaluations: each with "name", "split", "oracle", "scales" and "flip", and "presence" where it is given.
         corrections: the split to count corrections on, or None.
         identity: what must be the same for a checkpoint to go on from: see :func:`drop_other_run`.
         header: goes into the result file as it is.
         command: what a reader types to get this result.
         result: path of the result file.
         keep: whether to keep the checkpoint of a finished run.
+        trained: folder of the run whose network is scored, without training; its identity must be this job's. None:
+            train.
     """
 
     config: dict[str, Any]
@@ -57,6 +62,7 @@ class Job:
     command: str
     result: str
     keep: bool
+    trained: str | None = None
 
 
 def main() -> int:
@@ -80,6 +86,8 @@ def stop_with_the_grid() -> None:
 def run(job: Job) -> int:
     """Train, evaluate, write the result file; the exit status."""
     config = from_dict(TrainConfig, job.config)
+    if job.trained:
+        return score_trained(config, job)
     folder = Path(config.out)
     with sole_owner(folder):
         drop_other_run(folder, job.identity)
@@ -95,6 +103,27 @@ def run(job: Job) -> int:
     return 0
 
 
+def score_trained(config: TrainConfig, job: Job) -> int:
+    """Score the kept network of a finished run on other data, write the result file; the exit status.
+
+    Raises:
+        CheckpointError: there is none, or it is not finished or of other settings.
+    """
+    start = time.perf_counter()
+    folder = Path(job.trained)
+    model, checkpoint = load_model(folder / "checkpoint.pt")
+    if (folder / "identity.json").read_bytes() != identity_bytes(job.identity):
+        raise CheckpointError(f"{folder}: it belongs to other settings or other data; train its study again")
+    if checkpoint["position"] != config.iterations:
+        raise CheckpointError(f"{folder}: stopped at {checkpoint['position']} of {config.iterations}; train it first")
+    found = score(model, config, job)
+    seconds = {**training_seconds(folder), "evaluation": round(time.perf_counter() - start, 2)}
+    write_result(
+        Path(job.result), job.command, **job.header, iterations=checkpoint["position"], seconds=seconds, **found
+    )
+    return 0
+
+
 def score(model, config: TrainConfig, job: Job) -> dict[str, Any]:
     """All evaluations of a job, and its corrections: what a result file holds under these names."""
     evaluations = {}
@@ -106,6 +135,7 @@ def score(model, config: TrainConfig, job: Job) -> dict[str, Any]:
             batch_size=config.eval_batch_size,
             progress=False,
             oracle=asked["oracle"],
+            presence=asked.get("presence", False),
         )
         evaluations[asked["name"]] = {**{key: asked[key] for key in asked if key != "name"}, **scores.as_dict()}
     corrections = None
@@ -113,7 +143,24 @@ def score(model, config: TrainConfig, job: Job) -> dict[str, Any]:
         dataset = open_dataset(config.data, job.corrections)
         corrections = {"split": job.corrections}
         corrections |= measure_corrections(model, dataset, batch_size=config.eval_batch_size).as_dict()
-    return {"evaluations": evaluations, "corrections": corrections}
+    return {
+        "evaluations": evaluations,
+        "corrections": corrections,
+        "head_parameters": sum(p.numel() for name, p in model.named_parameters() if not name.startswith("base.")),
+        "base_sha256": digest(model.base),
+    }
+
+
+def digest(network: torch.nn.Module) -> str:
+    """SHA-256 of all weights and running statistics of a network."""
+    found = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        found.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+def identity_bytes(identity: dict[str, Any]) -> bytes:
+    return json.dumps(identity, indent=2, sort_keys=True).encode() + b"\n"
 
 
 def drop_other_run(folder: Path, identity: dict[str, Any]) -> None:
@@ -121,7 +168,7 @@ def drop_other_run(folder: Path, identity: dict[str, Any]) -> None:
 
     The folder is the grid's own. ``identity.json`` in it tells what it belongs to.
     """
-    wanted = json.dumps(identity, indent=2, sort_keys=True).encode() + b"\n"
+    wanted = identity_bytes(identity)
     path, checkpoint = folder / "identity.json", folder / "checkpoint.pt"
     reason = None
     if checkpoint.exists():

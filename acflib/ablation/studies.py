@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from acflib.ablation.pairs import PAIR_STUDIES
 from acflib.ablation.rows import Evaluation, Line, Row, Study, StudyData
 from acflib.acfnet import ModelConfig
 from acflib.config import TrainConfig
@@ -159,7 +160,7 @@ PHOTOGRAPHS = Study(
     note="CamVid's val is 101 frames, every second one, of a short stretch of one drive (0016E5), and train has frames "
     "of that drive before and after it: scores on val say little about other streets.",
 )
-STUDIES = {study.name: study for study in (TABLE1, TABLE2, CONTROLS, PHOTOGRAPHS)}
+STUDIES = {study.name: study for study in (TABLE1, TABLE2, CONTROLS, PHOTOGRAPHS, *PAIR_STUDIES)}
 
 
 def find_study(name: str) -> Study:

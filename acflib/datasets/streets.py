@@ -27,7 +27,7 @@ from acflib.datasets.base import require_folder
 from acflib.datasets.cityscapes import Cityscapes
 from acflib.datasets.folders import visible
 from acflib.datasets.labels import CITYSCAPES_LABELS, TRAIN_ID_OF_ID
-from acflib.datasets.streets_color import colorize, draw_look, texture
+from acflib.datasets.streets_color import PALETTES, colorize, draw_look, texture
 from acflib.datasets.streets_paint import Canvas
 from acflib.datasets.streets_plan import Dice
 from acflib.datasets.streets_scene import draw_scene, paint_scene
@@ -83,8 +83,10 @@ class Streets(Cityscapes):
         super().__init__(root, split)
 
 
-def render_street(seed: int | tuple[int, ...], width: int = 128, height: int = 64) -> Street:
-    """Draw one scene. The same seed gives the same scene at any size.
+def render_street(
+    seed: int | tuple[int, ...], width: int = 128, height: int = 64, palette: str = "turned", crowded: bool = False
+) -> Street:
+    """Draw one scene. The same seed gives the same scene at any size, and the same shapes with every palette.
 
     The picture is rendered with 3 x 3 samples per pixel up to 512 columns (one sample above) and averaged. Labels are
     those of the middle sample, so they do not depend on that.
@@ -93,17 +95,21 @@ def render_street(seed: int | tuple[int, ...], width: int = 128, height: int = 6
         seed: one number, or several (``write_streets`` uses seed, split and number).
         width: in pixels; twice the height.
         height: in pixels, at least 32.
+        palette: "turned", "own" or "fixed": see :func:`acflib.datasets.streets_color.draw_look`.
+        crowded: whether rare things are common, so that most classes occur in most images.
 
     Raises:
-        ConfigError: the size is not 2:1, or too small.
+        ConfigError: the size is not 2:1, or too small, or the palette unknown.
     """
     if width != 2 * height or height < 32:
         raise ConfigError(f"size {width}x{height}: Streets are twice as wide as high, from 64x32. Try 128x64.")
+    check_palette(palette)
     seeds = np.random.SeedSequence(seed).spawn(4)
     scene_rng, look_rng, pixel_rng, weather_rng = (np.random.default_rng(s) for s in seeds)
     samples = 3 if width <= MAX_OVERSAMPLED_WIDTH else 1
     canvas = Canvas(width * samples, height * samples)
-    scene, weather, look = draw_scene(scene_rng), draw_weather(Dice(weather_rng)), draw_look(look_rng)
+    scene = draw_scene(scene_rng, crowded)
+    weather, look = draw_weather(Dice(weather_rng)), draw_look(look_rng, palette)
     paint_scene(scene, weather, canvas)
     noise = texture(canvas, scene.camera, look)
     snow_and_mirrors(canvas, weather, noise)
@@ -131,6 +137,8 @@ def write_streets(
     test: int = 100,
     seed: int = 0,
     progress: bool = True,
+    palette: str = "turned",
+    crowded: bool = False,
 ) -> Path:
     """Write a Streets folder. Returns at once where the same set lies already.
 
@@ -143,14 +151,16 @@ def write_streets(
         train, val, test: number of scenes per split.
         seed: other seeds give other scenes.
         progress: show a progress bar.
+        palette, crowded: see :func:`render_street`.
 
     Returns:
         The folder.
 
     Raises:
         DataError: the folder holds something else, or cannot be written.
-        ConfigError: a size or count makes no sense.
+        ConfigError: a size or count makes no sense, or the palette is unknown.
     """
+    check_palette(palette)
     root = Path(root)
     counts = {"train": train, "val": val, "test": test}
     for split, count in counts.items():
@@ -159,6 +169,8 @@ def write_streets(
     if seed < 0:
         raise ConfigError(f"seed must be at least 0, got {seed}")
     manifest = {"generator": GENERATOR_VERSION, "width": width, "height": height, "counts": counts, "seed": seed}
+    world = world_of(palette, crowded)
+    manifest |= world
     if _already_there(root, manifest):
         return root
     try:
@@ -167,7 +179,7 @@ def write_streets(
     except OSError as error:
         raise DataError(f"{root}: cannot be written ({error}). Choose another folder.") from error
     try:
-        _write_scenes(partial, width, height, counts, seed, progress)
+        _write_scenes(partial, width, height, counts, seed, progress, world)
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         if _already_there(root, manifest):  # another process was faster
             return root
@@ -178,6 +190,17 @@ def write_streets(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return root
+
+
+def world_of(palette: str, crowded: bool) -> dict[str, str | bool]:
+    """What a manifest says about palette and crowd: nothing where both are as in every Streets of old."""
+    return ({} if palette == "turned" else {"palette": palette}) | ({"crowded": True} if crowded else {})
+
+
+def check_palette(palette: str) -> None:
+    """Raise ConfigError unless this is the name of a palette."""
+    if palette not in PALETTES:
+        raise ConfigError(f"palette must be one of {', '.join(PALETTES)}, got {palette!r}")
 
 
 def _already_there(root: Path, manifest: dict) -> bool:
@@ -201,7 +224,9 @@ def _already_there(root: Path, manifest: dict) -> bool:
     return False
 
 
-def _write_scenes(folder: Path, width: int, height: int, counts: dict[str, int], seed: int, progress: bool) -> None:
+def _write_scenes(
+    folder: Path, width: int, height: int, counts: dict[str, int], seed: int, progress: bool, world: dict
+) -> None:
     """Write all splits. Scene k of a split depends on (seed, split, k) alone, not on the counts."""
     with tqdm(total=sum(counts.values()), desc="Streets", unit="scene", disable=not progress) as bar:
         for number, (split, count) in enumerate(counts.items()):
@@ -209,7 +234,7 @@ def _write_scenes(folder: Path, width: int, height: int, counts: dict[str, int],
                 (folder / "leftImg8bit" / split / city).mkdir(parents=True)
                 (folder / "gtFine" / split / city).mkdir(parents=True)
             for k in range(count):
-                street = render_street((seed, number, k), width, height)
+                street = render_street((seed, number, k), width, height, **world)
                 _write_street(folder, split, CITIES[split][k % len(CITIES[split])], k, street)
                 bar.update()
 

@@ -2,7 +2,8 @@
 
 Inside one image a class has one appearance; across images it does not. The whole palette is turned by one angle of hue,
 every class is shifted a little more by itself, and the light changes. What stays is what a network has to learn: shape,
-position, size of the texture's grain, and context.
+position, size of the texture's grain, and context. Two other palettes, for the study of class centers, change the first
+half of this: "fixed" (the natural colors in every image) and "own" (each class draws its hue by itself).
 """
 
 import colorsys
@@ -37,6 +38,7 @@ NATURAL: dict[str, tuple[float, float, float, int]] = {
     "bicycle": (0.83, 0.70, 0.55, 0),
 }
 CELLS = np.array([0.14, 0.35, 25.0], dtype=np.float32)  # size of fine, medium and coarse grain, in meters
+PALETTES = ("fixed", "turned", "own")
 NEUTRAL = (0.10, 0.15, 0.40, 0)  # everything that is ignored: bonnet, rail track, bins, ...
 
 
@@ -61,23 +63,33 @@ class Look:
     noise: np.ndarray
 
 
-def draw_look(rng: np.random.Generator) -> Look:
-    """Draw the colors, the textures and the light of one image."""
+def draw_look(rng: np.random.Generator, palette: str = "turned") -> Look:
+    """Draw the colors, the textures and the light of one image.
+
+    Args:
+        rng: the same random numbers give the same textures and light with every palette.
+        palette: how an image comes by its colors. "turned": one turn of the hue for all classes, and small shifts of
+            each. "own": the same, but each class draws its hue by itself, all hues alike. "fixed": the natural colors.
+    """
     turn = rng.random()  # one angle of hue for the whole palette
-    palette, grain, roughness = np.zeros((34, 3)), np.zeros(34, dtype=np.int64), np.zeros(34)
+    draws = {number: rng.random(4) for number in ID.values() if number >= 0}
+    light, haze = 0.88 + 0.24 * rng.random(3), 0.12 * rng.random()
+    noise = rng.random((64, 64), dtype=np.float32)
+    hues = rng.random(34)  # of "own"
+    colors, grain, roughness = np.zeros((34, 3)), np.zeros(34, dtype=np.int64), np.zeros(34)
     for name, number in ID.items():
         if number < 0:
             continue
         hue, saturation, value, grain[number] = NATURAL.get(name, NEUTRAL)
-        r = rng.random(4)
-        hue = (hue + turn + 0.06 * (r[0] - 0.5)) % 1
-        saturation = min(1.0, saturation * (0.8 + 0.4 * r[1]))
-        value = min(0.95, max(0.12, value + 0.16 * (r[2] - 0.5)))
-        palette[number] = colorsys.hsv_to_rgb(hue, saturation, value)
+        r = draws[number]
+        if palette != "fixed":
+            hue = hues[number] if palette == "own" else (hue + turn + 0.06 * (r[0] - 0.5)) % 1
+            saturation = min(1.0, saturation * (0.8 + 0.4 * r[1]))
+            value = min(0.95, max(0.12, value + 0.16 * (r[2] - 0.5)))
+        colors[number] = colorsys.hsv_to_rgb(hue, saturation, value)
         roughness[number] = 0.05 + 0.30 * r[3]
     roughness[ID["sky"]] *= 0.5
-    light = 0.88 + 0.24 * rng.random(3)
-    return Look(palette, grain, roughness, light, 0.12 * rng.random(), rng.random((64, 64), dtype=np.float32))
+    return Look(colors, grain, roughness, light, haze, noise)
 
 
 def texture(canvas: Canvas, camera: Camera, look: Look) -> np.ndarray:

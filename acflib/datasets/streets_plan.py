@@ -79,6 +79,18 @@ class Dice:
         return choices[self.whole(0, len(choices) - 1)]
 
 
+class CrowdedDice(Dice):
+    """Dice with which rare things are common: what has a chance p gets that of coming up in one of four tries."""
+
+    def chance(self, probability: float) -> bool:
+        """True with the probability 1 - (1 - p)^4."""
+        return super().chance(1 - (1 - probability) ** 4)
+
+    def weighted(self, weights: dict[str, float]) -> str:
+        """One of the keys, all equally likely."""
+        return self.pick(tuple(weights))
+
+
 def draw_plan(dice: Dice, tram: bool) -> Plan:
     """Draw the widths of road, sidewalks and strips of grass."""
     left, right = -dice.between(5.4, 6.2), dice.between(2.1, 2.6)

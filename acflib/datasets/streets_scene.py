@@ -8,9 +8,9 @@ import numpy as np
 from acflib.datasets.labels import CITYSCAPES_LABELS, ID
 from acflib.datasets.streets_ground import paint_fronts, paint_ground, paint_sky, paint_skyline, paint_street_end
 from acflib.datasets.streets_paint import LAMP, Camera, Canvas, Pen
-from acflib.datasets.streets_plan import Dice, Front, Plan, draw_fronts, draw_plan
+from acflib.datasets.streets_plan import CrowdedDice, Dice, Front, Plan, draw_fronts, draw_plan
 from acflib.datasets.streets_shadows import Box, ShadowPen, box_shadow, darken_ground, foot
-from acflib.datasets.streets_traffic import add_people, add_street_furniture, add_traffic
+from acflib.datasets.streets_traffic import add_crowd, add_people, add_street_furniture, add_traffic
 from acflib.datasets.streets_weather import Weather, daylight
 
 HAS_INSTANCES = {label.name for label in CITYSCAPES_LABELS if label.has_instances}
@@ -86,9 +86,9 @@ class Scene:
         self.things.append(Thing(number, instance, x, z, draw, base, boxes, pen))
 
 
-def draw_scene(rng: np.random.Generator) -> Scene:
-    """Draw one street."""
-    dice = Dice(rng)
+def draw_scene(rng: np.random.Generator, crowded: bool = False) -> Scene:
+    """Draw one street; a crowded one has most of the things that a street can have."""
+    dice = CrowdedDice(rng) if crowded else Dice(rng)
     camera = Camera(1.2, dice.between(1.5, 1.8), dice.between(-0.2, 0.2), dice.between(0.33, 0.41))
     tram = dice.chance(0.14)
     plan = draw_plan(dice, tram)
@@ -107,7 +107,10 @@ def draw_scene(rng: np.random.Generator) -> Scene:
     rows = [(x, draw_fronts(dice)) for x in plan.fronts]
     scene = Scene(dice, camera, plan, clouds, skyline, rows, end, dice.between(0.91, 0.97))
     add_street_furniture(scene)
-    add_traffic(scene, tram)
+    if crowded:
+        add_crowd(scene)
+    else:
+        add_traffic(scene, tram)
     add_people(scene)
     return scene
 

@@ -137,6 +137,20 @@ def add_traffic(scene: Scene, tram: bool) -> None:
             _add_two_wheeler(scene, name)
 
 
+def add_crowd(scene: Scene) -> None:
+    """One bus, truck and train side by side, and before them cars, a motorcycle and a bicycle: all are in the image."""
+    dice, (left, right) = scene.dice, scene.plan.road
+    names = ["bus", "truck", "train"]
+    for k in range(len(names)):
+        name = names.pop(dice.whole(0, len(names) - 1))
+        add_vehicle(scene, name, left + 1.3 + (right - left - 2.6) * k / 2, dice.between(13, 18))
+    add_vehicle(scene, "car", dice.pick((0.0, ONCOMING)), dice.between(8, 11))
+    if dice.chance(0.3):
+        add_sideways(scene, "car", dice.between(-4, 2), dice.between(9, 11), dice.chance(0.5))
+    for name in ("motorcycle", "bicycle"):
+        _add_two_wheeler(scene, name)
+
+
 def add_vehicle(scene: Scene, name: str, x: float, z: float) -> None:
     """A vehicle in line with the street: the side that is turned to the camera, then the end."""
     profile, length, end, half = VEHICLES[name]

@@ -5,9 +5,39 @@ from tests.mutants.mutation import Mutation
 STATS, RESULTS, RUN = "acflib/ablation/stats.py", "acflib/ablation/results.py", "acflib/ablation/run.py"
 ROWS, TABLE = "acflib/ablation/rows.py", "acflib/ablation/table.py"
 STATS_TESTS, RESULTS_TESTS = ("tests/test_ablation_stats.py",), ("tests/test_ablation_results.py",)
+VERDICTS = ("tests/test_ablation_verdicts.py",)
 GRID_TEST = "tests/test_ablation.py::"
 
 MUTATIONS = [
+    Mutation(
+        "Holm: every p counts for the whole family", "acflib/ablation/verdicts.py",
+        "(len(order) - k) * comparisons[i].p", "len(order) * comparisons[i].p", VERDICTS,
+    ),
+    Mutation(
+        "Holm: an adjusted p below the one before it", "acflib/ablation/verdicts.py",
+        "largest = max(largest, min(1.0,", "largest = max(0.0, min(1.0,", VERDICTS,
+    ),
+    Mutation(
+        "power of a one-sided test", "acflib/ablation/verdicts.py",
+        "stats.t.ppf(1 - alpha / 2, degrees)", "stats.t.ppf(1 - alpha, degrees)", VERDICTS,
+    ),
+    Mutation(
+        "equality from one of the two tests", "acflib/ablation/verdicts.py",
+        "float(max(above, below))", "float(min(above, below))", VERDICTS,
+    ),
+    Mutation(
+        "frozen base networks keep counting their statistics", "acflib/training.py",
+        "state.model.base.eval()  #", "pass  #",
+        ("tests/test_pairs.py::test_a_frozen_base_stays_as_it_is_and_the_heads_are_trained",),
+    ),
+    Mutation(
+        "rows start from nothing", "acflib/train_state.py", "elif config.start:", "elif False:",
+        ("tests/test_pairs.py::test_a_run_starts_from_the_base_network_of_another_one",),
+    ),
+    Mutation(
+        "each class turned alike in the world of own hues", "acflib/datasets/streets_color.py",
+        'hues[number] if palette == "own"', 'hues[0] if palette == "own"', ("tests/datasets/test_streets_worlds.py",),
+    ),
     Mutation("interval: deviation of the population", STATS, "/ (n - 1))", "/ n)", STATS_TESTS),
     Mutation("interval: a degree of freedom too many", STATS, "(CONFIDENCE, n - 1)", "(CONFIDENCE, n)", STATS_TESTS),
     Mutation(

@@ -9,6 +9,31 @@ ALIGNMENT, ALIGNED = "acflib/alignment.py", ("tests/test_alignment.py",)
 
 MUTATIONS = [
     Mutation(
+        "centers of absent classes are not taken away", "acflib/acfnet.py",
+        "return own if class_map is None", "return None if class_map is None", ("tests/test_pairs.py",),
+    ),
+    Mutation(
+        "centers permuted in the same order in each image", "acflib/controls.py",
+        "order = torch.rand(centers.shape[:2], generator=generator).argsort(dim=1)",
+        "order = torch.rand(centers.shape[1], generator=generator).argsort().expand(centers.shape[:2])",
+        ("tests/test_pairs.py",),
+    ),
+    Mutation(
+        "presence taken from ignored pixels too", "acflib/oracle.py",
+        "label_fractions(labels, num_classes).flatten(2).any(dim=2)",
+        "label_fractions(labels.clamp(max=num_classes - 1), num_classes).flatten(2).any(dim=2)",
+        ("tests/test_pairs.py::test_ignored_pixels_are_of_no_class",),
+    ),
+    Mutation(
+        "the narrow field still looks aside in layer4", "acflib/bases.py",
+        'for name in ("layer3", "layer4"):', 'for name in ("layer3",):', ("tests/test_field.py",),
+    ),
+    Mutation(
+        "field of view measured on one side", "acflib/field.py",
+        "return (length - after) - (before - 1) + 1", "return 2 * (length // 2 - before + 1) + 1",
+        ("tests/test_field.py",),
+    ),
+    Mutation(
         "Eq. 2: channel softmax of (max - energy)", FUNCTIONAL,
         "return (sums.transpose(1, 2) / mass).to(features.dtype)",
         "energy = sums.transpose(1, 2)\n"
