@@ -358,9 +358,9 @@ def test_images_of_several_sizes_are_found_before_training(streets, tmp_path, mo
     assert run(replace(config, eval_batch_size=1, iterations=1)).scores is not None
 
 
-def test_evaluate_looks_first_too(streets, tmp_path, capsys):
+def test_evaluate_looks_first_too(streets, tmp_path, capsys, finished):
     data = several_sizes(streets, tmp_path / "data")
-    arguments = ["evaluate", "--checkpoint", "streets-acf-sum", "--data", str(data), "--batch-size"]
+    arguments = ["evaluate", "--checkpoint", str(finished / "checkpoint.pt"), "--data", str(data), "--batch-size"]
     assert cli.main([*arguments, "2"]) == 2
     captured = capsys.readouterr()
     assert "2 sizes" in captured.err and "evaluating" not in captured.err and not captured.out

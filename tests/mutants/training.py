@@ -9,7 +9,7 @@ SCORE, PREDICT, ORDER = ("tests/test_metrics.py",), ("tests/test_inference.py",)
 READING, READ = "acflib/datasets/reading.py", ("tests/datasets/test_reading.py",)
 ROWS = ("tests/test_predict_files.py::test_rows_of_windows_equal_the_whole",)
 RANKS, STEP = ("tests/test_two_ranks.py",), ("tests/test_optimiser_step.py",)
-FOLDER, DEVICES = ("tests/test_run_folder.py",), ("tests/test_devices.py",)
+FOLDER, DEVICES = "tests/test_run_folder.py", ("tests/test_devices.py",)
 
 MUTATIONS = [
     Mutation(
@@ -191,19 +191,22 @@ MUTATIONS = [
     ),
     Mutation(
         "a resumed run chooses its precision anew", "acflib/run_folder.py",
-        'stored if config.precision == "auto" else config.precision', "config.precision", FOLDER,
+        'stored if config.precision == "auto" else config.precision', "config.precision",
+        (FOLDER + "::test_the_precision_in_use_is_stored",),
     ),
     Mutation(
         "a run goes on with other data", "acflib/run_folder.py",
-        "if frames not in (None, len(dataset)):", "if False:", FOLDER,
+        "if frames not in (None, len(dataset)):", "if False:", (FOLDER + "::test_other_data_is_refused",),
     ),
     Mutation(
         "two runs in one folder", "acflib/run_folder.py",
-        "return True if error.errno in (errno.EACCES, errno.EAGAIN) else None", "return False", FOLDER,
+        "return True if error.errno in (errno.EACCES, errno.EAGAIN) else None", "return False",
+        (FOLDER + "::test_two_runs_in_one_folder",),
     ),
     Mutation(
         "an evaluation that was missed is left out", TRAINING,
-        "distributed.any_rank(log.lacks_scores(state.position), device)", "False", FOLDER,
+        "distributed.any_rank(log.lacks_scores(state.position), device)", "False",
+        (FOLDER + "::test_an_evaluation_that_fails_loses_nothing",),
     ),
     Mutation(
         "all processes on one GPU", "acflib/devices.py",
