@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import psutil
-
 from tests.browser import lab
 
 SIZE = (128, 256)  # height and width of the streets
@@ -86,11 +84,6 @@ class Opened:
         found = {entry["name"]: entry["value"] for entry in session.send("Performance.getMetrics")["metrics"]}
         session.detach()
         return found["JSHeapUsedSize"] / 1e6, found["Nodes"]
-
-
-def kernel_memory(server: int) -> float:
-    """MB that all kernels of a server hold."""
-    return sum(process.memory_info().rss for process in psutil.Process(server).children()) / 1e6
 
 
 def first_stack(widget):

@@ -9,7 +9,6 @@ from tests.browser.opened import (
     SIZE,
     assert_same_text,
     first_stack,
-    kernel_memory,
     message,
     quick_clicks,
     quick_stroke,
@@ -118,8 +117,11 @@ def test_the_other_edits(laboratory, widget):
     laboratory.press(widget, "Reset")
 
 
-def test_quick_strokes_and_clicks(laboratory, widget, server):
-    """200 of them: no stroke is lost, the last pixel is shown, and neither the page nor the kernel grows."""
+def test_quick_strokes_and_clicks(laboratory, widget):
+    """200 of them: no stroke is lost, the last pixel is shown, and the page does not grow.
+
+    The kernel does not grow either: widgets/test_actions.py.
+    """
     page, generator = laboratory.page, np.random.default_rng(1)
 
     def go(count):
@@ -136,7 +138,7 @@ def test_quick_strokes_and_clicks(laboratory, widget, server):
 
     lab.wait_for_pixel(widget, page, go(30), seconds=120)
     laboratory.press(widget, "Reset")
-    (heap, nodes), memory = laboratory.heap(), kernel_memory(server.process)
+    heap, nodes = laboratory.heap()
     last = go(200)
     lab.wait_for_pixel(widget, page, last, seconds=240)
     wait_for_edits(laboratory, widget, "Edits: 94 earlier; " + "; ".join(["stroke of sky"] * 6))
@@ -145,7 +147,6 @@ def test_quick_strokes_and_clicks(laboratory, widget, server):
     laboratory.press(widget, "Reset")
     heap_after, nodes_after = laboratory.heap()
     assert heap_after < heap + 8 and nodes_after < 1.2 * nodes
-    assert kernel_memory(server.process) < memory + 40  # MB
 
 
 def test_attention_viewer(laboratory):
