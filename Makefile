@@ -69,7 +69,7 @@ test-slow: $(READY)  ## the slow proofs
 	$(BIN)/python -m pytest -m slow
 
 mutate: $(READY)  ## put known bugs in, see that the tests catch each (NOTEBOOKS=1: that the lessons do)
-	$(BIN)/python tests/mutations.py $(if $(NOTEBOOKS),--notebooks)
+	$(BIN)/python tests/house/mutations.py $(if $(NOTEBOOKS),--notebooks)
 
 train: $(READY) $(STREETS)/streets.json  ## train a small ACFNet on generated streets (CPU, minutes)
 	$(BIN)/python -m acflib train --preset tiny-acf-sum --data $(STREETS) --out runs/streets $(TRAIN_FLAGS)

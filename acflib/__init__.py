@@ -5,10 +5,10 @@ __version__ = "0.1.0"
 from acflib import functional
 from acflib.acf import ACFModule, ClassAttentionBlock, ClassCenterBlock
 from acflib.acfnet import ACFNet, Intermediates, ModelConfig, build_model, inspect
-from acflib.bases import BaseOutput, ResNetBase
 from acflib.errors import AcflibError, CheckpointError, ConfigError, DataError, TrainingError
-from acflib.pretrained import load_pretrained
-from acflib.tap import tap
+from acflib.layers.bases import BaseOutput, ResNetBase
+from acflib.layers.tapping import tap
+from acflib.predict.pretrained import load_pretrained
 
 __all__ = [
     "ACFModule",

@@ -2,6 +2,6 @@
 
 import sys
 
-from acflib.cli import main
+from acflib.cli.parser import main
 
 sys.exit(main())

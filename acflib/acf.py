@@ -5,7 +5,7 @@
     FuseBlock            attentional feature, F -> feature map before the fine segmentation (section 3.2)
     ACFModule            the three together
 
-The controls of :mod:`acflib.controls` put something else in the place of the first two.
+The controls of :mod:`acflib.layers.controls` put something else in the place of the first two.
 """
 
 from typing import NamedTuple
@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acflib import functional
-from acflib.controls import CONTROLS, PERMUTED, make_control, permute_centers
 from acflib.errors import ConfigError
-from acflib.norm import BatchNorm, conv_bn_relu
+from acflib.layers.controls import CONTROLS, PERMUTED, make_control, permute_centers
+from acflib.layers.norm import BatchNorm, conv_bn_relu
 
 VARIANTS = ("sum", "concat", "center")  # Table 1
 ALL_VARIANTS = (*VARIANTS, *CONTROLS, PERMUTED)
@@ -124,7 +124,7 @@ class ACFModule(nn.Module):
         channels: C' of the class centers and of every result, 512 in the paper.
         variant: "sum" (the paper's default), "concat", or "center" (no attention: all class centers at every pixel);
             or a control: "self", "global", "psp" have no class centers, "permuted" is "sum" with those of other classes
-            (see :mod:`acflib.controls`).
+            (see :mod:`acflib.layers.controls`).
         factorised: False builds the literal tensors of the paper; the numbers are the same.
 
     Raises:

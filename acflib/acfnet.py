@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acflib.acf import ALL_VARIANTS, ACFModule
-from acflib.alignment import CellGrid, check_cells, pad_to_stride, padded_size
-from acflib.bases import ResNetBase
 from acflib.errors import ConfigError
 from acflib.functional import sum_to_one
-from acflib.inplace import check_activations
+from acflib.layers.alignment import CellGrid, check_cells, pad_to_stride, padded_size
+from acflib.layers.bases import ResNetBase
+from acflib.layers.inplace import check_activations
 from acflib.options import option
 
 
@@ -38,7 +38,7 @@ class ACFNet(nn.Module):
     """Coarse-to-fine segmentation with class centers.
 
     Args:
-        base: a base network (:class:`acflib.bases.ResNetBase`, or :func:`acflib.tap.tap` of any other).
+        base: a base network (:class:`acflib.ResNetBase`, or :func:`acflib.tap` of any other).
         variant: "sum", "concat" or "center" (Table 1), or None: the base network alone, the paper's baseline; or one
             of the controls, "self", "global", "psp" and "permuted".
         channels: C' of the ACF module, 512 in the paper.

@@ -8,11 +8,11 @@ Each way of using the centers has two forms. The *literal* form builds what the 
 centers instead of the H*W pixels: a convolution is linear, so ``W (sum_i P_i F_i) = sum_i P_i (W F_i)``.
 """
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from acflib.layers.precision import without_autocast
 
 IGNORE_INDEX = 255
 
@@ -226,13 +226,6 @@ def check_labels(labels: Tensor, num_classes: int, ignore_index: int = IGNORE_IN
             f"labels hold {values}, but must be 0..{num_classes - 1} or {ignore_index} (ignore); "
             "map the ids of the data set to train ids first"
         )
-
-
-def without_autocast(device_type: str) -> AbstractContextManager:
-    """Context manager: computations keep the dtype of their arguments, also under autocast."""
-    if torch.amp.is_autocast_available(device_type):
-        return torch.autocast(device_type, enabled=False)
-    return nullcontext()  # the meta device
 
 
 def _class_blocks(weight: Tensor, centers: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from acflib.alignment import CellGrid
 from acflib.errors import ConfigError
 from acflib.functional import IGNORE_INDEX
+from acflib.layers.alignment import CellGrid
 
 WRONG_KINDS = ("corrected", "broken")
 

@@ -10,24 +10,24 @@ from torch.utils.data import DataLoader
 
 from acflib import distributed
 from acflib.acfnet import ACFNet
-from acflib.config import TrainConfig
 from acflib.datasets import open_dataset
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.cache import open_cache
 from acflib.datasets.transforms import SeededAugmentation, class_balance, training_transform
-from acflib.devices import autocast, pick_device, weights_dtype
+from acflib.engine.config import TrainConfig
+from acflib.engine.devices import autocast, pick_device, weights_dtype
+from acflib.engine.interrupts import StopRequest
+from acflib.engine.launcher import last_words
+from acflib.engine.oracle import oracle_probs
+from acflib.engine.run_folder import check_same_data, prepare_folder, run_precision, sole_run, write_config
+from acflib.engine.runlog import RunLog
+from acflib.engine.sampling import EpochBatches
+from acflib.engine.train_state import LOSSES, TrainState, check_finite, save_state, start_state
+from acflib.engine.workers import clear_errors, ended_with, ignore_interrupts, shared_batch
 from acflib.errors import ConfigError
-from acflib.evaluation import check_classes, check_split, evaluate
-from acflib.interrupts import StopRequest
-from acflib.launcher import last_words
 from acflib.losses import pixel_weights, pixels_to_keep, poly_learning_rate, total_loss
 from acflib.metrics import Scores
-from acflib.oracle import oracle_probs
-from acflib.run_folder import check_same_data, prepare_folder, run_precision, sole_run, write_config
-from acflib.runlog import RunLog
-from acflib.sampling import EpochBatches
-from acflib.train_state import LOSSES, TrainState, check_finite, save_state, start_state
-from acflib.workers import clear_errors, ended_with, ignore_interrupts, shared_batch
+from acflib.predict.evaluation import check_classes, check_split, evaluate
 
 
 @dataclass(frozen=True)

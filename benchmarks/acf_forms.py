@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from memory import cpu_peak
 
 from acflib import functional as acf
-from acflib.machine import write_result
-from acflib.memory import cpu_peak
+from acflib.engine.machine import write_result
 
 SIZE, CHANNELS, CLASSES = 97, 512, 19
 QUANTITIES = {"forward_ms": "forward", "step_ms": "step", "saved_mb": "saved", "peak_mb": "peak"}  # name -> its ratio

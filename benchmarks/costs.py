@@ -3,8 +3,8 @@
     python benchmarks/costs.py --out results/benchmarks/costs.json
 
 Counted, for each preset and for torchvision's networks at the preset's crop and batch: parameters, bytes of a
-checkpoint, memory of an optimiser step, and its multiplications and additions (``acflib.estimates``: the real training
-step on tensors without content). Counts are the same on every machine.
+checkpoint, memory of an optimiser step, and its multiplications and additions (``acflib.cli.estimates``: the real
+training step on tensors without content). Counts are the same on every machine.
 
 Projected: hours of 40,000 iterations = counted arithmetic / (published peak of the GPU x share of it that is reached).
 That share is an **assumption**, a range around what NVIDIA published for training ResNet-50 on its own GPUs, whose
@@ -24,10 +24,10 @@ from peers import BASELINE, PEERS, REFERENCES, command_line, make_peer
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from acflib.config import TrainConfig
-from acflib.estimates import OVERHEAD, checkpoint_bytes, count_training_flops, count_training_memory, make_network
-from acflib.machine import write_result
-from acflib.presets import PAPER, PRESETS, SMALL_GPU
+from acflib.cli.estimates import OVERHEAD, checkpoint_bytes, count_training_flops, count_training_memory, make_network
+from acflib.engine.config import TrainConfig
+from acflib.engine.machine import write_result
+from acflib.engine.presets import PAPER, PRESETS, SMALL_GPU
 
 LABELS = {
     "parameters": "counted",

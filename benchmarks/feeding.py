@@ -15,13 +15,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
 
-from acflib.config import TrainConfig
 from acflib.datasets import SegmentationDataset, open_dataset
 from acflib.datasets.cache import build_cache
 from acflib.datasets.transforms import evaluation_transform, resize_part
-from acflib.evaluation import check_classes
+from acflib.engine.config import TrainConfig
+from acflib.engine.workers import ended_with, ignore_interrupts
+from acflib.predict.evaluation import check_classes
 from acflib.training import make_loader
-from acflib.workers import ended_with, ignore_interrupts
 
 PREFETCH = 2  # batches that each loading process holds ready: acflib's default, and torch's
 

@@ -18,15 +18,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from acflib.checkpoints import load_model
 from acflib.datasets import SegmentationDataset, open_dataset
 from acflib.datasets.streets import write_streets
-from acflib.evaluation import evaluate
+from acflib.engine.checkpoints import load_model
+from acflib.engine.machine import write_result
+from acflib.engine.presets import PRESETS
+from acflib.engine.runlog import read_csv
 from acflib.functional import IGNORE_INDEX
-from acflib.machine import write_result
 from acflib.metrics import confusion_matrix, mean_iou
-from acflib.presets import PRESETS
-from acflib.runlog import read_csv
+from acflib.predict.evaluation import evaluate
 from acflib.training import train
 
 PIXELS_PER_IMAGE = 300  # for the logistic regression, drawn at random

@@ -3,8 +3,8 @@
     python benchmarks/inference.py --out results/benchmarks/inference.json          on a GPU, 1024x2048
     python benchmarks/inference.py --out results/benchmarks/inference_cpu.json      on a CPU, 64x128
 
-Measured is ``acflib.inference.predict_probabilities`` on noise that lies on the device: from the image to its class
-probabilities at image size. The modes are those of section 4.4: "whole" one pass, "sliding" windows of 3/4 of the
+Measured is ``acflib.predict.inference.predict_probabilities`` on noise that lies on the device: from the image to its
+class probabilities at image size. The modes are those of section 4.4: "whole" one pass, "sliding" windows of 3/4 of the
 height (769x769 at 1024x2048) that overlap by a third, "multiscale" the same at scales 0.75 to 2, mirrored too. Peers
 are torchvision's deeplabv3_resnet101 and fcn_resnet101 on the whole image, without their auxiliary head. Networks take
 turns in one process; medians are compared. The exit status does not depend on the times: they are for reading, never
@@ -31,10 +31,10 @@ from torch import Tensor, nn
 
 from acflib.acfnet import build_model, without_weights
 from acflib.datasets import SegmentationDataset
-from acflib.devices import autocast, pick_device, pick_precision, weights_dtype
-from acflib.inference import PAPER_SCALES, InferenceConfig, predict_probabilities
+from acflib.engine.devices import autocast, pick_device, pick_precision, weights_dtype
+from acflib.engine.presets import PRESETS
 from acflib.metrics import confusion_matrix
-from acflib.presets import PRESETS
+from acflib.predict.inference import PAPER_SCALES, InferenceConfig, predict_probabilities
 
 LABELS = {
     "seconds_per_image": "measured, median of the rounds",

@@ -4,9 +4,10 @@
 
 Four cases: a chain of four 3x3 convolutions with BatchNorm and activation (64 channels), a ResNet bottleneck whose
 shortcut is its input, one with a convolution as shortcut, and a ResNet-50 of output stride 8 up to layer4. "BatchNorm"
-is ``nn.BatchNorm2d`` + ``ReLU(inplace=True)``; "in-place" is the same network after ``acflib.inplace.use_inplace``.
-Each storage counts once, the input of the network too, its parameters and buffers do not. With --precision bf16 the
-copies of the weights that autocast makes count, for both alike: a large share of the trunk's bytes at this small input.
+is ``nn.BatchNorm2d`` + ``ReLU(inplace=True)``; "in-place" is the same network after
+``acflib.layers.inplace.use_inplace``. Each storage counts once, the input of the network too, its parameters and
+buffers do not. With --precision bf16 the copies of the weights that autocast makes
+count, for both alike: a large share of the trunk's bytes at this small input.
 
 The bytes depend on shapes alone. The times are for reading, never for a test: in plain PyTorch the in-place form costs
 more passes over the maps than torch's own BatchNorm kernel.
@@ -20,13 +21,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from memory import saved_bytes
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck
 
-from acflib.bases import make_backbone
-from acflib.inplace import use_inplace
-from acflib.machine import write_result
-from acflib.memory import saved_bytes
+from acflib.engine.machine import write_result
+from acflib.layers.bases import make_backbone
+from acflib.layers.inplace import use_inplace
 
 
 def chain() -> nn.Sequential:

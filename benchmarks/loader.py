@@ -23,11 +23,11 @@ import torch
 from full_size_folder import DEFAULT_FOLDER, write_full_size
 from peers import command_line
 
-from acflib.config import TrainConfig
 from acflib.datasets import SegmentationDataset, open_dataset
 from acflib.datasets.cache import build_cache
 from acflib.datasets.transforms import SeededAugmentation, training_transform
-from acflib.machine import write_result
+from acflib.engine.config import TrainConfig
+from acflib.engine.machine import write_result
 from acflib.training import make_loader
 
 

@@ -26,10 +26,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acflib.acfnet import ModelConfig, build_model
-from acflib.devices import pick_device
-from acflib.inference import InferenceConfig, Window, add_window, predict_probabilities
+from acflib.engine.devices import pick_device
+from acflib.engine.machine import write_result
 from acflib.losses import bootstrapped_cross_entropy, class_balanced_cross_entropy, pixel_cross_entropy
-from acflib.machine import write_result
+from acflib.predict.inference import InferenceConfig, Window, add_window, predict_probabilities
 
 CLASSES, KEEP, THRESHOLD = 19, 25_000, 0.7  # 100,000 of 8 crops are 25,000 of 2
 LABELS = {

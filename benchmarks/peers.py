@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 import torchvision
 from full_size_folder import DEFAULT_FOLDER
+from memory import cpu_peak
 from torch import nn
 
-from acflib.machine import write_result
-from acflib.memory import cpu_peak
-from acflib.presets import PRESETS
+from acflib.engine.machine import write_result
+from acflib.engine.presets import PRESETS
 
 BASELINE = "r101-baseline"
 PEERS = ("deeplabv3_resnet101", "fcn_resnet101")  # torchvision's, output stride 8 like ours

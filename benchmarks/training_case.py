@@ -9,11 +9,11 @@ from peers import BASELINE, PEERS, make_peer
 from torch import Tensor
 
 from acflib.acfnet import build_model, without_weights
-from acflib.config import TrainConfig
 from acflib.datasets.labels import CITYSCAPES_CLASS_WEIGHTS
-from acflib.devices import pick_device, pick_precision
-from acflib.presets import PRESETS
-from acflib.train_state import prepare
+from acflib.engine.config import TrainConfig
+from acflib.engine.devices import pick_device, pick_precision
+from acflib.engine.presets import PRESETS
+from acflib.engine.train_state import prepare
 from acflib.training import optimiser_step
 
 

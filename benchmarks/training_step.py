@@ -33,11 +33,11 @@ import torch
 from peers import BASELINE, PEERS, REFERENCES
 from training_case import Case, Settings, make_case
 
-from acflib.config import TrainConfig
 from acflib.datasets import SegmentationDataset
-from acflib.devices import pick_device, pick_precision
+from acflib.engine.config import TrainConfig
+from acflib.engine.devices import pick_device, pick_precision
+from acflib.engine.presets import PAPER, PRESETS
 from acflib.errors import TrainingError
-from acflib.presets import PAPER, PRESETS
 
 LABELS = {
     "seconds_per_iteration": "measured, median of the rounds",

@@ -23,8 +23,8 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # for tests.browser.lab
 
+from acflib.engine.machine import write_result  # noqa: E402
 from acflib.errors import ConfigError  # noqa: E402
-from acflib.machine import write_result  # noqa: E402
 from acflib.similarity import similarity_map, unit_features  # noqa: E402
 from tests.browser import lab  # noqa: E402
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 
 from acflib.acfnet import ModelConfig
-from acflib.checkpoints import load_checkpoint
-from acflib.config import TrainConfig
+from acflib.engine.checkpoints import load_checkpoint
+from acflib.engine.config import TrainConfig
+from acflib.engine.runlog import TIME_COLUMNS, read_csv
 from acflib.losses import LossConfig
-from acflib.runlog import TIME_COLUMNS, read_csv
 
 
 def tiny_config(data: Path, out: Path, **changes) -> TrainConfig:

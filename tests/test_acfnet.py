@@ -10,9 +10,9 @@ from torch import nn
 
 from acflib.acf import VARIANTS
 from acflib.acfnet import ACFNet, ModelConfig, build_model, inspect, without_weights
-from acflib.bases import BACKBONES, BaseOutput, ResNetBase, make_backbone
 from acflib.errors import ConfigError
 from acflib.functional import label_fractions, label_probabilities
+from acflib.layers.bases import BACKBONES, BaseOutput, ResNetBase, make_backbone
 from tests import paper_loops as loops
 
 CLOSE = dict(rtol=0, atol=1e-10)

@@ -13,13 +13,14 @@ import pytest
 import torch
 from PIL import Image
 
-from acflib import cli, training
+from acflib import training
 from acflib.acfnet import ModelConfig, build_model
-from acflib.checkpoints import load_checkpoint, load_model
-from acflib.config import TrainConfig
+from acflib.cli import parser as cli
 from acflib.datasets import open_dataset
+from acflib.engine.checkpoints import load_checkpoint, load_model
+from acflib.engine.config import TrainConfig
 from acflib.errors import AcflibError, CheckpointError, ConfigError, DataError, TrainingError
-from acflib.evaluation import evaluate
+from acflib.predict.evaluation import evaluate
 from acflib.training import train
 from tests.runs import final_weights, flags, tiny_config
 

@@ -7,7 +7,7 @@ from torch.autograd import gradcheck
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from acflib import functional as acf
-from acflib.memory import cpu_peak
+from benchmarks.memory import cpu_peak
 from tests import paper_loops as loops
 
 CLOSE = dict(rtol=0, atol=1e-10)

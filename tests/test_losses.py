@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from acflib.config import TrainConfig
+from acflib.engine.config import TrainConfig
 from acflib.errors import ConfigError
 from acflib.functional import check_labels
 from acflib.losses import (

@@ -1,4 +1,4 @@
-"""Write acflib/checks/exercises.json, the list that `acflib grade` goes by, from the lessons.
+"""Write acflib/course/checks/exercises.json, the list that `acflib grade` goes by, from the lessons.
 
     python tools/list_exercises.py
 
@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from acflib.checkpoints import write_whole  # noqa: E402
-from acflib.checks.catalogue import FILE  # noqa: E402
-from acflib.grading.cells import calls_in  # noqa: E402
+from acflib.course.checks.catalogue import FILE  # noqa: E402
+from acflib.course.grading.cells import calls_in  # noqa: E402
+from acflib.engine.checkpoints import write_whole  # noqa: E402
 from tools.notebook_cells import lessons  # noqa: E402
 
 TITLE = re.compile(r"^### Exercise (\d+): (.+) \((\d+) minutes\)$", re.MULTILINE)

@@ -2,8 +2,8 @@
 
     python tools/paper_map.py
 
-The list of items is tests/paper_items.toml; the cells are found by their tags. tests/test_paper_map.py holds both to
-what they promise.
+The list of items is tests/house/paper_items.toml; the cells are found by their tags. tests/house/test_paper_map.py
+holds both to what they promise.
 """
 
 import sys
@@ -21,10 +21,10 @@ ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from acflib.checkpoints import write_whole  # noqa: E402
+from acflib.engine.checkpoints import write_whole  # noqa: E402
 from tools.notebook_cells import code_cells, lessons  # noqa: E402
 
-ITEMS = ROOT / "tests" / "paper_items.toml"
+ITEMS = ROOT / "tests" / "house" / "paper_items.toml"
 PAGE = ROOT / "docs" / "paper-map.md"
 KINDS = {
     "equation": "Equations",
@@ -39,14 +39,14 @@ Where each equation, figure, table and value of the paper (Zhang et al., ACFNet,
 the cell of a lesson that reproduces it, the function that computes it, the test that proves it. `In [4]` is the fourth
 code cell of the notebook; in JupyterLab the link opens the notebook at this cell.
 
-Made from the notebooks' tags and `tests/paper_items.toml` by `python tools/paper_map.py`; do not edit. What the paper
-leaves open is on the page [paper versus code](paper-versus-code.md).
+Made from the notebooks' tags and `tests/house/paper_items.toml` by `python tools/paper_map.py`; do not edit. What the
+paper leaves open is on the page [paper versus code](paper-versus-code.md).
 """
 
 
 @dataclass(frozen=True)
 class Item:
-    """One item of the paper; the fields are explained at the top of ``tests/paper_items.toml``."""
+    """One item of the paper; the fields are explained at the top of ``tests/house/paper_items.toml``."""
 
     title: str
     kind: str

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from acflib.checkpoints import write_whole
 from acflib.datasets.labels import CITYSCAPES_CLASSES, CITYSCAPES_COLORS, TRAIN_ID_OF_ID
 from acflib.datasets.streets import GENERATOR_VERSION, Street, render_street, write_streets
-from acflib.datasets.streets_weather import WEATHERS
-from acflib.machine import write_result
+from acflib.datasets.streets.weather import WEATHERS
+from acflib.engine.checkpoints import write_whole
+from acflib.engine.machine import write_result
 
 SPLITS = ("train", "val", "test")
 LARGE = 20  # pixels: from here on a class counts as present in a scene

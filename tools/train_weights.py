@@ -14,14 +14,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from acflib.checkpoints import load_model
-from acflib.config import TrainConfig
 from acflib.datasets import open_dataset
 from acflib.datasets.streets import GENERATOR_VERSION, MANIFEST, write_streets
+from acflib.engine.checkpoints import load_model
+from acflib.engine.config import TrainConfig
+from acflib.engine.presets import PRESETS
 from acflib.errors import AcflibError, ConfigError
-from acflib.evaluation import evaluate
-from acflib.presets import PRESETS
-from acflib.pretrained import save_pretrained
+from acflib.predict.evaluation import evaluate
+from acflib.predict.pretrained import save_pretrained
 from acflib.training import train
 
 VARIANTS = {"streets-baseline": None, "streets-acf-sum": "sum"}

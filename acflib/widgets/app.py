@@ -7,7 +7,7 @@ import ipywidgets
 from acflib.datasets.labels import TRAIN_ID_OF_ID
 from acflib.datasets.streets import render_street
 from acflib.errors import AcflibError
-from acflib.pretrained import load_network
+from acflib.predict.pretrained import load_network
 from acflib.widgets.attention import AttentionViewer
 from acflib.widgets.explorer import SimilarityExplorer
 from acflib.widgets.lab import ClassCenterLab

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from acflib.alignment import CellGrid
 from acflib.errors import ConfigError
 from acflib.functional import label_fractions, sum_to_one
+from acflib.layers.alignment import CellGrid
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 10.0
 MAX_RADIUS = 64.0

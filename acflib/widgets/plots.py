@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from acflib.alignment import CellGrid
-from acflib.pictures import color_labels
+from acflib.layers.alignment import CellGrid
+from acflib.predict.pictures import color_labels
 from acflib.similarity import principal_axes, project
 from acflib.widgets.attention_state import AttentionState, attention_pictures, shown_classes
 from acflib.widgets.explorer_state import PINS, ExplorerState, color_range, layer_map, shown_layers

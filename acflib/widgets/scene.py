@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from acflib.acfnet import ACFNet, Intermediates, evaluation_mode, inspect
-from acflib.alignment import CellGrid
 from acflib.datasets.labels import CAMVID_CLASSES, CAMVID_COLORS, CITYSCAPES_CLASSES, CITYSCAPES_COLORS
 from acflib.datasets.transforms import normalize_image
 from acflib.errors import ConfigError
+from acflib.layers.alignment import CellGrid
+from acflib.layers.tapping import TappedNetwork
 from acflib.similarity import check_pixel, unit_features
-from acflib.tap import TappedNetwork
 from acflib.widgets.photographs import check_labels_fit
 
 BASELINE, BEFORE_COARSE, BEFORE_FINE, ATTENDED = "baseline", "before coarse", "before fine", "attended"

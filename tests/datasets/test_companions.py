@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from acflib import pretrained
 from acflib.acfnet import ModelConfig, build_model
-from acflib.commands_app import AppConfig, check_inputs
+from acflib.cli.app import AppConfig, check_inputs
+from acflib.cli.doctor import check_data
+from acflib.cli.doctor_cityscapes import is_cityscapes
+from acflib.course.grading.cells import find_notebooks
 from acflib.datasets import Cityscapes, open_dataset
 from acflib.datasets.folders import visible
 from acflib.datasets.streets import write_streets
-from acflib.doctor import check_data
-from acflib.doctor_cityscapes import is_cityscapes
 from acflib.errors import ConfigError, DataError
-from acflib.export import export_predictions
-from acflib.grading.cells import find_notebooks
-from acflib.predicting import find_photographs
+from acflib.predict import pretrained
+from acflib.predict.export import export_predictions
+from acflib.predict.predicting import find_photographs
 from tests.datasets.conftest import picture, save
 
 
@@ -124,7 +124,7 @@ def test_what_is_visible(tmp_path):
 
 
 def test_results_of_an_ablation(tmp_path):
-    from acflib.ablation.results import seeds_in
+    from acflib.study.ablation.results import seeds_in
 
     for name in ("seed-0.json", "._seed-0.json"):
         (tmp_path / name).write_text("{}")

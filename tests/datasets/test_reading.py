@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from acflib.cli.doctor import check_data
 from acflib.datasets import CamVid, Cityscapes
 from acflib.datasets.base import read_image, read_label_values
 from acflib.datasets.cache import build_cache
-from acflib.doctor import check_data
 from acflib.errors import DataError
 from acflib.widgets.photographs import as_rgb
 from tests.datasets.conftest import picture, save

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from acflib import cli
+from acflib.cli import parser as cli
 from acflib.datasets import Streets
 from acflib.datasets.labels import ID
 from acflib.datasets.streets import MANIFEST, render_street, write_streets
-from acflib.datasets.streets_color import NATURAL, NEUTRAL, PALETTES, draw_look
+from acflib.datasets.streets.color import NATURAL, NEUTRAL, PALETTES, draw_look
 from acflib.errors import ConfigError, DataError
 
 NUMBERS = [ID[name] for name in NATURAL]

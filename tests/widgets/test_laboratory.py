@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from acflib import functional
-from acflib.alignment import CellGrid
 from acflib.errors import ConfigError
+from acflib.layers.alignment import CellGrid
 from acflib.widgets import attention_state, lab_edits, lab_state, lab_view
 from acflib.widgets.lab_edits import Absent, Mix, Stroke, Temperature, Truth
 from acflib.widgets.scene import analyse

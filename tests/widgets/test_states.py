@@ -11,7 +11,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from acflib import functional
 from acflib.acfnet import ACFNet
 from acflib.errors import ConfigError, DataError
-from acflib.tap import tap
+from acflib.layers.tapping import tap
 from acflib.widgets import attention_state, explorer_state
 from acflib.widgets.scene import Picture, analyse, name_classes
 from tests.widgets.cases import SIZE, batch, network

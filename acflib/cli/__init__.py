@@ -1,0 +1,1 @@
+"""The command line, ``acflib`` or ``python -m acflib``: :mod:`acflib.cli.parser`, and one file a command."""

@@ -1,0 +1,1 @@
+"""What the lessons need: the checks of the exercises, and the grader."""

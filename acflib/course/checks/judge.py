@@ -1,0 +1,149 @@
+"""How an answer to an exercise is judged.
+
+:func:`judge` runs a student's function on random inputs and compares what it returns with the right answers. A wrong
+answer is compared with the usual mistakes, computed on the same inputs, so that the message can name the mistake. An
+answer may be a tensor, a number, a bool, a string, None, or a tuple, list or dict of these.
+
+The random inputs come from :func:`random_cases` and depend on :func:`with_seed`, so that a teacher can grade on inputs
+that no student has seen.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import torch
+
+from acflib.course.checks.compare import (
+    all_close,
+    copied,
+    describe,
+    first_line,
+    form_complaint,
+    general_complaint,
+    holds_tensor,
+    not_finite,
+)
+
+Case = tuple
+Answer = Callable[..., object]
+
+_SEED: ContextVar[int] = ContextVar("seed of the exercises", default=0)
+
+UNSOLVED = "Not solved yet: the function returns nothing. Fill in the lines marked TODO."
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found. ``solved`` is for a program, ``message`` for the student."""
+
+    solved: bool
+    message: str
+
+    def __repr__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True)
+class Hints:
+    """Sentences of one exercise that go into the general messages.
+
+    Attributes:
+        nan: follows "NaN or infinity." where the right answer is finite.
+        swapped: follows the complaint about a shape whose last two axes are swapped.
+        whole: says why whole numbers cannot be right, after "the result is torch.int64; ".
+    """
+
+    nan: str = "Where does the function divide by 0, or take the logarithm of 0?"
+    swapped: str = "The last two axes are swapped."
+    whole: str = "it must hold floats."
+
+
+@contextmanager
+def with_seed(seed: int) -> Iterator[None]:
+    """Checks called inside draw other random inputs. 0, the default, is what students see."""
+    token = _SEED.set(int(seed))
+    try:
+        yield
+    finally:
+        _SEED.reset(token)
+
+
+def random_cases(make: Callable[[torch.Generator], Case], count: int = 3) -> list[Case]:
+    """``count`` inputs, each made by ``make(generator)``; the generators follow the seed of :func:`with_seed`."""
+    return [make(torch.Generator().manual_seed(_SEED.get() * 1009 + number)) for number in range(1, count + 1)]
+
+
+def distinct_sizes(random: torch.Generator, count: int, low: int = 2, high: int = 8) -> list[int]:
+    """``count`` different whole numbers from low..high: with them no two axes can be mistaken for each other."""
+    return (torch.randperm(high - low + 1, generator=random)[:count] + low).tolist()
+
+
+def judge(
+    student: Answer,
+    cases: Sequence[Case],
+    right: Answer,
+    mistakes: Mapping[str, Answer],
+    *,
+    hints: Hints = Hints(),
+    demands: Mapping[str, Callable[[Answer], bool]] | None = None,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+) -> Verdict:
+    """Run the student's function on all cases and say what is wrong with it, if anything.
+
+    Args:
+        student: the function of the exercise. Returning None or raising NotImplementedError means "not solved yet".
+        cases: tuples of arguments. Each call gets fresh copies of their tensors.
+        right: the right answer, called with the same arguments.
+        mistakes: message -> a function with this mistake. The first that gives the student's answers on all cases is
+            named. A mistake that raises on a case is passed over.
+        hints: sentences for the general messages.
+        demands: message -> what must hold besides the values, called with the student's function after all values were
+            found right, for example ``lambda f: lets_gradients_flow(f, case)``. The first that fails is named.
+        rtol, atol: tolerance of floats; whole numbers, bools and strings must be equal.
+    """
+    expected = [right(*copied(case)) for case in cases]
+    answers = []
+    for case, target in zip(cases, expected, strict=True):
+        try:
+            answer = student(*copied(case))
+        except NotImplementedError:
+            answer = None
+        except Exception as error:  # whatever a student's code raises is an answer too
+            return _wrong(f"on {describe(case)} your function raised {first_line(error)}")
+        if answer is None and target is not None:
+            return Verdict(False, UNSOLVED)
+        if complaint := form_complaint(answer, target, hints.swapped, hints.whole):
+            return _wrong(complaint.replace("the result", f"on {describe(case)} the result", 1))
+        answers.append(answer)
+    if not all_close(answers, expected, rtol, atol):
+        return _wrong(_named_mistake(answers, expected, cases, mistakes, hints, rtol, atol))
+    for message, holds in (demands or {}).items():
+        try:
+            if not holds(student):
+                return _wrong(message)
+        except Exception as error:
+            return _wrong(f"{message} (While this was tried, your function raised {first_line(error)})")
+    return Verdict(True, f"Right, on {len(cases)} random {'shapes' if holds_tensor(cases) else 'inputs'}.")
+
+
+def _wrong(message: str) -> Verdict:
+    return Verdict(False, f"Not right yet: {message}")
+
+
+def _named_mistake(answers, expected, cases, mistakes, hints: Hints, rtol: float, atol: float) -> str:
+    """The message of the first mistake that gives the same answers, or a general one."""
+    if not_finite(answers) and not not_finite(expected):
+        return f"NaN or infinity. {hints.nan}"
+    for message, mistake in mistakes.items():
+        try:
+            if all_close(answers, [mistake(*copied(case)) for case in cases], rtol, atol):
+                return message
+        except Exception:  # this mistake cannot be made on these inputs, so it is not the student's
+            continue
+    for case, answer, target in zip(cases, answers, expected, strict=True):
+        if not all_close(answer, target, rtol, atol):
+            return general_complaint(answer, target, describe(case), rtol, atol)
+    raise AssertionError("judge calls this for wrong answers alone")

@@ -1,0 +1,177 @@
+"""Exercises of lesson 01: class centers."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from acflib import functional
+from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
+from acflib.functional import IGNORE_INDEX
+
+CENTERS = Hints(
+    nan="A class without pixels divides 0 by 0; its center is 0.",
+    swapped="The axes are swapped: first the classes, then the channels.",
+    whole="centers are means, so floats.",
+)
+RESHAPED = (
+    "A reshape stands where a transpose is meant: it mixes pixels and channels. First flatten(2), (B, C, HW), and then "
+    "transpose(1, 2), (B, HW, C)."
+)
+
+
+def hard_centers(student: Answer) -> Verdict:
+    """Lesson 01, exercise 1. Eq. 1: ``student(features, labels, num_classes)`` -> centers (B, N, C).
+
+    features (B, C, H, W), labels int64 (B, H, W) with 255 = ignore. Absent classes must have the center 0.
+    """
+    mistakes = {
+        "These are sums, not means. Divide by the number of pixels of each class (the denominator of Eq. 1).": (
+            lambda x, y, n: _sums(x, _one_hot(y, n))
+        ),
+        "You divide by H*W, the number of all pixels. Eq. 1 divides by the number of pixels of that class.": (
+            lambda x, y, n: _sums(x, _one_hot(y, n)) / y[0].numel()
+        ),
+        "The ignored pixels (255) are averaged into the last class. They belong to no class: leave them out.": (
+            lambda x, y, n: functional.hard_class_centers(x, y.clamp(max=n - 1), n)
+        ),
+        "The ignored pixels (255) are averaged into class 0. They belong to no class: leave them out.": (
+            lambda x, y, n: functional.hard_class_centers(x, y.masked_fill(y == IGNORE_INDEX, 0), n)
+        ),
+        "The images of a batch are mixed. Each image has its own centers: sum over H and W, not over B.": (
+            lambda x, y, n: _pooled_over_batch(x, _one_hot(y, n))
+        ),
+        RESHAPED: lambda x, y, n: functional.hard_class_centers(_reshaped(x), y, n),
+    }
+    return judge(student, random_cases(_label_case), functional.hard_class_centers, mistakes, hints=CENTERS)
+
+
+def centers_from_logits(student: Answer) -> Verdict:
+    """Lesson 01, exercise 2. Eq. 2: ``student(features, logits)`` -> centers (B, N, C).
+
+    features (B, C, H, W), logits (B, N, H, W): the coarse result before the softmax.
+    """
+    mistakes = {
+        "The softmax is forgotten: you weight the pixels with raw logits, which can be negative.": (
+            lambda x, z: _sums(x, z) / z.sum((2, 3))[..., None]
+        ),
+        "Softmax over the wrong axis: over the rows (dim 2). The classes are dim 1.": _after(_softmax(2)),
+        "Softmax over the wrong axis: over the columns (dim 3). The classes are dim 1.": _after(_softmax(3)),
+        "Softmax over the wrong axis: over all pixels. Each pixel must share its 1 among the classes: dim 1.": (
+            _after(lambda z: z.flatten(2).softmax(2).view_as(z))
+        ),
+        "A sigmoid treats each class alone. P_coarse is a softmax over the classes (dim 1).": _after(torch.sigmoid),
+        "You take the most likely class only (argmax). Eq. 2 weights each pixel with its probability.": (
+            lambda x, z: functional.hard_class_centers(x, z.argmax(1), z.shape[1])
+        ),
+        "The normaliser is missing: these are weighted sums. Divide by the sum of P over the pixels.": (
+            lambda x, z: _sums(x, z.softmax(1))
+        ),
+        "You divide by H*W. Eq. 2 divides by the sum of P of that class over the pixels.": (
+            lambda x, z: _sums(x, z.softmax(1)) / z[0, 0].numel()
+        ),
+        "This is a softmax over channels of (max - energy), found in public code. It is no mean of features: "
+        "the largest channels get the smallest value. Divide P F' by the sum of P instead.": _channel_softmax,
+        RESHAPED: lambda x, z: functional.class_centers(_reshaped(x), z.softmax(1)),
+    }
+    return judge(
+        student,
+        random_cases(_logit_case),
+        lambda x, z: functional.class_centers(x, z.softmax(1)),
+        mistakes,
+        hints=CENTERS,
+    )
+
+
+def merge_centers(student: Answer) -> Verdict:
+    """Lesson 01, exercise 3: ``student(centers_a, mass_a, centers_b, mass_b)`` -> the centers of both images together.
+
+    centers (N, C), mass (N,): the sum of P, or the number of pixels, behind each center; 0 for an absent class.
+    """
+
+    def over(numerator: Tensor, mass: Tensor) -> Tensor:
+        return numerator / mass.masked_fill(mass == 0, torch.inf)[:, None]
+
+    def right(a: Tensor, m: Tensor, b: Tensor, k: Tensor) -> Tensor:
+        return over(a * m[:, None] + b * k[:, None], m + k)
+
+    mistakes = {
+        "This is the plain mean of the two centers. A class with 3 pixels here and 300 there is not half and half: "
+        "weight each center with its mass.": lambda a, m, b, k: (a + b) / 2,
+        "The two masses are swapped: each center belongs to its own mass.": lambda a, m, b, k: right(a, k, b, m),
+        "The normaliser is missing: divide by the sum of both masses.": (
+            lambda a, m, b, k: a * m[:, None] + b * k[:, None]
+        ),
+        "You just add the two centers. Weight each with its mass, and divide by the sum of both masses.": (
+            lambda a, m, b, k: a + b
+        ),
+        "The masses must count per class. You weight all classes with the total mass of each image.": (
+            lambda a, m, b, k: (a * m.sum() + b * k.sum()) / (m.sum() + k.sum())
+        ),
+    }
+    return judge(student, random_cases(_merge_case), right, mistakes, hints=CENTERS)
+
+
+# ---- random inputs. Sides, channels and classes all differ, so that no two axes can be mistaken for each other.
+
+
+def _label_case(random: torch.Generator) -> Case:
+    b, c, h, w, n = distinct_sizes(random, 5, low=3)
+    features = torch.randn(b, c, h, w, generator=random, dtype=torch.float64) + 1
+    labels = torch.randint(0, n - 1, (b, h, w), generator=random)  # class n-1 is absent from all images ...
+    labels[0, -1, -1] = n - 1  # ... but the first
+    labels[:, 0, 0] = 0
+    labels[:, 0, 1] = IGNORE_INDEX
+    return features, labels, n
+
+
+def _logit_case(random: torch.Generator) -> Case:
+    b, c, h, w, n = distinct_sizes(random, 5)
+    features = torch.randn(b, c, h, w, generator=random, dtype=torch.float64) + 1
+    return features, 2 * torch.randn(b, n, h, w, generator=random, dtype=torch.float64)
+
+
+def _merge_case(random: torch.Generator) -> Case:
+    n, c = distinct_sizes(random, 2, low=3)
+    masses = torch.randint(1, 50, (2, n), generator=random).double()
+    masses[0, 0] = 0  # class 0 is absent from the first image,
+    masses[:, 1] = 0  # class 1 from both
+    centers = torch.randn(2, n, c, generator=random, dtype=torch.float64) * (masses > 0)[..., None]
+    return centers[0], masses[0], centers[1], masses[1]
+
+
+# ---- parts of the mistakes
+
+
+def _one_hot(labels: Tensor, num_classes: int) -> Tensor:
+    return functional.label_fractions(labels, num_classes, dtype=torch.float64)
+
+
+def _sums(features: Tensor, weights: Tensor) -> Tensor:
+    return torch.einsum("bchw,bnhw->bnc", features, weights)
+
+
+def _reshaped(features: Tensor) -> Tensor:
+    """The features that a product sees where (B, C, H, W) was reshaped to (B, HW, C) instead of transposed."""
+    b, c, h, w = features.shape
+    return features.reshape(b, h * w, c).transpose(1, 2).reshape(b, c, h, w)  # (B, HW, C) -> (B, C, HW) -> (B, C, H, W)
+
+
+def _softmax(axis: int) -> Callable[[Tensor], Tensor]:
+    return lambda logits: logits.softmax(axis)
+
+
+def _after(activation: Callable[[Tensor], Tensor]) -> Answer:
+    """Centers as in Eq. 2, with something else in place of the softmax over classes."""
+    return lambda features, logits: functional.class_centers(features, activation(logits))
+
+
+def _pooled_over_batch(features: Tensor, weights: Tensor) -> Tensor:
+    mass = weights.sum((0, 2, 3))
+    sums = _sums(features, weights).sum(0)
+    return (sums / mass.masked_fill(mass == 0, torch.inf)[:, None]).expand(len(features), -1, -1)
+
+
+def _channel_softmax(features: Tensor, logits: Tensor) -> Tensor:
+    energy = _sums(features, logits.softmax(1))
+    return (energy.amax(2, keepdim=True) - energy).softmax(2)

@@ -1,0 +1,189 @@
+"""Students' notebooks, graded: run in a fresh kernel, each exercise judged again on inputs that no student has seen.
+
+What a notebook prints counts for nothing. After the student's cells the grader calls each check itself, with the
+function that the exercise's cell checked, and with an acflib loaded anew.
+
+A student's code runs with the rights of the one who grades. Grade strangers' notebooks in a container.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from acflib import __version__
+from acflib.course.checks.catalogue import Exercise, exercises_of
+from acflib.course.grading.cells import CheckCall, check_calls, lesson_of, read_notebook
+from acflib.course.grading.session import KernelLost, Session
+from acflib.engine.checkpoints import write_whole
+from acflib.errors import ConfigError, DataError
+
+COLUMNS = ("notebook", "lesson", "exercise", "check", "title", "points", "earned", "solved", "message", "seconds")
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What was found of one exercise; ``seconds`` are those of the judgement."""
+
+    exercise: Exercise
+    solved: bool
+    message: str
+    seconds: float = 0.0
+
+    @property
+    def earned(self) -> int:
+        """The points of the exercise when it is solved, else 0."""
+        return self.exercise.points if self.solved else 0
+
+
+@dataclass(frozen=True)
+class GradedNotebook:
+    """A student's notebook: its path, its lesson, and one grade for each exercise of the lesson.
+
+    Where it could not be graded, ``problem`` says why, ``lesson`` is empty and there are no grades.
+    """
+
+    path: Path
+    lesson: str
+    grades: tuple[Grade, ...]
+    problem: str = ""
+
+    @property
+    def points(self) -> int:
+        """What could be earned."""
+        return sum(grade.exercise.points for grade in self.grades)
+
+    @property
+    def earned(self) -> int:
+        return sum(grade.earned for grade in self.grades)
+
+
+def check_paths(paths: Sequence[Path]) -> None:
+    """Look for all notebooks before the first is run, which may take long.
+
+    Raises:
+        DataError: there is no file of a name: a slip of whoever grades, not of a student.
+    """
+    for path in paths:
+        if not path.exists():
+            raise DataError(f"{path}: cannot be read, there is no such file; give the paths of notebooks (.ipynb)")
+
+
+def grade_or_say(path: Path, seed: int, timeout: float = 120) -> GradedNotebook:
+    """:func:`grade_notebook`; a file that cannot be graded costs its owner alone, and ``problem`` says why.
+
+    Raises:
+        ConfigError: nothing can be graded: a package is missing, or no kernel starts.
+    """
+    try:
+        return grade_notebook(path, seed, timeout)
+    except ConfigError:
+        raise
+    except DataError as error:
+        problem = str(error)
+    except Exception as error:  # whatever a student's file makes Jupyter do
+        problem = f"{path}: cannot be graded ({type(error).__name__}: {error}); read it yourself"
+    return GradedNotebook(path, "", (), " ".join(problem.split()))
+
+
+def grade_notebook(path: Path, seed: int, timeout: float = 120) -> GradedNotebook:
+    """Run a notebook and judge its exercises. The file is not changed.
+
+    A cell that ends its kernel, or cannot be stopped, is left out of a second run, so that it costs only its own
+    exercise.
+
+    Args:
+        path: the student's notebook.
+        seed: of the random inputs; 0 gives those that students see.
+        timeout: seconds that a cell, or one judgement, may take.
+
+    Raises:
+        DataError: the file is no notebook of a lesson with exercises.
+        ConfigError: nbclient or ipykernel is not installed, or no kernel starts.
+    """
+    notebook = read_notebook(path)
+    lesson = lesson_of(notebook, path)
+    calls = check_calls(notebook)
+    lost: dict[int, str] = {}
+    found = None
+    while found is None:
+        session = Session(notebook, path.resolve().parent, timeout, lost)
+        try:
+            found = session.run(calls, seed)
+        except KernelLost as error:
+            lost[error.cell] = error.reason
+        finally:
+            session.close()
+    return GradedNotebook(path, lesson, tuple(_grade(exercise, calls, found) for exercise in exercises_of(lesson)))
+
+
+def _grade(exercise: Exercise, calls: Sequence[CheckCall], found: dict[str, dict]) -> Grade:
+    name = exercise.check
+    if name in found:
+        return Grade(exercise, **found[name])
+    if any(call.check == name for call in calls):
+        return Grade(exercise, False, f"No answer: the check takes one function, checks.{name}(your_function).")
+    return Grade(exercise, False, f'Missing: no cell calls checks.{name}(...), exercise "{exercise.title}".')
+
+
+def make_folder(out: str) -> None:
+    """Make the folder of ``OUT.json``: better before a class is graded than after.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    folder = Path(out).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out {out}: the folder {folder} cannot be made ({error.strerror})") from error
+
+
+def rows(graded: Sequence[GradedNotebook]) -> list[dict]:
+    """One row for each exercise of each notebook, with the names of ``COLUMNS``; one for a notebook with a problem."""
+    found = []
+    for notebook in graded:
+        start = {"notebook": str(notebook.path), "lesson": notebook.lesson}
+        if notebook.problem:
+            found.append({**start, "earned": 0, "solved": False, "message": notebook.problem})
+        for grade in notebook.grades:
+            exercise = grade.exercise
+            what = {"exercise": exercise.number, "check": exercise.check, "title": exercise.title}
+            earned = {"points": exercise.points, "earned": grade.earned, "solved": grade.solved}
+            found.append({**start, **what, **earned, "message": grade.message, "seconds": round(grade.seconds, 3)})
+    return found
+
+
+def write_grades(graded: Sequence[GradedNotebook], seed: int, out: str) -> tuple[Path, Path]:
+    """Write ``OUT.json`` and ``OUT.csv`` (see :func:`make_folder`), each whole or not at all; their paths.
+
+    Raises:
+        TrainingError: a file cannot be written.
+    """
+    json_path, csv_path = Path(out + ".json"), Path(out + ".csv")
+    record = {"acflib": __version__, "seed": seed, "notebooks": [_record(notebook) for notebook in graded]}
+    write_whole(json_path, _bytes(json.dumps(record, indent=2, ensure_ascii=False)))
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, COLUMNS)
+    table.writeheader()
+    table.writerows(rows(graded))
+    write_whole(csv_path, _bytes(text.getvalue()))
+    return json_path, csv_path
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8. What it cannot hold, half a character in a student's message or a file name, is written as \\udc80."""
+    return text.encode(errors="backslashreplace")
+
+
+def _record(notebook: GradedNotebook) -> dict:
+    return {
+        "notebook": str(notebook.path),
+        "lesson": notebook.lesson,
+        "points": notebook.points,
+        "earned": notebook.earned,
+        "problem": notebook.problem,
+        "exercises": [{**asdict(grade), "earned": grade.earned} for grade in notebook.grades],
+    }

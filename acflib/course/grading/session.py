@@ -1,0 +1,162 @@
+"""One run of a student's notebook in a kernel of its own, with the judgements after it."""
+
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import acflib
+from acflib.course.grading.cells import MISSING, CheckCall
+from acflib.errors import ConfigError, package_fault
+
+PACKAGE_FOLDER = str(Path(acflib.__file__).parent.parent)
+ANSWER_TIME = 10  # seconds in which an interrupted kernel must answer
+# A check that a student's cell has replaced is replaced again: acflib is loaded anew.
+FRESH_ACFLIB = f"""
+import sys
+for name in [name for name in sys.modules if name.split(".")[0] == "acflib"]:
+    del sys.modules[name]
+sys.path.insert(0, {PACKAGE_FOLDER!r})
+from acflib.course.grading.kernel import report
+"""
+
+
+class KernelLost(Exception):
+    """The kernel ended in a cell, or cannot be stopped there."""
+
+    def __init__(self, cell: int, reason: str) -> None:
+        super().__init__(reason)
+        self.cell, self.reason = cell, reason
+
+
+class Session:
+    """A kernel and the cells that it runs.
+
+    Args:
+        notebook: the student's.
+        folder: where the kernel works, as in JupyterLab: the folder of the notebook.
+        timeout: seconds that a cell, or one judgement, may take.
+        lost: index of a cell -> why it is left out, because it ended the kernel of a session before.
+    """
+
+    def __init__(self, notebook, folder: Path, timeout: float, lost: dict[int, str]) -> None:
+        self.cells, self.timeout, self.lost = notebook.cells, timeout, lost
+        self.answers = f"answers_{secrets.token_hex(8)}"  # a variable of the kernel: check -> the student's function
+        self.results = tempfile.TemporaryDirectory()
+        self.client = start_kernel(folder)
+
+    def close(self) -> None:
+        """End the kernel, whatever it is doing."""
+        from nbclient.util import run_sync
+
+        with suppress(Exception):  # it may have ended by itself
+            run_sync(self.client.km.shutdown_kernel)(now=True)
+        with suppress(Exception):
+            self.client.kc.stop_channels()
+        self.results.cleanup()
+
+    def run(self, calls: Sequence[CheckCall], seed: int) -> dict[str, dict]:
+        """Run all cells, then judge the answers that they leave.
+
+        Returns:
+            check -> {"solved", "message", "seconds"}, for each check that is called with one answer.
+
+        Raises:
+            KernelLost: in a cell that has to be left out.
+        """
+        self._execute(f"{self.answers} = {{}}", 0)
+        problems: dict[str, str | None] = {}
+        for index, cell in enumerate(self.cells):
+            runs = cell.cell_type == "code" and index not in self.lost
+            problem = self._execute(cell.source, index) if runs else self.lost.get(index)
+            for call in (call for call in calls if call.cell == index):
+                problems.pop(call.check, None)  # the last call of a check counts
+                if call.answer is not None:
+                    problems[call.check] = self._keep_answer(call, problem)
+        cell_of = {call.check: call.cell for call in calls}
+        return {check: self._judge(check, cell_of[check], seed, problem) for check, problem in problems.items()}
+
+    def _keep_answer(self, call: CheckCall, problem: str | None) -> str | None:
+        """Keep the function that the cell checks, as it is now; what is wrong where there is none."""
+        if problem and (call.cell in self.lost or problem.startswith("ran longer")):
+            return problem  # it would do so again
+        missing = self._execute(f"{self.answers}[{call.check!r}] = {call.answer}", call.cell)
+        return (problem or missing) if missing else None
+
+    def _judge(self, check: str, cell: int, seed: int, problem: str | None) -> dict:
+        if problem:
+            return {"solved": False, "message": f"The cell {problem}"}
+        result = Path(self.results.name) / secrets.token_hex(8)
+        call = f"report({str(result)!r}, {check!r}, {self.answers}[{check!r}], {seed})"
+        problem = self._execute(FRESH_ACFLIB + call, cell)
+        if result.exists():
+            return json.loads(result.read_text(encoding="utf-8"))
+        return {"solved": False, "message": f"The check {problem or 'gave no result'}"}
+
+    def _execute(self, source: str, index: int) -> str | None:
+        """Run a source; None, or what went wrong. ``index`` is the student's cell to blame for a lost kernel."""
+        from nbclient.exceptions import CellExecutionError, DeadKernelError
+        from nbclient.util import run_sync
+        from nbformat.v4 import new_code_cell
+
+        async def bounded() -> None:  # nbclient interrupts after the timeout, and would then wait for ever
+            await asyncio.wait_for(self.client.async_execute_cell(new_code_cell(source), 0), self.timeout + ANSWER_TIME)
+
+        self.client.timeout = self.timeout
+        problem, start = None, time.monotonic()
+        try:
+            run_sync(bounded)()
+        except CellExecutionError as error:
+            problem = f"raised {error.ename}: {error.evalue}".splitlines()[0]
+        except (DeadKernelError, asyncio.TimeoutError):
+            slow = f"ran longer than {self.timeout:g} seconds and could not be stopped"
+            dead = "ended the kernel (a crash, or not enough memory)"
+            raise KernelLost(index, slow if time.monotonic() - start > self.timeout else dead) from None
+        slow = time.monotonic() - start > self.timeout
+        return f"ran longer than {self.timeout:g} seconds" if slow else problem
+
+
+def start_kernel(folder: Path):
+    """An nbclient with a kernel of the Python that runs this, working in ``folder``.
+
+    Raises:
+        ConfigError: a package is missing, or the kernel does not start.
+    """
+    try:
+        from ipykernel.kernelspec import get_kernel_dict
+        from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+        from jupyter_client.manager import AsyncKernelManager
+        from nbclient import NotebookClient
+        from nbclient.util import run_sync
+        from nbformat.v4 import new_code_cell, new_notebook
+    except Exception as error:  # missing, or broken
+        package = (getattr(error, "name", None) or "nbclient").partition(".")[0]
+        raise ConfigError(MISSING.format(package=package, fault=package_fault(package, error))) from error
+
+    class ThisPython(KernelSpecManager):
+        """Whatever kernel a notebook names, it gets this Python, where acflib is."""
+
+        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+            return KernelSpec(**get_kernel_dict())
+
+    client = NotebookClient(
+        new_notebook(cells=[new_code_cell()]),  # a place for the cell that runs
+        km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),
+        interrupt_on_timeout=True,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.log.setLevel("CRITICAL")  # a cell that takes too long is reported by the grade
+    search = os.pathsep.join(filter(None, [PACKAGE_FOLDER, os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": search, "MPLBACKEND": "agg"}
+    try:
+        run_sync(client.async_start_new_kernel)(env=environment, stderr=subprocess.DEVNULL)
+        run_sync(client.async_start_new_kernel_client)()
+    except (RuntimeError, OSError) as error:
+        raise ConfigError(f"no Python kernel starts ({error}); try: pip install --force-reinstall ipykernel") from error
+    return client

@@ -1,0 +1,178 @@
+"""All that changes while a network is trained, and how it goes into a checkpoint and comes back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import SGD
+
+from acflib import distributed
+from acflib.acfnet import ACFNet, build_model, without_weights
+from acflib.datasets.base import SegmentationDataset
+from acflib.engine.checkpoints import config_as_dict, load_checkpoint, rng_state, save_checkpoint, set_rng_state
+from acflib.engine.config import TrainConfig
+from acflib.engine.devices import has_fused_sgd, place
+from acflib.errors import CheckpointError, TrainingError
+from acflib.layers.inplace import use_inplace
+from acflib.layers.norm import synchronise
+
+LOSSES = ("loss", "fine", "coarse", "aux")
+
+
+@dataclass
+class TrainState:
+    """Network, optimiser and position of a run.
+
+    Attributes:
+        model: the network itself.
+        network: the same, wrapped so that gradients are averaged over processes, and compiled if the configuration
+            says so; call this one in training.
+        optimizer: SGD as in section 4.2.
+        scaler: gradient scaler, active for fp16 only.
+        position: global batches consumed = optimiser steps done.
+        window: sums of the losses since the last log line (in the order of ``LOSSES``) and their count, (5,), float64
+            (on mps float32).
+    """
+
+    model: ACFNet
+    network: nn.Module
+    optimizer: SGD
+    scaler: GradScaler
+    position: int
+    window: Tensor
+
+
+def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.device, precision: str) -> TrainState:
+    """A fresh state, or that of a checkpoint.
+
+    Random states are put back where the number of processes is the one that was saved; otherwise dropout draws anew.
+    """
+    torch.manual_seed(config.seed)  # the same initial weights on every process
+    model = build_model(without_weights(config.model) if checkpoint or config.start else config.model)
+    if config.norm == "inplace":
+        model = use_inplace(model)  # before its weights: they are those of this kind
+    if checkpoint:
+        model.load_state_dict(checkpoint["model"])
+    elif config.start:
+        load_base(model, Path(config.start))
+    state = prepare(model, config, device, precision)
+    if not checkpoint:
+        torch.manual_seed(config.seed + distributed.rank())  # dropout differs between processes
+        return state
+    load_optimizer(state.optimizer, checkpoint["optimizer"])
+    if state.scaler.is_enabled() and checkpoint["scaler"]:  # a run in another precision left no scale: a fresh one
+        state.scaler.load_state_dict(checkpoint["scaler"])
+    state.position = checkpoint["position"]
+    if len(checkpoint["rng"]) == distributed.world_size():
+        set_rng_state(checkpoint["rng"][distributed.rank()])
+        state.window.copy_(checkpoint["window"][distributed.rank()])
+    else:
+        torch.manual_seed(config.seed + distributed.rank() + state.position)
+        state.window.copy_(torch.stack(checkpoint["window"]).mean(dim=0))  # the log takes the mean over processes
+    return state
+
+
+def load_base(model: ACFNet, path: Path) -> None:
+    """Give a network the base network of a checkpoint, running statistics included; its other layers stay.
+
+    Raises:
+        CheckpointError: no such checkpoint, or its base network is of another shape.
+    """
+    weights = load_checkpoint(path)["model"]
+    base = {name.removeprefix("base."): value for name, value in weights.items() if name.startswith("base.")}
+    try:
+        model.base.load_state_dict(base)
+    except RuntimeError as error:
+        raise CheckpointError(f"start={path}: its base network is another one than this run's: {error}") from error
+
+
+def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precision: str) -> TrainState:
+    """A network made ready for its first step: norms, device, memory format, several processes, compiler, optimiser.
+
+    Args:
+        model: an ACFNet, or any network with the same dict of logits as its result.
+    """
+    several = distributed.world_size() > 1
+    if config.norm == "inplace":
+        model = use_inplace(model)  # synchronised too
+    elif config.norm == "sync" and several:
+        model = synchronise(model, device.type)
+    model = place(model, device, precision).train()
+    if config.freeze == "base":
+        model.base.requires_grad_(False)
+    network = model
+    if several:
+        network = DistributedDataParallel(
+            model,
+            device_ids=[device.index] if device.type == "cuda" else None,
+            gradient_as_bucket_view=True,  # gradients lie where they are sent from: no copy of them all
+        )
+    if config.compile:
+        network = torch.compile(network)  # around the one for several processes, which then sends while it computes
+    optimizer = SGD(
+        model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay,
+        fused=has_fused_sgd(device, precision) or None,
+    )  # fmt: skip
+    scaler = GradScaler(device.type, enabled=precision == "fp16")
+    sums = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
+    window = torch.zeros(len(LOSSES) + 1, dtype=sums, device=device)
+    return TrainState(model, network, optimizer, scaler, 0, window)
+
+
+def load_optimizer(optimizer: SGD, saved: dict) -> None:
+    """Put back the momentum of a checkpoint, which may come from another device.
+
+    Which kernels SGD takes stays as it is here, and so does the memory order of each weight: the fused ones want the
+    momentum in the same order.
+    """
+    (fused,) = {group["fused"] for group in optimizer.param_groups}
+    optimizer.load_state_dict(saved)
+    for group in optimizer.param_groups:
+        group["fused"] = fused
+    for weight, state in optimizer.state.items():
+        if state.get("momentum_buffer") is not None:
+            state["momentum_buffer"] = torch.empty_like(weight).copy_(state["momentum_buffer"])
+
+
+def save_state(path: Path, state: TrainState, config: TrainConfig, dataset: SegmentationDataset) -> None:
+    """Write a checkpoint; every process must call this, the first one writes.
+
+    Raises:
+        TrainingError: if a loss or a parameter is not finite (the older checkpoint stays), or the disk is full.
+    """
+    check_finite(state, path)
+    device = state.window.device
+    rng = rng_state()
+    rng = {name: distributed.gather(value, device) for name, value in rng.items()}  # name -> one tensor a process
+    windows = distributed.gather(state.window, device)
+    if distributed.rank() > 0:
+        return
+    content = {
+        "config": config_as_dict(config),
+        "classes": list(dataset.classes),
+        "colors": [list(color) for color in dataset.colors],
+        "position": state.position,
+        "model": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "scaler": state.scaler.state_dict(),
+        "rng": [dict(zip(rng, values, strict=True)) for values in zip(*rng.values(), strict=True)],
+        "window": windows,
+        "frames": len(dataset),
+    }
+    save_checkpoint(path, content)
+
+
+def check_finite(state: TrainState, checkpoint_path: Path) -> None:
+    """Raise TrainingError if the losses since the last log line, or any weight or buffer, are not finite."""
+    tensors = [t for t in state.model.state_dict().values() if t.is_floating_point()]
+    finite = torch.stack([t.isfinite().all() for t in [state.window, *tensors]]).all()
+    if finite:
+        return
+    last = f"The last good checkpoint is {checkpoint_path}" if checkpoint_path.exists() else "Nothing was saved yet"
+    raise TrainingError(
+        f"loss or weights are not finite after iteration {state.position}. {last}; "
+        "start again with a lower --learning-rate, or with --precision float32"
+    )

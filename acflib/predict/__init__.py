@@ -1,0 +1,1 @@
+"""From a trained network to results: inference, scores, overlays, files for the evaluation server."""

@@ -1,0 +1,1 @@
+"""The ablation study: rows, seeds, tables with intervals, the paper's own numbers, figures."""
