@@ -1,6 +1,18 @@
-"""acflib: Attentional Class Feature Network (ACFNet, ICCV 2019) to learn from, use and trust."""
+"""acflib: Attentional Class Feature Network (ACFNet, ICCV 2019) to learn from, use and trust.
 
-__version__ = "0.1.0"
+The map of the house. Imports go down this list only, never up:
+
+    functional, acf, acfnet, losses    the paper: Eq. 1 to 5, Fig. 2 and 3, Table 1; layers/ is what they are built of
+    training, engine/                  section 4.2: the loop, and what a run needs around it
+    datasets/                          Cityscapes, CamVid, generated Streets; transforms
+    predict/, metrics, similarity      a trained network: inference, scores, overlays, export; Fig. 5 and 6
+    study/                             the ablation: rows, seeds, intervals, the paper's own numbers
+    course/, widgets/, cli/            checks and grading of the lessons; views to click in; the commands
+"""
+
+__version__ = "0.2.0"
+
+from typing import TYPE_CHECKING, Any
 
 from acflib import functional
 from acflib.acf import ACFModule, ClassAttentionBlock, ClassCenterBlock
@@ -8,7 +20,9 @@ from acflib.acfnet import ACFNet, Intermediates, ModelConfig, build_model, inspe
 from acflib.errors import AcflibError, CheckpointError, ConfigError, DataError, TrainingError
 from acflib.layers.bases import BaseOutput, ResNetBase
 from acflib.layers.tapping import tap
-from acflib.predict.pretrained import load_pretrained
+
+if TYPE_CHECKING:
+    from acflib.predict.pretrained import load_pretrained
 
 __all__ = [
     "ACFModule",
@@ -30,3 +44,12 @@ __all__ = [
     "load_pretrained",
     "tap",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``load_pretrained`` is imported when it is asked for: it needs files and data sets, which no other name does."""
+    if name == "load_pretrained":
+        from acflib.predict.pretrained import load_pretrained
+
+        return load_pretrained
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

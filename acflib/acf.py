@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from acflib import functional
 from acflib.errors import ConfigError
 from acflib.layers.controls import CONTROLS, PERMUTED, make_control, permute_centers
-from acflib.layers.norm import BatchNorm, conv_bn_relu
+from acflib.layers.norm import BatchNorm, EndsInBatchNormReLU, conv_bn_relu
 
 VARIANTS = ("sum", "concat", "center")  # Table 1
 ALL_VARIANTS = (*VARIANTS, *CONTROLS, PERMUTED)
@@ -48,7 +48,7 @@ class ClassCenterBlock(nn.Module):
         return functional.class_centers(self.reduce(features), probabilities)
 
 
-class ClassAttentionBlock(nn.Module):
+class ClassAttentionBlock(EndsInBatchNormReLU):
     """Class Attention Block (Fig. 3b): each pixel gathers the class centers by its probabilities; a 1x1 conv refines.
 
     Args:
@@ -86,7 +86,7 @@ class ClassAttentionBlock(nn.Module):
         return self.relu(self.bn(refined))
 
 
-class FuseBlock(nn.Module):
+class FuseBlock(EndsInBatchNormReLU):
     """Concatenate context and features and refine by a 1x1 conv (section 3.2), with BatchNorm and ReLU.
 
     The concatenation is never copied: ``W [a; b] = W_a a + W_b b``. For the center-only variant ``W_a a`` is one vector

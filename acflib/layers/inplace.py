@@ -20,9 +20,8 @@ from torch.autograd.function import once_differentiable
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from acflib import distributed
-from acflib.acf import ClassAttentionBlock, FuseBlock
 from acflib.errors import ConfigError
-from acflib.layers.norm import check_values_per_channel, synchronise
+from acflib.layers.norm import EndsInBatchNormReLU, check_values_per_channel, synchronise
 
 SMALLEST_SCALE = 1e-3
 PIXELS = (0, 2, 3)  # all dimensions of (B, C, H, W) but the channels
@@ -251,7 +250,7 @@ def use_inplace(model: nn.Module, slope: float = 0.01) -> nn.Module:
         for i in range(len(model) - 2):
             if all(isinstance(model[i + k], kind) for k, kind in enumerate((nn.Conv2d, nn.BatchNorm2d, nn.ReLU))):
                 model[i + 1], model[i + 2] = _as_inplace(model[i + 1], slope), nn.Identity()
-    if isinstance(model, ClassAttentionBlock | FuseBlock):
+    if isinstance(model, EndsInBatchNormReLU):
         model.bn, model.relu = _as_inplace(model.bn, slope), nn.Identity()
     for name, child in model.named_children():
         setattr(model, name, use_inplace(child, slope))

@@ -17,6 +17,16 @@ class BatchNorm(nn.BatchNorm2d):
         return super().forward(x)
 
 
+class EndsInBatchNormReLU(nn.Module):
+    """A block whose last step is ``self.relu(self.bn(x))``, and which needs x nowhere else.
+
+    So :func:`acflib.layers.inplace.use_inplace` may join the two.
+    """
+
+    bn: nn.BatchNorm2d
+    relu: nn.Module
+
+
 class GlooSyncBatchNorm(nn.BatchNorm2d):
     """Batch statistics over all processes on any device, by two plain all-reduces.
 

@@ -156,7 +156,7 @@ def covered_cells(points: Sequence[Point], radius: float, grid: CellGrid) -> np.
     return covered
 
 
-def describe(edit: Edit, classes: Sequence[str]) -> str:
+def describe_edit(edit: Edit, classes: Sequence[str]) -> str:
     """An edit in words."""
     if isinstance(edit, Stroke):
         return f"stroke of {classes[edit.label]}"

@@ -11,7 +11,7 @@ from torch import Tensor
 from acflib import functional
 from acflib.acfnet import evaluation_mode
 from acflib.similarity import principal_axes, project
-from acflib.widgets.lab_edits import Temperature, describe
+from acflib.widgets.lab_edits import Temperature, describe_edit
 from acflib.widgets.lab_state import LabState, check_scene
 from acflib.widgets.names import name_places
 from acflib.widgets.packing import pack_labels
@@ -56,7 +56,7 @@ def distance_unit(centers: Tensor) -> float:
     return float(torch.pdist(centers.double()).mean()) if len(centers) > 1 else 1.0
 
 
-def moved(before: Tensor, after: Tensor, present: Sequence[int]) -> list[float]:
+def center_steps(before: Tensor, after: Tensor, present: Sequence[int]) -> list[float]:
     """How far each class center moved, (N,), in mean distances between two of the ``present`` centers before."""
     unit = distance_unit(before[list(present)]) or 1.0
     return ((after - before).double().norm(dim=1) / unit).tolist()
@@ -85,14 +85,14 @@ def lab_frame(state: LabState, scene: Scene, edited: Tensor, result: WhatIf) -> 
     mean, axes = principal_axes(before[present], 2)
     cell = scene.cell(state.pixel)
     here = (slice(None), *cell)
-    steps = moved(before, after, present)
+    steps = center_steps(before, after, present)
     truth = scene.picture.truth
     most_likely = edited.argmax(dim=0).byte().masked_fill(edited.sum(dim=0) == 0, 255)
     return {
         "pixel": list(state.pixel),
         "cell": list(cell),
         "use": state.use,
-        "edits": [describe(edit, scene.classes) for edit in state.edits],
+        "edits": [describe_edit(edit, scene.classes) for edit in state.edits],
         "temperature": state.edits[-1].value if state.edits and isinstance(state.edits[-1], Temperature) else 1.0,
         "coarse": pack_labels(most_likely.numpy()),
         "cells": list(scene.cells),

@@ -14,7 +14,7 @@ from acflib.similarity import principal_axes, project
 from acflib.widgets.attention_state import AttentionState, attention_pictures, shown_classes
 from acflib.widgets.explorer_state import PINS, ExplorerState, color_range, layer_map, shown_layers
 from acflib.widgets.lab_state import LabState
-from acflib.widgets.lab_view import PRESENT, WhatIf, mass_shares, moved
+from acflib.widgets.lab_view import PRESENT, WhatIf, center_steps, mass_shares
 from acflib.widgets.plot_names import Point, name_areas, name_points
 from acflib.widgets.scene import Scene
 
@@ -162,7 +162,7 @@ def _plane(axis: Axes, state: LabState, scene: Scene, edited: Tensor, result: Wh
     present = [i for i, share in enumerate(own) if share >= PRESENT]
     shown = [i for i in range(len(own)) if max(own[i], new[i]) >= PRESENT]
     basis = principal_axes(before[present], 2)
-    distances = moved(before, after, present)
+    distances = center_steps(before, after, present)
     places = []
     for i in sorted(shown, key=lambda i: -distances[i]):
         (x0, y0), (x1, y1) = project(before[i][None], *basis)[0].tolist(), project(after[i][None], *basis)[0].tolist()

@@ -167,7 +167,7 @@ def analyse(
         truth = check_labels_fit(picture.truth, picture.image, network.num_classes)
         picture = Picture(picture.name, picture.image, truth)
     progress("running the network", 1, steps)
-    found = run(network, picture.image)
+    found = run_network(network, picture.image)
     size = picture.image.shape[:2]
     layers = {}
     if network.acf is None:
@@ -175,7 +175,7 @@ def analyse(
     if baseline is not None:
         progress("running the baseline", 2, steps)
         base = as_network(baseline, "baseline")
-        _add_layer(layers, BASELINE, run(base, picture.image).coarse_features, base, size)
+        _add_layer(layers, BASELINE, run_network(base, picture.image).coarse_features, base, size)
     if network.acf is not None:
         _add_layer(layers, BEFORE_COARSE, found.coarse_features, network, size)
         _add_layer(layers, BEFORE_FINE, found.fine_features, network, size)
@@ -196,7 +196,7 @@ def analyse(
     )
 
 
-def run(network: ACFNet, image: np.ndarray) -> Intermediates:
+def run_network(network: ACFNet, image: np.ndarray) -> Intermediates:
     """The intermediates of a network for an image, uint8 (H, W, 3).
 
     Raises:

@@ -131,7 +131,7 @@ def test_distance_by_loops():
     pairs = [float((before[i] - before[j]).norm()) for i in (0, 1, 3) for j in (0, 1, 3) if i < j]
     assert lab_view.distance_unit(before[[0, 1, 3]]) == pytest.approx(sum(pairs) / 3)
     expected = [0, 0, 6**0.5 / (sum(pairs) / 3), 0]
-    assert lab_view.moved(before, after, [0, 1, 3]) == [pytest.approx(value) for value in expected]
+    assert lab_view.center_steps(before, after, [0, 1, 3]) == [pytest.approx(value) for value in expected]
 
 
 def lab(scene, *actions):

@@ -134,7 +134,7 @@ def holds_tensor(value: object) -> bool:
     return isinstance(value, Tensor) or isinstance(value, (tuple, list, Mapping)) and any(map(holds_tensor, parts))
 
 
-def describe(case: tuple) -> str:
+def describe_case(case: tuple) -> str:
     """The inputs in words: the shapes of the tensors, those in lists too, or, where there is none, the values."""
     tensors = [tensor for value in case for tensor in (value if isinstance(value, list) else [value])]
     tensors = [value for value in tensors if isinstance(value, Tensor)]

@@ -32,7 +32,7 @@ def read(row: int, column: int, height: int, width: int, rates: tuple[int, ...])
     return places(row, column, height, width, nine(rates))
 
 
-def moved(
+def read_moved(
     row: int, column: int, height: int, width: int, rates: tuple[int, ...], move: Callable[[int, int], int]
 ) -> Tensor:
     """As :func:`read`, but places outside are moved inside by ``move(place, side)``."""

@@ -18,7 +18,7 @@ import torch
 from acflib.course.checks.compare import (
     all_close,
     copied,
-    describe,
+    describe_case,
     first_line,
     form_complaint,
     general_complaint,
@@ -112,11 +112,11 @@ def judge(
         except NotImplementedError:
             answer = None
         except Exception as error:  # whatever a student's code raises is an answer too
-            return _wrong(f"on {describe(case)} your function raised {first_line(error)}")
+            return _wrong(f"on {describe_case(case)} your function raised {first_line(error)}")
         if answer is None and target is not None:
             return Verdict(False, UNSOLVED)
         if complaint := form_complaint(answer, target, hints.swapped, hints.whole):
-            return _wrong(complaint.replace("the result", f"on {describe(case)} the result", 1))
+            return _wrong(complaint.replace("the result", f"on {describe_case(case)} the result", 1))
         answers.append(answer)
     if not all_close(answers, expected, rtol, atol):
         return _wrong(_named_mistake(answers, expected, cases, mistakes, hints, rtol, atol))
@@ -145,5 +145,5 @@ def _named_mistake(answers, expected, cases, mistakes, hints: Hints, rtol: float
             continue
     for case, answer, target in zip(cases, answers, expected, strict=True):
         if not all_close(answer, target, rtol, atol):
-            return general_complaint(answer, target, describe(case), rtol, atol)
+            return general_complaint(answer, target, describe_case(case), rtol, atol)
     raise AssertionError("judge calls this for wrong answers alone")

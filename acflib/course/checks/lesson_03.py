@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from acflib import functional
-from acflib.course.checks.dilated import edges, moved, places, read, square
+from acflib.course.checks.dilated import edges, places, read, read_moved, square
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 
 
@@ -17,12 +17,12 @@ def aspp_places(student: Answer) -> Verdict:
 
     mistakes = {
         "Places outside come back in on the other side: a negative index counts from the end. Leave them out.": (
-            lambda row, column, height, width, rates: moved(
+            lambda row, column, height, width, rates: read_moved(
                 row, column, height, width, rates, lambda place, side: place % side
             )
         ),
         "Places outside are moved to the border. They read zeros, not the pixels of the border: leave them out.": (
-            lambda row, column, height, width, rates: moved(
+            lambda row, column, height, width, rates: read_moved(
                 row, column, height, width, rates, lambda place, side: min(max(place, 0), side - 1)
             )
         ),

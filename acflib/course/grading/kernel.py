@@ -14,7 +14,7 @@ TAMPERED = (
 )
 
 
-def report(path: str, check: str, answer: Callable, seed: int) -> None:
+def judge_answer(path: str, check: str, answer: Callable, seed: int) -> None:
     """Judge an answer on the random inputs of this seed, and write what was found to a JSON file."""
     start = time.perf_counter()
     with checks.with_seed(seed):

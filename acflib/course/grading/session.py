@@ -23,7 +23,7 @@ import sys
 for name in [name for name in sys.modules if name.split(".")[0] == "acflib"]:
     del sys.modules[name]
 sys.path.insert(0, {PACKAGE_FOLDER!r})
-from acflib.course.grading.kernel import report
+from acflib.course.grading.kernel import judge_answer
 """
 
 
@@ -93,7 +93,7 @@ class Session:
         if problem:
             return {"solved": False, "message": f"The cell {problem}"}
         result = Path(self.results.name) / secrets.token_hex(8)
-        call = f"report({str(result)!r}, {check!r}, {self.answers}[{check!r}], {seed})"
+        call = f"judge_answer({str(result)!r}, {check!r}, {self.answers}[{check!r}], {seed})"
         problem = self._execute(FRESH_ACFLIB + call, cell)
         if result.exists():
             return json.loads(result.read_text(encoding="utf-8"))

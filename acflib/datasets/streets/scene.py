@@ -1,92 +1,18 @@
 """What stands where in a scene of Streets: draws a ground plan and a list of things, then paints them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import numpy as np
 
-from acflib.datasets.labels import CITYSCAPES_LABELS, ID
+from acflib.datasets.labels import ID
+from acflib.datasets.streets.contents import StreetScene
 from acflib.datasets.streets.ground import paint_fronts, paint_ground, paint_sky, paint_skyline, paint_street_end
 from acflib.datasets.streets.paint import LAMP, Camera, Canvas, Pen
-from acflib.datasets.streets.plan import CrowdedDice, Dice, Front, Plan, draw_fronts, draw_plan
-from acflib.datasets.streets.shadows import Box, ShadowPen, box_shadow, darken_ground, foot
+from acflib.datasets.streets.plan import CrowdedDice, Dice, Front, draw_fronts, draw_plan
+from acflib.datasets.streets.shadows import ShadowPen, box_shadow, darken_ground, foot
 from acflib.datasets.streets.traffic import add_crowd, add_people, add_street_furniture, add_traffic
 from acflib.datasets.streets.weather import Weather, daylight
 
-HAS_INSTANCES = {label.name for label in CITYSCAPES_LABELS if label.has_instances}
 
-
-@dataclass(frozen=True)
-class Thing:
-    """Something that stands on the ground.
-
-    Attributes:
-        label, instance: as on the canvas.
-        x, z: where its pen starts.
-        draw: draws it.
-        base: half the width of its foot, in meters; 0 for what hangs on something else.
-        boxes: what its shadow is that of; without boxes the shadow is its own outline.
-        pen: settings of the pen.
-    """
-
-    label: int
-    instance: int
-    x: float
-    z: float
-    draw: Callable[[Pen], None]
-    base: float
-    boxes: tuple[Box, ...]
-    pen: dict[str, bool]
-
-
-@dataclass
-class Scene:
-    """A street and all that stands in it. Nothing in it depends on the weather or on the size of the picture.
-
-    Attributes:
-        dice: the random numbers it is drawn with.
-        camera, plan: the view and the ground.
-        clouds, skyline: see ``ground``.
-        rows: (x, houses and fences) of both sides.
-        end: what closes the street, or None.
-        bonnet: v of the upper edge of the car that carries the camera.
-        things: what stands on the ground, in no order.
-        lamps: (x, y, z) of the street lamps.
-        counts: number of instances per class.
-    """
-
-    dice: Dice
-    camera: Camera
-    plan: Plan
-    clouds: list[tuple[float, float, float]]
-    skyline: list[tuple[float, float, float, bool]]
-    rows: list[tuple[float, list[Front]]]
-    end: Front | None
-    bonnet: float
-    things: list[Thing] = field(default_factory=list)
-    lamps: list[tuple[float, float, float]] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(
-        self,
-        name: str,
-        z: float,
-        x: float,
-        draw: Callable[[Pen], None],
-        base: float = 0.0,
-        boxes: tuple[Box, ...] = (),
-        **pen: bool,
-    ) -> None:
-        """Add a thing of class ``name`` whose pen starts at (x, z)."""
-        number = ID[name]
-        instance = number
-        if name in HAS_INSTANCES:
-            instance = number * 1000 + self.counts.get(name, 0)
-            self.counts[name] = self.counts.get(name, 0) + 1
-        self.things.append(Thing(number, instance, x, z, draw, base, boxes, pen))
-
-
-def draw_scene(rng: np.random.Generator, crowded: bool = False) -> Scene:
+def draw_scene(rng: np.random.Generator, crowded: bool = False) -> StreetScene:
     """Draw one street; a crowded one has most of the things that a street can have."""
     dice = CrowdedDice(rng) if crowded else Dice(rng)
     camera = Camera(1.2, dice.between(1.5, 1.8), dice.between(-0.2, 0.2), dice.between(0.33, 0.41))
@@ -105,7 +31,7 @@ def draw_scene(rng: np.random.Generator, crowded: bool = False) -> Scene:
         z = dice.between(24, 34)
         end = Front(kind, z, z, height, dice.between(0, 5))
     rows = [(x, draw_fronts(dice)) for x in plan.fronts]
-    scene = Scene(dice, camera, plan, clouds, skyline, rows, end, dice.between(0.91, 0.97))
+    scene = StreetScene(dice, camera, plan, clouds, skyline, rows, end, dice.between(0.91, 0.97))
     add_street_furniture(scene)
     if crowded:
         add_crowd(scene)
@@ -115,7 +41,7 @@ def draw_scene(rng: np.random.Generator, crowded: bool = False) -> Scene:
     return scene
 
 
-def paint_scene(scene: Scene, weather: Weather, canvas: Canvas) -> None:
+def paint_scene(scene: StreetScene, weather: Weather, canvas: Canvas) -> None:
     """Paint a street on the canvas, from far to near: sky, ground and shadows, houses, things, the own bonnet."""
     camera = scene.camera
     paint_sky(canvas, camera, scene.clouds)
@@ -135,7 +61,7 @@ def paint_scene(scene: Scene, weather: Weather, canvas: Canvas) -> None:
     canvas.ellipse(-0.9, bonnet, 0.9, bonnet + 0.5, ID["ego vehicle"], 0.7, depth=1.5)
 
 
-def _switch_lamps_on(scene: Scene, canvas: Canvas) -> None:
+def _switch_lamps_on(scene: StreetScene, canvas: Canvas) -> None:
     """Give the heads of the street lamps the shade of a light, where nothing hides them."""
     for x, y, z in scene.lamps:
         u0, v0 = scene.camera.project(x - 0.5, y + 0.2, z)
@@ -145,7 +71,7 @@ def _switch_lamps_on(scene: Scene, canvas: Canvas) -> None:
         canvas.shade[box][seen] = LAMP
 
 
-def _paint_shadows(scene: Scene, weather: Weather, canvas: Canvas) -> None:
+def _paint_shadows(scene: StreetScene, weather: Weather, canvas: Canvas) -> None:
     """The shadows of all things and houses, and the dark places below them, on the ground that is painted so far."""
     camera = scene.camera
     sunlit, feet = np.zeros_like(canvas.shade), np.zeros_like(canvas.shade)

@@ -1,20 +1,15 @@
 """The things that stand and move in a scene of Streets: trees, lamps and signs, vehicles, people."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from acflib.datasets.streets import shapes
+from acflib.datasets.streets.contents import StreetScene
 from acflib.datasets.streets.paint import Pen
 from acflib.datasets.streets.plan import ONCOMING, Dice
 
-if TYPE_CHECKING:
-    from acflib.datasets.streets.scene import Scene
 
-
-def add_street_furniture(scene: Scene) -> None:
+def add_street_furniture(scene: StreetScene) -> None:
     """Trees, bushes, lamps, traffic lights, signs, bins: what stands on the sidewalks."""
     dice, plan = scene.dice, scene.plan
     for side in (0, 1):
@@ -67,18 +62,18 @@ def bush(pen: Pen, leaves: list[tuple[float, float, float, float]]) -> None:
         pen.disc(a, max(0.3, 0.5 * radius + 0.2 * y), 0.55 * radius, shade)
 
 
-def _add_tree(scene: Scene, x: float, z: float) -> None:
+def _add_tree(scene: StreetScene, x: float, z: float) -> None:
     height, leaves = scene.dice.between(2.2, 3.4), _leaves(scene.dice, 8)
     scene.add("vegetation", z, x, lambda pen: tree(pen, height, leaves), base=0.6)
 
 
-def _add_light(scene: Scene, x: float, z: float) -> None:
+def _add_light(scene: StreetScene, x: float, z: float) -> None:
     lit, y = scene.dice.whole(0, 2), scene.dice.between(1.7, 2.1)
     scene.add("pole", z, x, lambda pen: shapes.pole(pen, y + 0.1), base=0.25)
     scene.add("traffic light", z - 0.01, x, lambda pen: shapes.traffic_light(pen, y, lit))
 
 
-def _add_sign(scene: Scene, x: float, z: float) -> None:
+def _add_sign(scene: StreetScene, x: float, z: float) -> None:
     y = scene.dice.between(2.1, 2.7)
     shape = scene.dice.pick((shapes.sign_round, shapes.sign_round, shapes.sign_triangle, shapes.sign_board))
     scene.add("pole", z, x, lambda pen: shapes.pole(pen, y, 0.2), base=0.25)
@@ -106,7 +101,7 @@ BOXES: dict[str, tuple[tuple[float, float, float], ...]] = {
 RIDER = 2.1  # height of a rider's head, in meters
 
 
-def add_traffic(scene: Scene, tram: bool) -> None:
+def add_traffic(scene: StreetScene, tram: bool) -> None:
     """Vehicles in the lanes and at the curbs; no two in one place."""
     dice, plan = scene.dice, scene.plan
     places = [(0.0, dice.between(8, 11)), (0.0, dice.between(18, 26)), (ONCOMING, dice.between(19, 25))]
@@ -137,7 +132,7 @@ def add_traffic(scene: Scene, tram: bool) -> None:
             _add_two_wheeler(scene, name)
 
 
-def add_crowd(scene: Scene) -> None:
+def add_crowd(scene: StreetScene) -> None:
     """One bus, truck and train side by side, and before them cars, a motorcycle and a bicycle: all are in the image."""
     dice, (left, right) = scene.dice, scene.plan.road
     names = ["bus", "truck", "train"]
@@ -151,7 +146,7 @@ def add_crowd(scene: Scene) -> None:
         _add_two_wheeler(scene, name)
 
 
-def add_vehicle(scene: Scene, name: str, x: float, z: float) -> None:
+def add_vehicle(scene: StreetScene, name: str, x: float, z: float) -> None:
     """A vehicle in line with the street: the side that is turned to the camera, then the end."""
     profile, length, end, half = VEHICLES[name]
     inner = x - half if x > 0 else x + half
@@ -164,7 +159,7 @@ def add_vehicle(scene: Scene, name: str, x: float, z: float) -> None:
     scene.add(name, z, x, draw, boxes=boxes)
 
 
-def add_sideways(scene: Scene, name: str, x: float, z: float, mirror: bool) -> float:
+def add_sideways(scene: StreetScene, name: str, x: float, z: float, mirror: bool) -> float:
     """A vehicle that crosses the street, its middle at ``x``. Returns where its pen starts."""
     profile, length, _, half = VEHICLES[name]
     start = x + (length / 2 if mirror else -length / 2)
@@ -177,7 +172,7 @@ def add_sideways(scene: Scene, name: str, x: float, z: float, mirror: bool) -> f
     return start
 
 
-def _add_two_wheeler(scene: Scene, name: str) -> None:
+def _add_two_wheeler(scene: StreetScene, name: str) -> None:
     """A bicycle or motorcycle, seen from the side or the end, ridden or parked on the sidewalk."""
     dice, plan = scene.dice, scene.plan
     _, length, end, half = VEHICLES[name]
@@ -201,7 +196,7 @@ def _add_two_wheeler(scene: Scene, name: str) -> None:
         scene.add("rider", z - 0.01, start, shapes.rider_end)
 
 
-def add_people(scene: Scene) -> None:
+def add_people(scene: StreetScene) -> None:
     """Persons, alone or in twos and threes, on the sidewalks or crossing; now and then a dog (ignored)."""
     dice, plan = scene.dice, scene.plan
     for _ in range(dice.whole(0, 3)):

@@ -133,7 +133,7 @@ def run_folder(runs: str, study: Study, row: Row, seed: int) -> Path:
     return Path(runs) / (study.runs or study.data.name) / row.name / f"seed-{seed}"
 
 
-def prepare(runs: Sequence[Run]) -> None:
+def prepare_runs(runs: Sequence[Run]) -> None:
     """Make the data and the folders that the runs need.
 
     Raises:

@@ -57,7 +57,7 @@ def ablation_plot(study: Study, loaded: Loaded, evaluation: str | None = None) -
         axes.grid(axis="x", alpha=0.3)
         axes.tick_params(axis="y", length=0)
     figure.suptitle(f"{study.title} (in brackets: number of seeds)", fontweight="bold")
-    add_legend(figure, study.baseline)
+    add_row_legend(figure, study.baseline)
     return figure
 
 
@@ -78,7 +78,7 @@ def draw(axes: Axes, place: float, values: list[float], interval: Interval | Non
     )
 
 
-def add_legend(figure: Figure, baseline: str) -> None:
+def add_row_legend(figure: Figure, baseline: str) -> None:
     """What the marks mean, below both panels."""
     handles = [
         matplotlib.lines.Line2D([], [], color=BLUE, marker="o", markersize=6.5, label="fine: mean, 95 % interval"),

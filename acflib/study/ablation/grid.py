@@ -14,7 +14,7 @@ from typing import IO
 from tqdm import tqdm
 
 from acflib.errors import ConfigError, DataError
-from acflib.study.ablation.cells import Run, job_of, prepare, sort_runs
+from acflib.study.ablation.cells import Run, job_of, prepare_runs, sort_runs
 from acflib.study.ablation.run import INTERRUPTED
 
 POLL_SECONDS = 0.2
@@ -48,7 +48,7 @@ def run_grid(runs: Sequence[Run], jobs: int, progress: bool = True) -> list[str]
     """
     if jobs < 1:
         raise ConfigError(f"jobs must be at least 1, got {jobs}")
-    prepare(runs)
+    prepare_runs(runs)
     todo, problems = sort_runs(runs)
     for problem in problems:
         tqdm.write(f"rerun: {problem}", file=sys.stderr)
@@ -69,7 +69,7 @@ def run_grid(runs: Sequence[Run], jobs: int, progress: bool = True) -> list[str]
                 children.remove(child)
                 failure = finish(child)
                 failures += [failure] if failure else []
-                tqdm.write(f"failed: {failure}" if failure else describe(child.run), file=sys.stderr)
+                tqdm.write(f"failed: {failure}" if failure else describe_run(child.run), file=sys.stderr)
                 done += child.run.iterations
             show(bar, done + sum(begun[run.name] for run in waiting), children)
     return failures
@@ -172,7 +172,7 @@ def show(bar: tqdm, done: int, children: Sequence[Child]) -> None:
     bar.update(max(0, done + sum(positions.values()) - bar.n))
 
 
-def describe(run: Run) -> str:
+def describe_run(run: Run) -> str:
     """One line about a finished run."""
     result = run.read()
     main = result.evaluations[run.study.main]

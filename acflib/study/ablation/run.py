@@ -71,7 +71,7 @@ def main() -> int:
     threading.Thread(target=stop_with_the_grid, daemon=True).start()
     torch.set_num_threads(1)
     try:
-        return run(job)
+        return run_job(job)
     except AcflibError as error:
         print(f"acflib: {error}", file=sys.stderr)
         return 2
@@ -83,7 +83,7 @@ def stop_with_the_grid() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def run(job: Job) -> int:
+def run_job(job: Job) -> int:
     """Train, evaluate, write the result file; the exit status."""
     config = from_dict(TrainConfig, job.config)
     if job.trained:
