@@ -1,10 +1,16 @@
-"""Static figures (matplotlib): the training curve."""
+"""Static figures (matplotlib): the training curve, and the legend of a class map."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.patches import Patch
 
+from acflib.datasets.labels import CITYSCAPES_CLASSES, CITYSCAPES_COLORS
 from acflib.engine.checkpoints import replacing
 from acflib.engine.runlog import read_csv
 
@@ -54,3 +60,30 @@ def save_training_curve(folder: Path) -> Path:
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png", dpi=120)
     return path
+
+
+def class_legend(
+    figure: Figure,
+    labels: Iterable[int],
+    classes: Sequence[str] = CITYSCAPES_CLASSES,
+    colors: Sequence[Sequence[int]] = CITYSCAPES_COLORS,
+    **settings: Any,
+) -> Legend:
+    """A square of color and a name for each class, below the figure.
+
+    Args:
+        labels: the classes to list, in this order.
+        classes, colors: name and RGB (0 to 255) of every class of the data set.
+        settings: of ``figure.legend``, such as ``ncols``, ``fontsize`` or another ``loc``.
+    """
+    shown = [int(label) for label in labels]
+    handles = [Patch(color=np.array(colors[label]) / 255) for label in shown]
+    names = [classes[label] for label in shown]
+    defaults = {"ncols": min(7, max(1, len(names))), "loc": "outside lower center"}
+    return figure.legend(handles, names, **(defaults | settings))
+
+
+def classes_in(*class_maps: Any, share: float = 0.002, num_classes: int = len(CITYSCAPES_CLASSES)) -> list[int]:
+    """The classes with more than ``share`` of the pixels of at least one class map (arrays or tensors of labels)."""
+    maps = [np.asarray(class_map) for class_map in class_maps]
+    return [label for label in range(num_classes) if any((class_map == label).mean() > share for class_map in maps)]

@@ -11,6 +11,7 @@ from torch import Tensor
 from acflib.layers.alignment import CellGrid
 from acflib.predict.pictures import color_labels
 from acflib.similarity import principal_axes, project
+from acflib.study.figures import class_legend
 from acflib.widgets.attention_state import AttentionState, attention_pictures, shown_classes
 from acflib.widgets.explorer_state import PINS, ExplorerState, color_range, layer_map, shown_layers
 from acflib.widgets.lab_state import LabState
@@ -183,6 +184,4 @@ def _plane(axis: Axes, state: LabState, scene: Scene, edited: Tensor, result: Wh
 def _legend(figure: Figure, scene: Scene, maps: Iterable[np.ndarray]) -> None:
     """The classes that occur, below the figure."""
     numbers = sorted(set().union(*(np.unique(labels).tolist() for labels in maps)) - {255})
-    handles = [plt.Rectangle((0, 0), 1, 1, color=np.array(scene.colors[i]) / 255) for i in numbers]
-    names = [scene.classes[i] for i in numbers]
-    figure.legend(handles, names, ncols=min(7, len(names)), loc="outside lower center", fontsize=9)
+    class_legend(figure, numbers, scene.classes, scene.colors, fontsize=9)
