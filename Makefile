@@ -105,10 +105,13 @@ study-test: $(READY)  ## score the networks of a finished study on its test scen
 	$(ABLATE) --study own-239-test --rows global center --seeds $(FIVE)
 	$(ABLATE) --study own-47-frozen-test --rows self global sum center permuted --seeds $(FIVE)
 
-lint: $(READY)  ## ruff over code and notebooks
+lint: $(READY)  ## style (ruff), types (mypy) and spelling (codespell)
 	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m codespell_lib
 
-notebooks: $(READY)  ## run every notebook again, in place; then the lists that are made of them
+notebooks: $(READY)  ## run every notebook again, in place; then make anew all that is made of them and of results/
 	$(BIN)/python tools/run_notebooks.py
 	$(BIN)/python tools/list_exercises.py
 	$(BIN)/python tools/paper_map.py
+	$(BIN)/python -m acflib ablate --write-tables RESULTS.md
