@@ -17,7 +17,10 @@ OWN_TAGS = {"hyper", "exercise", "hand", "widget", "nbval-ignore-output", "nbval
 HEADER = ("What you will learn", "Prerequisites", "Paper", "Time and memory")
 SECTIONS = ("Common mistakes", "Exercises", "Summary", "What next")
 # The modules that lessons teach. A cell may define one of their names only as a hand computation.
-TAUGHT = ("functional", "losses", "metrics", "acf", "acfnet", "bases", "contexts", "inference", "similarity", "oracle")
+TAUGHT = {
+    "acf.py", "acfnet.py", "engine/oracle.py", "functional.py", "layers/bases.py", "layers/contexts.py", "losses.py",
+    "metrics.py", "predict/inference.py", "similarity.py",
+}  # fmt: skip
 
 
 def markdown(notebook: nbformat.NotebookNode) -> list[str]:
@@ -151,10 +154,14 @@ def check_copies(notebook: nbformat.NotebookNode) -> list[str]:
 def library_definitions() -> tuple[set[str], dict[str, str]]:
     """The public names of the taught modules, and body -> name of all functions of acflib of two lines or more."""
     names, bodies = set(), {}
-    for path in sorted((ROOT / "acflib").rglob("*.py")):
+    package = ROOT / "acflib"
+    if gone := sorted(name for name in TAUGHT if not (package / name).is_file()):
+        raise FileNotFoundError(f"TAUGHT names files that acflib has not: {gone}")
+    for path in sorted(package.rglob("*.py")):
+        taught = path.relative_to(package).as_posix() in TAUGHT
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                if path.parent.name == "acflib" and path.stem in TAUGHT and not node.name.startswith("_"):
+                if taught and not node.name.startswith("_"):
                     names |= {node.name} if node.name != "forward" else set()
                 if len(without_docstring(node)) > 1:
                     bodies[body(node)] = node.name

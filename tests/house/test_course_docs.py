@@ -56,7 +56,7 @@ def test_names_in_the_glossary_exist():
     """Names in backquotes that look like Python."""
     text = (ROOT / "docs/glossary.md").read_text()
     names = {name for name in re.findall(r"`([A-Za-z_]+)`", text) if "_" in name or name[0].isupper()}
-    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "acflib").glob("*.py"))
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "acflib").rglob("*.py"))
     assert [name for name in sorted(names) if not re.search(rf"\b(def|class) {name}\b", sources)] == []
 
 
