@@ -1,7 +1,8 @@
 """Answers compared: equal values, equal form, and how inputs and errors are put into words."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from acflib.functional import IGNORE_INDEX
 Number = (int, float)
 
 
-def copied(value: object) -> object:
+def copied(value: Any) -> Any:
     """The same value with fresh tensors, so that a function that changes its inputs harms nobody."""
     if isinstance(value, Tensor):
         return value.clone()
@@ -20,7 +21,7 @@ def copied(value: object) -> object:
     return type(value)(map(copied, value)) if type(value) in (tuple, list) else value
 
 
-def all_close(answer: object, target: object, rtol: float, atol: float) -> bool:
+def all_close(answer: Any, target: Any, rtol: float, atol: float) -> bool:
     """Whether two answers have one form and close values. NaN equals NaN."""
     answer, target = _one_number(answer, target), _one_number(target, answer)
     if isinstance(target, Tensor):
@@ -41,7 +42,7 @@ def all_close(answer: object, target: object, rtol: float, atol: float) -> bool:
     return type(answer) is type(target) and answer == target
 
 
-def form_complaint(answer: object, target: object, swapped: str, whole: str) -> str | None:
+def form_complaint(answer: Any, target: Any, swapped: str, whole: str) -> str | None:
     """What is wrong with the type or shape of an answer; None where the form is right."""
     answer, target = _one_number(answer, target), _one_number(target, answer)
     if isinstance(target, Tensor):
@@ -63,7 +64,7 @@ def form_complaint(answer: object, target: object, swapped: str, whole: str) -> 
     return next((f"in part {place} {complaint}" for place, complaint in complaints if complaint), None)
 
 
-def _tensor_complaint(answer: object, target: Tensor, swapped: str, whole: str) -> str | None:
+def _tensor_complaint(answer: Any, target: Tensor, swapped: str, whole: str) -> str | None:
     if not isinstance(answer, Tensor):
         return f"the function returns {_kind(answer)}, not a tensor."
     if answer.shape != target.shape:
@@ -77,7 +78,7 @@ def _tensor_complaint(answer: object, target: Tensor, swapped: str, whole: str) 
     return None
 
 
-def general_complaint(answer: object, target: object, inputs: str, rtol: float, atol: float) -> str:
+def general_complaint(answer: Any, target: Any, inputs: str, rtol: float, atol: float) -> str:
     """What to say of a wrong answer of the right form that fits no known mistake. The right value is not told."""
     place, answer, target = _first_wrong(answer, target, rtol, atol)
     if not isinstance(target, Tensor) or target.dtype == torch.bool or not target.is_floating_point():
@@ -89,10 +90,10 @@ def general_complaint(answer: object, target: object, inputs: str, rtol: float, 
     return f"the shape is right, but the numbers{where} are {size}."
 
 
-def _first_wrong(answer: object, target: object, rtol: float, atol: float) -> tuple[str, object, object]:
+def _first_wrong(answer: Any, target: Any, rtol: float, atol: float) -> tuple[str, Any, Any]:
     """The first part of two answers of one form that differs: its place as in Python, and both values."""
     if isinstance(target, Mapping):
-        keys = list(target)
+        keys: Sequence = list(target)
     elif isinstance(target, (tuple, list)):
         keys = range(len(target))
     else:
@@ -102,13 +103,13 @@ def _first_wrong(answer: object, target: object, rtol: float, atol: float) -> tu
     return f"[{key!r}]{place}", answer, target
 
 
-def _one_number(value: object, other: object) -> object:
+def _one_number(value: Any, other: Any) -> Any:
     """A tensor without axes as a Python number, where the other side is one: both count as a number."""
     bare = isinstance(value, Tensor) and value.ndim == 0 and not isinstance(other, Tensor)
     return value.item() if bare else value
 
 
-def _kind(value: object) -> str:
+def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return "a bool"
     if isinstance(value, Number):
@@ -117,7 +118,7 @@ def _kind(value: object) -> str:
     return known.get(type(value), f"a {type(value).__name__}")
 
 
-def not_finite(value: object) -> bool:
+def not_finite(value: Any) -> bool:
     """Whether NaN or infinity stands anywhere in an answer."""
     if isinstance(value, Tensor):
         return not bool(value.isfinite().all())
@@ -128,7 +129,7 @@ def not_finite(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def holds_tensor(value: object) -> bool:
+def holds_tensor(value: Any) -> bool:
     """Whether a tensor stands anywhere in these inputs."""
     parts = value.values() if isinstance(value, Mapping) else value
     return isinstance(value, Tensor) or isinstance(value, (tuple, list, Mapping)) and any(map(holds_tensor, parts))

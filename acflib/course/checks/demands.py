@@ -4,6 +4,7 @@ None measures time: operations and tensor sizes are counted, so that the verdict
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,20 +13,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from acflib.course.checks.compare import copied
 
 
-def lets_gradients_flow(student: Callable[..., object], case: tuple, argument: int = 0) -> bool:
+def lets_gradients_flow(student: Callable[..., Any], case: tuple, argument: int = 0) -> bool:
     """Whether the gradient of the result (a tensor, or a tuple of them) reaches the tensor ``case[argument]``."""
     inputs = list(copied(case))
     inputs[argument] = inputs[argument].detach().requires_grad_()
     result = student(*inputs)
     results = [result] if isinstance(result, Tensor) else list(result)
-    total = sum(part.double().square().sum() for part in results)
+    total = torch.stack([part.double().square().sum() for part in results]).sum()
     if not total.requires_grad:
         return False
     (gradient,) = torch.autograd.grad(total, inputs[argument], allow_unused=True)
     return gradient is not None and bool((gradient != 0).any())
 
 
-def leaves_inputs_alone(student: Callable[..., object], case: tuple) -> bool:
+def leaves_inputs_alone(student: Callable[..., Any], case: tuple) -> bool:
     """Whether the tensors given are unchanged after the call."""
     inputs = copied(case)
     student(*inputs)
@@ -48,7 +49,7 @@ class _Counter(TorchDispatchMode):
         return result
 
 
-def operation_count(student: Callable[..., object], case: tuple) -> int:
+def operation_count(student: Callable[..., Any], case: tuple) -> int:
     """How many torch operations the function runs. A loop over pixels or classes shows here, whatever the machine."""
     inputs = copied(case)
     with _Counter() as counter:
@@ -56,7 +57,7 @@ def operation_count(student: Callable[..., object], case: tuple) -> int:
     return counter.operations
 
 
-def largest_tensor(student: Callable[..., object], case: tuple) -> int:
+def largest_tensor(student: Callable[..., Any], case: tuple) -> int:
     """Number of elements of the largest tensor that the function makes on its way (copies of inputs not counted)."""
     inputs = copied(case)
     with _Counter() as counter:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 
@@ -26,8 +27,9 @@ from acflib.course.checks.compare import (
     not_finite,
 )
 
-Case = tuple
-Answer = Callable[..., object]
+Case = tuple[Any, ...]
+Answer = Callable[..., Any]
+Drawn = TypeVar("Drawn")  # one case, or a list of them
 
 _SEED: ContextVar[int] = ContextVar("seed of the exercises", default=0)
 
@@ -70,7 +72,7 @@ def with_seed(seed: int) -> Iterator[None]:
         _SEED.reset(token)
 
 
-def random_cases(make: Callable[[torch.Generator], Case], count: int = 3) -> list[Case]:
+def random_cases(make: Callable[[torch.Generator], Drawn], count: int = 3) -> list[Drawn]:
     """``count`` inputs, each made by ``make(generator)``; the generators follow the seed of :func:`with_seed`."""
     return [make(torch.Generator().manual_seed(_SEED.get() * 1009 + number)) for number in range(1, count + 1)]
 

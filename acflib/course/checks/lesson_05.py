@@ -156,7 +156,7 @@ def losses_of_parts(student: Answer) -> Verdict:
         return [losses.class_balanced_cross_entropy(z, y, w) for z, y in parts]
 
     def total_weight(parts: list[Part], w: Tensor | None) -> Tensor:
-        return sum(losses.pixel_weights(y, w).double().sum() for _, y in parts)
+        return torch.stack([losses.pixel_weights(y, w).double().sum() for _, y in parts]).sum()
 
     def by_images(parts: list[Part], w: Tensor) -> list[Tensor]:
         images = sum(len(y) for _, y in parts)

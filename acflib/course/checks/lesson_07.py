@@ -140,6 +140,8 @@ def seeds_needed(student: Answer) -> Verdict:
     def fewest(half) -> Answer:
         return lambda s, effect: next(n for n in range(2, 1000) if half(n, s) < effect)
 
+    exact = fewest(lambda n, s: half_width(s, n))
+
     mistakes = {
         "You take 1.96 in place of t. With few seeds t is much larger: 4.30 for three.": (
             fewest(lambda n, s: 1.96 * s / math.sqrt(n))
@@ -148,10 +150,10 @@ def seeds_needed(student: Answer) -> Verdict:
             fewest(lambda n, s: t_quantile(CONFIDENCE, n) * s / math.sqrt(n))
         ),
         "One seed too few. Do you return the degrees of freedom, or the last n that is not enough?": (
-            lambda s, effect: stats.seeds_needed(s, effect) - 1
+            lambda s, effect: exact(s, effect) - 1
         ),
         "You return one seed more than needed. The first n whose half width is smaller than the effect is enough.": (
-            lambda s, effect: stats.seeds_needed(s, effect) + 1
+            lambda s, effect: exact(s, effect) + 1
         ),
         "You compare the whole width with the effect. The interval reaches half of it to each side.": (
             fewest(lambda n, s: 2 * half_width(s, n))

@@ -162,7 +162,8 @@ def scales_mean(student: Answer) -> Verdict:
 
     def weighted(z: list[Tensor], size: tuple) -> Tensor:
         pixels = [part[0, 0].numel() for part in z]
-        return sum(n * resized(part.softmax(1), size) for n, part in zip(pixels, z, strict=True)) / sum(pixels)
+        shares = [n * resized(part.softmax(1), size) for n, part in zip(pixels, z, strict=True)]
+        return torch.stack(shares).sum(0) / sum(pixels)
 
     mistakes = {
         "You resize the logits and take the softmax then. Make probabilities first: they are what is averaged.": (

@@ -1,6 +1,7 @@
 """Exercises of lesson 09: similarity."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -180,7 +181,7 @@ def order_share(student: Answer) -> Verdict:
         a, b = s[first & counted][:, None], s[~same & counted]
         return ((a > b).double() + tie * (a == b)).mean().item()
 
-    def over(**changed: object) -> Callable:
+    def over(**changed: Any) -> Callable:
         return lambda *case: share(*case, **changed)
 
     mistakes = {

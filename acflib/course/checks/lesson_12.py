@@ -1,6 +1,7 @@
 """Checks of lesson 12: a photograph for a network, one's own label files, hooks, coarse to fine on any network."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -107,7 +108,7 @@ def hooked_layer(student: Answer) -> Verdict:
     network: any module; name: of one of its layers, as in ``network.named_modules()``; images (B, 3, H, W).
     """
 
-    def right(network: nn.Module, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
+    def right(network: Any, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
         return network.features(images), network.last(network.features(images))
 
     def with_logits(change: Callable[[nn.Module, Tensor, Tensor], Tensor]) -> Answer:
