@@ -22,7 +22,7 @@ def ranks(tmp_path_factory):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     if sys.platform == "linux":
         environment["GLOO_SOCKET_IFNAME"] = "lo"  # a machine may not know its own name
-    script = str(ROOT / "tests" / "two_ranks_inplace.py")
+    script = str(ROOT / "tests" / "layers" / "two_ranks_inplace.py")
     done = subprocess.run(
         [*command, script, str(out)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
     )

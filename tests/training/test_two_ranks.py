@@ -30,7 +30,7 @@ def launch(out: Path) -> list[dict]:
     }  # fmt: skip
     if sys.platform == "linux":
         environment["GLOO_SOCKET_IFNAME"] = "lo"  # a machine may not know its own name
-    command = [sys.executable, str(ROOT / "tests" / "two_ranks.py"), str(out)]
+    command = [sys.executable, str(ROOT / "tests" / "training" / "two_ranks.py"), str(out)]
     logs = [out / f"rank{rank}.log" for rank in (0, 1)]
     processes = [
         subprocess.Popen(

@@ -9,8 +9,8 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from acflib.datasets import Cityscapes, Streets, open_dataset
-from acflib.datasets import streets as module
 from acflib.datasets.labels import CITYSCAPES_CLASSES
+from acflib.datasets.streets import folder as module
 from acflib.datasets.streets import render_street, write_streets
 from acflib.datasets.streets.paint import Canvas
 from acflib.datasets.streets.plan import Dice

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from acflib.datasets import Cityscapes, Streets, open_dataset
-from acflib.datasets import streets as module
 from acflib.datasets.streets import MANIFEST, write_streets
+from acflib.datasets.streets import folder as module
 from acflib.errors import ConfigError, DataError
 
 
@@ -87,7 +87,7 @@ def test_killed_run_leaves_nothing_that_looks_complete(tmp_path):
     """A real process, killed while it writes."""
     root = tmp_path / "streets"
     code = "import sys; from acflib.datasets.streets import write_streets; write_streets(sys.argv[1], train=100_000)"
-    environment = os.environ | {"PYTHONPATH": str(Path(module.__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(module.__file__).parents[3])}
     process = subprocess.Popen([sys.executable, "-c", code, str(root)], stderr=subprocess.DEVNULL, env=environment)
     deadline = time.monotonic() + 120
     while not list(root.rglob("*_color.png")) and process.poll() is None and time.monotonic() < deadline:

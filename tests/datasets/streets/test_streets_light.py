@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from acflib.datasets import streets as module
 from acflib.datasets.labels import ID
+from acflib.datasets.streets import folder as module
 from acflib.datasets.streets import render_street
 from acflib.datasets.streets.color import CELLS, colorize, draw_look, lattice, texture
 from acflib.datasets.streets.paint import Camera, Canvas
