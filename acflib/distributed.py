@@ -1,6 +1,8 @@
 """The few things training needs to know about other processes. All work without any, as one process of one."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
@@ -21,6 +23,17 @@ def shutdown() -> None:
     """Leave the other processes, at the end of a command."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """Context manager: the processes that torchrun started work together inside, and part at its end, errors too."""
+    own = setup(device)
+    try:
+        yield
+    finally:
+        if own:
+            shutdown()
 
 
 def env_rank() -> int:

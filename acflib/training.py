@@ -1,6 +1,7 @@
 """The training loop (paper, section 4.2): from a data folder to a trained ACFNet, on a CPU, a GPU, or several."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.cache import open_cache
 from acflib.datasets.transforms import SeededAugmentation, class_balance, training_transform
 from acflib.engine.config import TrainConfig
-from acflib.engine.devices import autocast, pick_device, weights_dtype
+from acflib.engine.devices import autocast, memory_format, pick_device, weights_dtype
 from acflib.engine.interrupts import StopRequest
 from acflib.engine.launcher import last_words
 from acflib.engine.oracle import oracle_probs
@@ -36,7 +37,7 @@ class TrainResult:
 
     model: ACFNet
     folder: Path  # holds checkpoint.pt, log.csv, evaluation.csv, config.json
-    position: int  # optimiser steps done
+    position: int  # optimizer steps done
     finished: bool  # False where Ctrl-C stopped it
     scores: Scores | None  # of the last evaluation made by this call
 
@@ -60,23 +61,69 @@ def train(config: TrainConfig, resume: bool = False, progress: bool = True) -> T
         TrainingError: the loss is not finite any more, or the disk is full. The last good checkpoint stays.
         LoaderError: a loading process was killed, or shared memory is too small for it.
     """
-    device = pick_device(config.device)
-    joined = distributed.setup(device)
-    folder = Path(config.out)
-    try:
+    with started(config, resume) as (config, state, dataset, val_dataset):
+        folder, checkpoint_path = Path(config.out), Path(config.out) / "checkpoint.pt"
+        loader = make_loader(config, dataset, state.position, state.device)
+        scores, stopped = None, False
+        with (
+            RunLog(folder, config, state.position, progress) as log,
+            StopRequest(state.device) as stop,
+            ended_with(loader),
+        ):
+            # Scores that are missing, because the run ended between saving and evaluating.
+            missing = evaluation_due(config, state.position) and log.lacks_scores(state.position)
+            if distributed.any_rank(missing, state.device):
+                scores = evaluate_now(config, state, val_dataset, log)
+            # One turn = one global batch = one optimizer step.
+            for images, labels in clear_errors(loader):
+                # Learn: forward, backward, a step of SGD at the rate of the poly rule.
+                rate = poly_learning_rate(config.learning_rate, state.position, config.iterations, config.poly_power)
+                losses = optimizer_step(state, images, labels, rate, config)
+                state.loss_sums += torch.cat([losses, losses.new_ones(1)])
+                state.position += 1
+                last, due = state.position == config.iterations, evaluation_due(config, state.position)
+                # Log: the means since the last line. Only here a GPU is waited for.
+                log.step()
+                if logged := last or state.position % config.log_every == 0:
+                    check_finite(state, checkpoint_path)
+                    log.losses(state.position, epoch_of(state.position, loader), mean_losses(state), rate)
+                # Save: before an evaluation, which may fail, and where somebody asks to stop.
+                stopped = not last and stop.requested(all_ranks_ask=logged)
+                if last or stopped or due or state.position % config.save_every == 0:
+                    save_state(checkpoint_path, state, config, dataset)
+                # Evaluate.
+                if due and not stopped:
+                    scores = evaluate_now(config, state, val_dataset, log)
+                    stopped = not last and stop.requested(all_ranks_ask=True)
+                if stopped:
+                    break
+    return TrainResult(state.model, folder, state.position, not stopped, scores)
+
+
+Started = tuple[TrainConfig, TrainState, SegmentationDataset, SegmentationDataset | None]
+
+
+@contextmanager
+def started(config: TrainConfig, resume: bool) -> Iterator[Started]:
+    """Context manager: a run with all that it needs before its first step; the folder is its own meanwhile.
+
+    Gives the configuration with nothing left open in it, the state (fresh, or that of the checkpoint), and the data.
+    """
+    device, folder = pick_device(config.device), Path(config.out)
+    with distributed.joined(device):
+        # The data first: the network is made for their classes.
         dataset, val_dataset = open_data(config)
         with sole_run(folder, device):
+            # The folder: a new one, or that of this very run.
             checkpoint = prepare_folder(config, resume, device)
             check_same_data(folder / "checkpoint.pt", checkpoint, dataset)
             precision = run_precision(config, checkpoint, device)
             config = replace(config, precision=precision)  # a resumed run does not choose anew
             write_config(config)
-            state = start_state(config, checkpoint, device, precision)
+            # The network and the optimizer.
+            state = start_state(config, checkpoint, device, precision, class_weights_of(config, dataset))
             with last_words(f"checkpoints: {config.out}/checkpoint.pt; go on with the same command and --resume"):
-                return run_loop(config, state, dataset, val_dataset, device, precision, progress)
-    finally:
-        if joined:
-            distributed.shutdown()
+                yield config, state, dataset, val_dataset
 
 
 def open_data(config: TrainConfig) -> tuple[SegmentationDataset, SegmentationDataset | None]:
@@ -99,49 +146,6 @@ def open_data(config: TrainConfig) -> tuple[SegmentationDataset, SegmentationDat
     return dataset, val_dataset
 
 
-def run_loop(
-    config: TrainConfig,
-    state: TrainState,
-    dataset: SegmentationDataset,
-    val_dataset: SegmentationDataset | None,
-    device: torch.device,
-    precision: str,
-    progress: bool,
-) -> TrainResult:
-    """The flat loop: one turn = one global batch = one optimiser step."""
-    folder = Path(config.out)
-    checkpoint_path = folder / "checkpoint.pt"
-    class_weights = make_class_weights(config, dataset, device, precision)
-    loader = make_loader(config, dataset, state.position, device)
-    scores, stopped = None, False
-    with RunLog(folder, config, state.position, progress) as log, StopRequest(device) as stop, ended_with(loader):
-        if evaluation_due(config, state.position) and distributed.any_rank(log.lacks_scores(state.position), device):
-            scores = evaluate_now(config, state, val_dataset, precision, log)  # it ended between saving and evaluating
-        for images, labels in clear_errors(loader):
-            learning_rate = poly_learning_rate(
-                config.learning_rate, state.position, config.iterations, config.poly_power
-            )
-            losses = optimiser_step(state, images, labels, learning_rate, config, class_weights, precision)
-            state.window += torch.cat([losses, losses.new_ones(1)])
-            state.position += 1
-            last = state.position == config.iterations
-
-            log.step()
-            if last or state.position % config.log_every == 0:
-                check_finite(state, checkpoint_path)
-                log.losses(state.position, epoch_of(state.position, loader), read_window(state), learning_rate)
-            stopped = not last and stop.requested(all_ranks_ask=state.position % config.log_every == 0)
-            due = evaluation_due(config, state.position)
-            if last or stopped or due or state.position % config.save_every == 0:
-                save_state(checkpoint_path, state, config, dataset)  # before an evaluation, which may fail
-            if due and not stopped:
-                scores = evaluate_now(config, state, val_dataset, precision, log)
-                stopped = not last and stop.requested(all_ranks_ask=True)
-            if stopped:
-                break
-    return TrainResult(state.model, folder, state.position, not stopped, scores)
-
-
 def evaluation_due(config: TrainConfig, position: int) -> bool:
     """Whether scores belong to this iteration."""
     if config.val_split == "none" or position == 0:
@@ -149,26 +153,18 @@ def evaluation_due(config: TrainConfig, position: int) -> bool:
     return position == config.iterations or (config.eval_every > 0 and position % config.eval_every == 0)
 
 
-def evaluate_now(
-    config: TrainConfig, state: TrainState, val_dataset: SegmentationDataset, precision: str, log: RunLog
-) -> Scores:
+def evaluate_now(config: TrainConfig, state: TrainState, val_dataset: SegmentationDataset, log: RunLog) -> Scores:
     """Scores of the network as it is, also written to the log."""
     scores = evaluate(
-        state.model, val_dataset, batch_size=config.eval_batch_size, workers=config.workers, precision=precision,
+        state.model, val_dataset, batch_size=config.eval_batch_size, workers=config.workers, precision=state.precision,
         progress=False, oracle=config.oracle,
     )  # fmt: skip
     log.scores(state.position, scores)
     return scores
 
 
-def optimiser_step(
-    state: TrainState,
-    images: Tensor,
-    labels: Tensor,
-    learning_rate: float,
-    config: TrainConfig,
-    class_weights: Tensor | None,
-    precision: str,
+def optimizer_step(
+    state: TrainState, images: Tensor, labels: Tensor, learning_rate: float, config: TrainConfig
 ) -> Tensor:
     """Forward and backward over this process's share of a global batch, in micro-batches, then one step of SGD.
 
@@ -176,32 +172,32 @@ def optimiser_step(
         images: (B, 3, H, W); labels: int64 (B, H, W); both on any device.
 
     Returns:
-        The losses in the order of ``LOSSES``, (4,) in the dtype of ``state.window``; 0 for one that the network does
+        The losses in the order of ``LOSSES``, (4,) in the dtype of ``state.loss_sums``; 0 for one that the network does
         not have. Their mean over processes is the loss of the global batch.
     """
-    device = state.window.device
+    device = state.device
     if config.freeze == "base":
         state.model.base.eval()  # its running statistics stay too; each time, for an evaluation puts it back
-    images = images.to(device, weights_dtype(precision), non_blocking=True)
+    images = images.to(
+        device, weights_dtype(state.precision), non_blocking=True, memory_format=memory_format(device)
+    )
     labels = labels.to(device, non_blocking=True)
-    if device.type == "cuda":
-        images = images.contiguous(memory_format=torch.channels_last)
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate
     state.optimizer.zero_grad()
     # One denominator for all parts of the global batch. DDP averages gradients, hence the mean over processes.
-    denominator = distributed.mean_over_ranks(pixel_weights(labels, class_weights).sum())
+    denominator = distributed.mean_over_ranks(pixel_weights(labels, state.class_weights).sum())
     parts = distributed.world_size() * config.micro_steps
     keep = pixels_to_keep(config.loss.bootstrap_keep, config.crop_pixels, parts)
-    totals = torch.zeros(len(LOSSES), dtype=state.window.dtype, device=device)
+    totals = torch.zeros(len(LOSSES), dtype=state.loss_sums.dtype, device=device)
     micro_batches = list(zip(images.chunk(config.micro_steps), labels.chunk(config.micro_steps), strict=True))
     for i, (micro_images, micro_labels) in enumerate(micro_batches):
         with average_gradients(state.network, now=i == len(micro_batches) - 1):
             class_maps = oracle_probs(config.oracle, micro_labels, config.model.num_classes)
-            with autocast(device, precision):
+            with autocast(device, state.precision):
                 logits = state.network(micro_images, **class_maps)
             losses = total_loss(
-                logits, micro_labels, config.loss, class_weights, denominator, keep, config.micro_steps,
+                logits, micro_labels, config.loss, state.class_weights, denominator, keep, config.micro_steps,
                 distributed.mean_over_ranks,
             )  # fmt: skip
             state.scaler.scale(losses["loss"]).backward()
@@ -216,14 +212,14 @@ def average_gradients(network: nn.Module, now: bool):
     return nullcontext() if now or not hasattr(network, "no_sync") else network.no_sync()
 
 
-def read_window(state: TrainState) -> dict[str, float | None]:
-    """The mean losses since the last log line, over all processes; then the window starts anew."""
-    window = distributed.mean_over_ranks(state.window).tolist()
-    state.window.zero_()
+def mean_losses(state: TrainState) -> dict[str, float | None]:
+    """The mean losses since the last log line, over all processes; then the sums start anew."""
+    *sums, count = distributed.mean_over_ranks(state.loss_sums).tolist()
+    state.loss_sums.zero_()
     present = {"loss", "fine"} | ({"coarse"} if state.model.acf is not None else set())
     has_aux = getattr(state.model.base, "aux_head", None) is not None and state.model.base.training
     present |= {"aux"} if has_aux else set()
-    return {name: window[i] / window[-1] if name in present else None for i, name in enumerate(LOSSES)}
+    return {name: total / count if name in present else None for name, total in zip(LOSSES, sums, strict=True)}
 
 
 def epoch_of(position: int, loader: DataLoader) -> int:
@@ -257,11 +253,8 @@ def make_loader(config: TrainConfig, dataset: SegmentationDataset, position: int
     )
 
 
-def make_class_weights(
-    config: TrainConfig, dataset: SegmentationDataset, device: torch.device, precision: str
-) -> Tensor | None:
+def class_weights_of(config: TrainConfig, dataset: SegmentationDataset) -> Sequence[float] | None:
     """Weights of the classes in the cross entropy: the data set's own, else from the frequencies of its labels."""
     if not config.class_balance:
         return None
-    weights = dataset.class_weights or class_balance(dataset)
-    return torch.tensor(weights, dtype=weights_dtype(precision), device=device)
+    return dataset.class_weights or class_balance(dataset)

@@ -14,7 +14,7 @@ from acflib.engine.config import TrainConfig
 from acflib.engine.devices import pick_device, pick_precision
 from acflib.engine.presets import PRESETS
 from acflib.engine.train_state import prepare
-from acflib.training import optimiser_step
+from acflib.training import optimizer_step
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,16 @@ def make_case(name: str, settings: Settings) -> Case:
     precision = pick_precision(settings.precision, device)
     num_classes = config.model.num_classes
     model = make_peer(name, num_classes, aux=True) if name in PEERS else build_model(config.model)
-    state = prepare(model, config, device, precision)
+    state = prepare(model, config, device, precision, CITYSCAPES_CLASS_WEIGHTS)
     images = torch.randn(config.batch_size, 3, *config.crop_size)
     labels = torch.randint(num_classes, (config.batch_size, *config.crop_size))
     labels[:, : config.crop_size[0] // 10] = 255
     if device.type == "cuda":
         images, labels = images.pin_memory(), labels.pin_memory()
-    weights = torch.tensor(CITYSCAPES_CLASS_WEIGHTS, device=device)
 
     def train_on(images: Tensor, labels: Tensor) -> Tensor:
         # A tiny learning rate: noise has nothing to teach, and must not drive the weights away.
-        return optimiser_step(state, images, labels, 1e-6, config, weights, precision)
+        return optimizer_step(state, images, labels, 1e-6, config)
 
     momentum = sum(parameter.nbytes for parameter in model.parameters())
     resident = momentum + sum(value.nbytes for value in model.state_dict().values())

@@ -4,7 +4,7 @@
     python benchmarks/training_step.py --out results/benchmarks/training_step_cpu.json      on a CPU, reduced
     python benchmarks/training_step.py --generate 16 --out ...                              with full-size files too
 
-One iteration is ``acflib.training.optimiser_step``, what training runs: images and labels (noise) from pinned memory to
+One iteration is ``acflib.training.optimizer_step``, what training runs: images and labels (noise) from pinned memory to
 the device, forward, class-balanced cross entropies at image size, backward, SGD. Peers are torchvision's
 deeplabv3_resnet101 and fcn_resnet101 with their auxiliary head, in the same step: same loss, precision, memory format,
 batch, optimiser and compile setting. Not included: evaluation, checkpoints, several processes.

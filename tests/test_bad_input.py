@@ -142,14 +142,14 @@ def test_a_damaged_file_is_named_once_and_without_traceback(streets, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(streets, tmp_path, monkeypatch):
     config = tiny_config(streets, tmp_path / "run")
-    step, done = training.optimiser_step, []
+    step, done = training.optimizer_step, []
 
     def poisoned(state, *arguments):
         done.append(1)
         losses = step(state, *arguments)
         return losses * float("nan") if len(done) == 3 else losses
 
-    monkeypatch.setattr(training, "optimiser_step", poisoned)
+    monkeypatch.setattr(training, "optimizer_step", poisoned)
     with pytest.raises(TrainingError, match="not finite after iteration 3.*checkpoint.pt.*learning-rate"):
         run(config)
     checkpoint = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
@@ -212,7 +212,7 @@ def test_checkpoints_that_are_none(streets, tmp_path, damage, message, capfd):
 def test_a_full_disk_leaves_the_old_checkpoint_whole(streets, tmp_path, monkeypatch):
     """The limit on file size makes a real write fail halfway, as a full disk does."""
     config = tiny_config(streets, tmp_path / "run")
-    run_step, done = training.optimiser_step, []
+    run_step, done = training.optimizer_step, []
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def step(*arguments):
@@ -221,7 +221,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(streets, tmp_path, monkeypa
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
         return run_step(*arguments)
 
-    monkeypatch.setattr(training, "optimiser_step", step)
+    monkeypatch.setattr(training, "optimizer_step", step)
     try:
         with pytest.raises(TrainingError, match="cannot be written.*older checkpoint.pt is whole"):
             run(config)

@@ -183,7 +183,7 @@ def test_only_the_fine_loss_is_bootstrapped():
     torch.testing.assert_close(hard["loss"], total, **CLOSE)
 
 
-def test_parts_of_one_optimiser_step_average_to_one_loss():
+def test_parts_of_one_optimizer_step_average_to_one_loss():
     """Two micro-batches: each keeps its share of the pixels, and their losses are averaged."""
     logits, labels = make()
     config = LossConfig(bootstrap=True)

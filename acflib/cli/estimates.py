@@ -29,7 +29,7 @@ from acflib.acfnet import build_model, without_weights
 from acflib.engine.config import TrainConfig
 from acflib.engine.train_state import LOSSES, TrainState
 from acflib.layers.inplace import use_inplace
-from acflib.training import optimiser_step
+from acflib.training import optimizer_step
 
 # An allowance, not a measurement: the CUDA context, workspaces of cuDNN, fragmentation of the allocator.
 OVERHEAD = 2 * 2**30
@@ -71,7 +71,7 @@ class PeakMemory(TorchDispatchMode):
 class TrainingMemory:
     """Bytes on one device that holds the whole batch."""
 
-    peak: int  # of an optimiser step, without ``OVERHEAD``
+    peak: int  # of an optimizer step, without ``OVERHEAD``
     between_steps: int  # weights, buffers, gradients and momentum
 
 
@@ -99,7 +99,7 @@ def count_training_memory(
 
 
 def count_training_flops(config: TrainConfig, make: Callable[[TrainConfig], nn.Module] = make_network) -> int:
-    """Multiplications and additions of the convolutions and matrix products of one optimiser step; takes seconds.
+    """Multiplications and additions of the convolutions and matrix products of one optimizer step; takes seconds.
 
     Args:
         make: gives the network, for another one than the configuration's.
@@ -112,16 +112,19 @@ def count_training_flops(config: TrainConfig, make: Callable[[TrainConfig], nn.M
 
 
 def _make_step(config: TrainConfig, precision: str, make: Callable[[TrainConfig], nn.Module]) -> Callable[[], None]:
-    """A function that makes one optimiser step on a batch of zeros, which goes with the end of the step."""
+    """A function that makes one optimizer step on a batch of zeros, which goes with the end of the step."""
     model = make(config).train()
     optimizer = SGD(model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay)
-    state = TrainState(model, model, optimizer, GradScaler(enabled=False), 0, torch.zeros(len(LOSSES) + 1))
     class_weights = torch.ones(config.model.num_classes) if config.class_balance else None
+    state = TrainState(
+        model, model, optimizer, GradScaler(enabled=False), torch.device("cpu"), precision, class_weights, 0,
+        torch.zeros(len(LOSSES) + 1),
+    )  # fmt: skip
 
     def step() -> None:
         images = torch.zeros(config.batch_size, 3, *config.crop_size)
         labels = torch.zeros(config.batch_size, *config.crop_size, dtype=torch.int64)
-        optimiser_step(state, images, labels, config.learning_rate, config, class_weights, precision)
+        optimizer_step(state, images, labels, config.learning_rate, config)
 
     return step
 

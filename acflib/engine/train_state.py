@@ -1,5 +1,6 @@
 """All that changes while a network is trained, and how it goes into a checkpoint and comes back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from acflib.acfnet import ACFNet, build_model, without_weights
 from acflib.datasets.base import SegmentationDataset
 from acflib.engine.checkpoints import config_as_dict, load_checkpoint, rng_state, save_checkpoint, set_rng_state
 from acflib.engine.config import TrainConfig
-from acflib.engine.devices import has_fused_sgd, place
+from acflib.engine.devices import has_fused_sgd, place, weights_dtype
 from acflib.errors import CheckpointError, TrainingError
 from acflib.layers.inplace import use_inplace
 from acflib.layers.norm import synchronise
@@ -32,20 +33,32 @@ class TrainState:
             says so; call this one in training.
         optimizer: SGD as in section 4.2.
         scaler: gradient scaler, active for fp16 only.
-        position: global batches consumed = optimiser steps done.
-        window: sums of the losses since the last log line (in the order of ``LOSSES``) and their count, (5,), float64
-            (on mps float32).
+        device: where all of it lies, of this process.
+        precision: "float32", "bf16", "fp16" or "float64".
+        class_weights: of the cross entropy, (N,); None: all classes weigh the same.
+        position: global batches consumed = optimizer steps done.
+        loss_sums: the losses since the last log line (in the order of ``LOSSES``) and their number, (5,), float64 (on
+            mps float32).
     """
 
     model: ACFNet
     network: nn.Module
     optimizer: SGD
     scaler: GradScaler
+    device: torch.device
+    precision: str
+    class_weights: Tensor | None
     position: int
-    window: Tensor
+    loss_sums: Tensor
 
 
-def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.device, precision: str) -> TrainState:
+def start_state(
+    config: TrainConfig,
+    checkpoint: dict | None,
+    device: torch.device,
+    precision: str,
+    class_weights: Sequence[float] | None = None,
+) -> TrainState:
     """A fresh state, or that of a checkpoint.
 
     Random states are put back where the number of processes is the one that was saved; otherwise dropout draws anew.
@@ -58,7 +71,7 @@ def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.devi
         model.load_state_dict(checkpoint["model"])
     elif config.start:
         load_base(model, Path(config.start))
-    state = prepare(model, config, device, precision)
+    state = prepare(model, config, device, precision, class_weights)
     if not checkpoint:
         torch.manual_seed(config.seed + distributed.rank())  # dropout differs between processes
         return state
@@ -68,10 +81,10 @@ def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.devi
     state.position = checkpoint["position"]
     if len(checkpoint["rng"]) == distributed.world_size():
         set_rng_state(checkpoint["rng"][distributed.rank()])
-        state.window.copy_(checkpoint["window"][distributed.rank()])
+        state.loss_sums.copy_(checkpoint["window"][distributed.rank()])
     else:
         torch.manual_seed(config.seed + distributed.rank() + state.position)
-        state.window.copy_(torch.stack(checkpoint["window"]).mean(dim=0))  # the log takes the mean over processes
+        state.loss_sums.copy_(torch.stack(checkpoint["window"]).mean(dim=0))  # the log takes the mean over processes
     return state
 
 
@@ -89,8 +102,14 @@ def load_base(model: ACFNet, path: Path) -> None:
         raise CheckpointError(f"start={path}: its base network is another one than this run's: {error}") from error
 
 
-def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precision: str) -> TrainState:
-    """A network made ready for its first step: norms, device, memory format, several processes, compiler, optimiser.
+def prepare(
+    model: nn.Module,
+    config: TrainConfig,
+    device: torch.device,
+    precision: str,
+    class_weights: Sequence[float] | None = None,
+) -> TrainState:
+    """A network made ready for its first step: norms, device, memory format, several processes, compiler, optimizer.
 
     Args:
         model: an ACFNet, or any network with the same dict of logits as its result.
@@ -118,8 +137,11 @@ def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precisi
     )  # fmt: skip
     scaler = GradScaler(device.type, enabled=precision == "fp16")
     sums = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
-    window = torch.zeros(len(LOSSES) + 1, dtype=sums, device=device)
-    return TrainState(model, network, optimizer, scaler, 0, window)
+    loss_sums = torch.zeros(len(LOSSES) + 1, dtype=sums, device=device)
+    weights = None
+    if class_weights is not None:
+        weights = torch.tensor(class_weights, dtype=weights_dtype(precision), device=device)
+    return TrainState(model, network, optimizer, scaler, device, precision, weights, 0, loss_sums)
 
 
 def load_optimizer(optimizer: SGD, saved: dict) -> None:
@@ -144,10 +166,10 @@ def save_state(path: Path, state: TrainState, config: TrainConfig, dataset: Segm
         TrainingError: if a loss or a parameter is not finite (the older checkpoint stays), or the disk is full.
     """
     check_finite(state, path)
-    device = state.window.device
+    device = state.device
     rng = rng_state()
     rng = {name: distributed.gather(value, device) for name, value in rng.items()}  # name -> one tensor a process
-    windows = distributed.gather(state.window, device)
+    loss_sums = distributed.gather(state.loss_sums, device)
     if distributed.rank() > 0:
         return
     content = {
@@ -159,7 +181,7 @@ def save_state(path: Path, state: TrainState, config: TrainConfig, dataset: Segm
         "optimizer": state.optimizer.state_dict(),
         "scaler": state.scaler.state_dict(),
         "rng": [dict(zip(rng, values, strict=True)) for values in zip(*rng.values(), strict=True)],
-        "window": windows,
+        "window": loss_sums,
         "frames": len(dataset),
     }
     save_checkpoint(path, content)
@@ -168,7 +190,7 @@ def save_state(path: Path, state: TrainState, config: TrainConfig, dataset: Segm
 def check_finite(state: TrainState, checkpoint_path: Path) -> None:
     """Raise TrainingError if the losses since the last log line, or any weight or buffer, are not finite."""
     tensors = [t for t in state.model.state_dict().values() if t.is_floating_point()]
-    finite = torch.stack([t.isfinite().all() for t in [state.window, *tensors]]).all()
+    finite = torch.stack([t.isfinite().all() for t in [state.loss_sums, *tensors]]).all()
     if finite:
         return
     last = f"The last good checkpoint is {checkpoint_path}" if checkpoint_path.exists() else "Nothing was saved yet"

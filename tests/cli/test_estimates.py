@@ -14,19 +14,18 @@ from acflib.cli.estimates import PeakMemory, count_training_flops, count_trainin
 from acflib.engine.presets import PRESETS, SMALL_GPU
 from acflib.engine.train_state import start_state
 from acflib.errors import ConfigError
-from acflib.training import optimiser_step
+from acflib.training import optimizer_step
 from benchmarks.memory import cpu_allocations, cpu_peak, saved_bytes
 
 
 def real_steps(config, precision, count=2):
     """Optimiser steps on real tensors, and the state after them."""
     config = replace(config, model=without_weights(config.model))
-    state = start_state(config, None, torch.device("cpu"), precision)
-    class_weights = torch.ones(19)
+    state = start_state(config, None, torch.device("cpu"), precision, [1.0] * 19)
     for _ in range(count):
         images = torch.zeros(config.batch_size, 3, *config.crop_size)
         labels = torch.zeros(config.batch_size, *config.crop_size, dtype=torch.int64)
-        optimiser_step(state, images, labels, 0.01, config, class_weights, precision)
+        optimizer_step(state, images, labels, 0.01, config)
     return state
 
 

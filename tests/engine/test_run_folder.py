@@ -226,7 +226,7 @@ def finished(streets, tmp_path_factory):
 
 def stopped_run(config, position, monkeypatch):
     """Begin a run, and end it without warning after its checkpoint at ``position``."""
-    step = training.optimiser_step
+    step = training.optimizer_step
 
     def failing(state, *arguments):
         if state.position == position:
@@ -234,7 +234,7 @@ def stopped_run(config, position, monkeypatch):
         return step(state, *arguments)
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
-        patch.setattr(training, "optimiser_step", failing)
+        patch.setattr(training, "optimizer_step", failing)
         run(config)
 
 
@@ -355,7 +355,7 @@ def test_images_of_several_sizes_are_found_before_training(streets, tmp_path, mo
     data = several_sizes(streets, tmp_path / "data")
     config = tiny_config(data, tmp_path / "run", eval_batch_size=2)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "optimiser_step", None)  # no step is made
+        patch.setattr(training, "optimizer_step", None)  # no step is made
         with pytest.raises(DataError, match=r"2 sizes.*64x32.*32x64.*--eval-batch-size 1"):
             run(config)
     assert run(replace(config, eval_batch_size=1, iterations=1)).scores is not None
@@ -390,7 +390,7 @@ def test_a_split_without_labels_is_found_before_training(streets, tmp_path, monk
         return dataset
 
     monkeypatch.setattr(training, "open_dataset", without_labels)
-    monkeypatch.setattr(training, "optimiser_step", None)
+    monkeypatch.setattr(training, "optimizer_step", None)
     with pytest.raises(DataError, match="split 'test' has no labels to evaluate with"):
         run(tiny_config(streets, tmp_path / "run", val_split="test"))
 

@@ -20,7 +20,7 @@ PROGRAM = textwrap.dedent("""
     data, out, what = sys.argv[1:]
     try:
         if what == "train":
-            training.optimiser_step = fail
+            training.optimizer_step = fail
             training.train(tiny_config(data, out, workers=2), progress=False)
         else:
             model = build_model(ModelConfig("tiny", channels=16, align_corners=False, weights=None))
@@ -77,7 +77,7 @@ BROKEN = textwrap.dedent("""
     try:
         if command == "train":
             if fault == "killed":
-                training.optimiser_step = kill
+                training.optimizer_step = kill
             training.train(tiny_config(data, out, workers=2), progress=False)
         else:
             model = build_model(ModelConfig("tiny", channels=16, align_corners=False, weights=None))

@@ -20,7 +20,7 @@ from acflib.engine.runlog import read_csv
 from acflib.engine.train_state import LOSSES, start_state
 from acflib.errors import ConfigError
 from acflib.predict.evaluation import evaluate
-from acflib.training import optimiser_step, train
+from acflib.training import optimizer_step, train
 from tests.runs import assert_same_run, final_weights, flags, tiny_config
 from tests.training.test_torchrun import torchrun
 from tests.training.two_ranks import CONFIG, CPU, SIZE
@@ -36,7 +36,7 @@ def two_steps(config):
     for _ in range(2):
         images = torch.randn(4, 3, *SIZE, generator=generator)
         labels = torch.randint(0, 5, (4, *SIZE), generator=generator)
-        losses.append(optimiser_step(state, images, labels, 0.1, config, None, config.precision))
+        losses.append(optimizer_step(state, images, labels, 0.1, config))
     return torch.stack(losses), state
 
 
@@ -108,7 +108,7 @@ def test_compile_and_recompute_exclude_each_other():
 
 def test_sgd_is_fused_on_a_gpu_alone(monkeypatch):
     assert start_state(CONFIG, None, CPU, "float32").optimizer.param_groups[0]["fused"] is None
-    assert has_fused_sgd(torch.device("cuda", 0), "bf16")  # fp16: test_optimiser_step.py
+    assert has_fused_sgd(torch.device("cuda", 0), "bf16")  # fp16: test_optimizer_step.py
     monkeypatch.setattr(train_state, "has_fused_sgd", lambda *_: True)  # CPU tensors have such kernels too
     assert start_state(CONFIG, None, CPU, "float32").optimizer.param_groups[0]["fused"] is True
 
@@ -194,9 +194,9 @@ def test_waiting_calls_are_noticed():
 
 
 @pytest.mark.parametrize("changes", [{}, {"norm": "inplace"}, {"micro_steps": 2}], ids=["plain", "inplace", "micro"])
-def test_nothing_is_read_in_an_optimiser_step(streets, tmp_path, monkeypatch, changes):
+def test_nothing_is_read_in_an_optimizer_step(streets, tmp_path, monkeypatch, changes):
     """Bootstrapping, class weights and the auxiliary head are on."""
-    real, found = training.optimiser_step, []
+    real, found = training.optimizer_step, []
 
     def watched(*arguments):
         with waiting_calls() as calls:
@@ -204,21 +204,21 @@ def test_nothing_is_read_in_an_optimiser_step(streets, tmp_path, monkeypatch, ch
         found.append(calls)
         return losses
 
-    monkeypatch.setattr(training, "optimiser_step", watched)
+    monkeypatch.setattr(training, "optimizer_step", watched)
     train(tiny_config(streets, tmp_path, **changes), progress=False)
     assert found == [[]] * 6
 
 
 def test_nothing_is_read_between_log_lines_and_saves(streets, tmp_path, monkeypatch):
     """Steps 3 and 6 are logged, 4 and 6 saved. The loader's process is another one, so its calls do not count."""
-    real, before = training.optimiser_step, []
+    real, before = training.optimizer_step, []
 
     def watched(state, *arguments):
         losses = real(state, *arguments)
         before.append(len(found))
         return losses
 
-    monkeypatch.setattr(training, "optimiser_step", watched)
+    monkeypatch.setattr(training, "optimizer_step", watched)
     changes = {"log_every": 3, "save_every": 4, "val_split": "none", "workers": 1}
     with waiting_calls() as found:
         train(tiny_config(streets, tmp_path, **changes), progress=False)
@@ -232,7 +232,7 @@ def test_a_step_at_full_size_reads_no_value(name):
     meta = torch.device("meta")
     config = replace(PAPER[name], model=replace(PAPER[name].model, weights=None), precision="float32")
     with meta:
-        state = start_state(config, None, meta, "float32")
+        state = start_state(config, None, meta, "float32", [1.0] * 19)
         images, labels = torch.empty(8, 3, *config.crop_size), torch.empty(8, *config.crop_size, dtype=torch.int64)
-        losses = optimiser_step(state, images, labels, 0.01, config, torch.empty(19), "float32")
+        losses = optimizer_step(state, images, labels, 0.01, config)
     assert losses.shape == (len(LOSSES),) and losses.is_meta

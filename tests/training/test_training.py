@@ -67,7 +67,7 @@ def test_same_seed_same_weights_other_seed_others(finished, streets, tmp_path):
 
 def train_until_power_cut(config, steps, monkeypatch):
     """Train, and fail without warning after ``steps`` optimiser steps."""
-    step, done = training.optimiser_step, []
+    step, done = training.optimizer_step, []
 
     def failing_step(*arguments):
         if len(done) == steps:
@@ -76,7 +76,7 @@ def train_until_power_cut(config, steps, monkeypatch):
         return step(*arguments)
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
-        patch.setattr(training, "optimiser_step", failing_step)
+        patch.setattr(training, "optimizer_step", failing_step)
         train(config, progress=False)
 
 
@@ -96,7 +96,7 @@ def test_the_loader_processes_end_with_a_run_that_failed(streets, tmp_path, monk
     def failing_step(*_):
         raise RuntimeError("power cut")
 
-    monkeypatch.setattr(training, "optimiser_step", failing_step)
+    monkeypatch.setattr(training, "optimizer_step", failing_step)
     with pytest.raises(RuntimeError, match="power cut") as kept:
         train(tiny_config(streets, tmp_path, workers=2), progress=False)
     assert kept.value.__traceback__ is not None and not multiprocessing.active_children()
@@ -137,14 +137,14 @@ def test_micro_steps_divide_by_the_whole_batch(streets, tmp_path):
         config = tiny_config(
             streets, tmp_path, model=model, loss=LossConfig(), precision="float64", micro_steps=micro_steps
         )
-        state = start_state(config, None, torch.device("cpu"), "float64")
-        state.network.eval()  # running statistics: each image is on its own
         dataset, device = open_dataset(streets, "train"), torch.device("cpu")
+        weights = training.class_weights_of(config, dataset)
+        state = start_state(config, None, device, "float64", weights)
+        state.network.eval()  # running statistics: each image is on its own
         images, labels = next(iter(training.make_loader(config, dataset, 0, device)))
         for i, rows in enumerate((32, 20, 7, 0)):  # the micro-batches differ in what counts; image 0 has nothing
             labels[i, :rows] = 255
-        weights = training.make_class_weights(config, dataset, device, "float64")
-        losses = training.optimiser_step(state, images, labels, 0.1, config, weights, "float64")
+        losses = training.optimizer_step(state, images, labels, 0.1, config)
         gradients = [p.grad for p in state.model.parameters()]
         momenta = [s["momentum_buffer"] for s in state.optimizer.state_dict()["state"].values()]
         results.append([losses, *gradients, *momenta, *(p.detach() for p in state.model.parameters())])

@@ -24,7 +24,7 @@ from acflib.errors import CheckpointError, ConfigError
 from acflib.layers.norm import GlooSyncBatchNorm
 from acflib.losses import LossConfig, poly_learning_rate
 from acflib.predict.evaluation import evaluate
-from acflib.training import make_class_weights, make_loader, optimiser_step, prepare_folder
+from acflib.training import class_weights_of, make_loader, optimizer_step, prepare_folder
 
 CPU = torch.device("cpu")
 SIZE = (32, 40)
@@ -68,15 +68,14 @@ def train(config: TrainConfig = CONFIG, ignored_half: bool = False, eval_mode: b
     ``eval_mode``: BatchNorm with its running statistics, so that it does not matter how a batch is cut.
     """
     dataset = Pictures(8)
-    state = start_state(config, None, CPU, config.precision)
+    state = start_state(config, None, CPU, config.precision, class_weights_of(config, dataset))
     state.network.train(not eval_mode)
-    class_weights = make_class_weights(config, dataset, CPU, config.precision)
     found = {}
     for images, labels in make_loader(config, dataset, 0, CPU):
         if ignored_half:
             ignore_last_half(labels)
         rate = poly_learning_rate(config.learning_rate, state.position, config.iterations, config.poly_power)
-        losses = optimiser_step(state, images, labels, rate, config, class_weights, config.precision)
+        losses = optimizer_step(state, images, labels, rate, config)
         found[f"losses {state.position}"] = distributed.mean_over_ranks(losses)
         for name, parameter in state.model.named_parameters():
             found[f"gradient {state.position} {name}"] = parameter.grad.clone()

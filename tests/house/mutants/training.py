@@ -9,7 +9,7 @@ SCORE, PREDICT = ("tests/test_metrics.py",), ("tests/predict/test_inference.py",
 ORDER = ("tests/engine/test_sampling.py",)
 READING, READ = "acflib/datasets/reading.py", ("tests/datasets/test_reading.py",)
 ROWS = ("tests/predict/test_predict_files.py::test_rows_of_windows_equal_the_whole",)
-RANKS, STEP = ("tests/training/test_two_ranks.py",), ("tests/training/test_optimiser_step.py",)
+RANKS, STEP = ("tests/training/test_two_ranks.py",), ("tests/training/test_optimizer_step.py",)
 FOLDER, DEVICES = "tests/engine/test_run_folder.py", ("tests/engine/test_devices.py",)
 
 MUTATIONS = [

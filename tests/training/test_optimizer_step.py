@@ -12,7 +12,7 @@ from acflib.engine.checkpoints import load_checkpoint
 from acflib.engine.devices import has_fused_sgd
 from acflib.engine.train_state import save_state, start_state
 from acflib.losses import LossConfig, pixels_to_keep, total_loss
-from acflib.training import optimiser_step
+from acflib.training import optimizer_step
 from tests.training.two_ranks import CONFIG, CPU, SIZE, Pictures
 
 CLOSE = dict(rtol=0, atol=1e-10)
@@ -30,12 +30,12 @@ def batches(count=3):
 def test_three_steps_by_hand(bootstrap):
     loss = LossConfig(bootstrap=bootstrap, bootstrap_keep=0.1, bootstrap_threshold=0.1)
     config = replace(CONFIG, momentum=0.8, weight_decay=0.01, loss=loss)
-    state = start_state(config, None, CPU, "float64")
+    state = start_state(config, None, CPU, "float64", CLASS_WEIGHTS.tolist())
     network = build_model(config.model).double()
     network.load_state_dict(state.model.state_dict())
     velocity = [torch.zeros_like(p) for p in network.parameters()]
     for (images, labels), rate in zip(batches(), (0.1, 0.05, 0.02), strict=True):
-        losses = optimiser_step(state, images, labels, rate, config, CLASS_WEIGHTS, "float64")
+        losses = optimizer_step(state, images, labels, rate, config)
         expected = total_loss(network(images), labels, loss, CLASS_WEIGHTS)
         gradients = torch.autograd.grad(expected["loss"], list(network.parameters()))
         with torch.no_grad():
@@ -52,7 +52,7 @@ def test_bootstrapping_in_micro_batches_keeps_each_its_share():
     """Two micro-batches of one step: K is shared out, the losses of the parts are averaged."""
     loss = LossConfig(bootstrap=True, bootstrap_keep=0.1, bootstrap_threshold=0.01)
     config = replace(CONFIG, micro_steps=2, loss=loss)
-    state = start_state(config, None, CPU, "float64")
+    state = start_state(config, None, CPU, "float64", CLASS_WEIGHTS.tolist())
     state.network.eval()  # without batch statistics, so that one pass gives the logits of both parts
     images, labels = next(batches())
     with torch.no_grad():
@@ -62,7 +62,7 @@ def test_bootstrapping_in_micro_batches_keeps_each_its_share():
         total_loss({"out": logits[part]}, labels[part], loss, CLASS_WEIGHTS, keep=keep)["fine"]
         for part in (slice(0, 2), slice(2, 4))
     ]
-    found = optimiser_step(state, images, labels, 0.1, config, CLASS_WEIGHTS, "float64")
+    found = optimizer_step(state, images, labels, 0.1, config)
     torch.testing.assert_close(found[1], sum(parts) / 2, **CLOSE)
 
 
@@ -75,10 +75,11 @@ def test_an_overflow_in_the_first_step_of_fp16_leaves_no_trace(monkeypatch):
     as_on_a_gpu = partial(has_fused_sgd, torch.device("cuda", 0))
     monkeypatch.setattr(train_state, "has_fused_sgd", lambda device, precision: as_on_a_gpu(precision))
     state = start_state(CONFIG, None, CPU, "fp16")
+    state.precision = "float32"  # the sums of a GPU's half precision are not the point; the scaler stays
     before = {name: value.clone() for name, value in state.model.named_parameters()}
     overflow = state.model.classifier.weight.register_hook(lambda gradient: gradient * torch.inf)
     images, labels = next(batches())
-    optimiser_step(state, images.float(), labels, 0.1, CONFIG, None, "float32")
+    optimizer_step(state, images.float(), labels, 0.1, CONFIG)
     overflow.remove()
     assert all(torch.equal(value, before[name]) for name, value in state.model.named_parameters())
     assert state.scaler.get_scale() == 65536 / 2
@@ -86,7 +87,7 @@ def test_an_overflow_in_the_first_step_of_fp16_leaves_no_trace(monkeypatch):
     for buffer, value in zip(reference.model.buffers(), state.model.buffers(), strict=True):
         buffer.copy_(value)
     for each in (state, reference):
-        optimiser_step(each, images.float(), labels, 0.1, CONFIG, None, "float32")
+        optimizer_step(each, images.float(), labels, 0.1, CONFIG)
     for ours, plain in zip(state.model.parameters(), reference.model.parameters(), strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-3, atol=1e-6)
 
