@@ -17,12 +17,11 @@ from acflib.datasets.cache import open_cache
 from acflib.datasets.transforms import SeededAugmentation, class_balance, training_transform
 from acflib.engine.config import TrainConfig
 from acflib.engine.devices import autocast, memory_format, pick_device, weights_dtype
-from acflib.engine.interrupts import StopRequest
-from acflib.engine.launcher import last_words
 from acflib.engine.oracle import oracle_probs
 from acflib.engine.run_folder import check_same_data, prepare_folder, run_precision, sole_run, write_config
 from acflib.engine.runlog import RunLog
 from acflib.engine.sampling import EpochBatches
+from acflib.engine.stopping import StopRequest, last_words
 from acflib.engine.train_state import LOSSES, TrainState, check_finite, save_state, start_state
 from acflib.engine.workers import clear_errors, ended_with, ignore_interrupts, shared_batch
 from acflib.errors import ConfigError

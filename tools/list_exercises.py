@@ -19,7 +19,7 @@ if __name__ == "__main__":
 
 from acflib.course.checks.catalogue import FILE  # noqa: E402
 from acflib.course.grading.cells import calls_in  # noqa: E402
-from acflib.engine.checkpoints import write_whole  # noqa: E402
+from acflib.engine.files import write_whole  # noqa: E402
 from tools.notebook_cells import lessons  # noqa: E402
 
 TITLE = re.compile(r"^### Exercise (\d+): (.+) \((\d+) minutes\)$", re.MULTILINE)

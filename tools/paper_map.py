@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from acflib.engine.checkpoints import write_whole  # noqa: E402
+from acflib.engine.files import write_whole  # noqa: E402
 from tools.notebook_cells import code_cells, lessons  # noqa: E402
 
 ITEMS = ROOT / "tests" / "house" / "paper_items.toml"

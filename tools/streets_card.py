@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageFont
 from acflib.datasets.labels import CITYSCAPES_CLASSES, CITYSCAPES_COLORS, TRAIN_ID_OF_ID
 from acflib.datasets.streets import GENERATOR_VERSION, Street, render_street, write_streets
 from acflib.datasets.streets.weather import WEATHERS
-from acflib.engine.checkpoints import write_whole
+from acflib.engine.files import write_whole
 from acflib.engine.machine import write_result
 
 SPLITS = ("train", "val", "test")

@@ -53,7 +53,7 @@ def run_app(given: argparse.Namespace) -> int:
         process = subprocess.Popen(voila_command(config, notebook))
         try:
             status = process.wait()
-        except KeyboardInterrupt:  # SIGTERM is one too: acflib.engine.interrupts
+        except KeyboardInterrupt:  # SIGTERM is one too: acflib.engine.stopping
             return 0
         finally:
             end(process)

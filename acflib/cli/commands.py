@@ -123,8 +123,8 @@ def run_evaluate(given: argparse.Namespace) -> int:
     """``acflib evaluate``."""
     from acflib import distributed
     from acflib.datasets import open_dataset
-    from acflib.engine.checkpoints import write_whole
     from acflib.engine.devices import pick_device, pick_precision, place
+    from acflib.engine.files import write_whole
     from acflib.predict.evaluation import check_split, evaluate
     from acflib.predict.pretrained import load_network
     from acflib.study.paper_tables import check_classes_of_table_3, table_beside_paper

@@ -12,7 +12,7 @@ from acflib.cli import app as commands_app
 from acflib.cli import commands
 from acflib.cli import grade as commands_grade
 from acflib.cli.commands import INTERRUPTED
-from acflib.engine.interrupts import terminated_as_interrupted
+from acflib.engine.stopping import terminated_as_interrupted
 from acflib.errors import AcflibError
 from acflib.options import add_flags, image_size
 

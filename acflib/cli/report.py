@@ -2,8 +2,8 @@
 
 from acflib import distributed
 from acflib.datasets import open_dataset
-from acflib.engine.checkpoints import replacing
 from acflib.engine.config import TrainConfig
+from acflib.engine.files import replacing
 from acflib.errors import AcflibError, package_fault
 from acflib.predict.predicting import prediction_sheet
 from acflib.training import TrainResult

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torchvision
 
-from acflib.engine.checkpoints import write_whole
+from acflib.engine.files import write_whole
 
 
 def describe_machine() -> dict[str, str | int | None]:

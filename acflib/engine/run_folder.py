@@ -15,9 +15,10 @@ import torch
 
 from acflib import distributed
 from acflib.datasets.base import SegmentationDataset
-from acflib.engine.checkpoints import check_same_config, config_as_dict, load_checkpoint, remove_leftovers, write_whole
+from acflib.engine.checkpoints import check_same_config, config_as_dict, load_checkpoint
 from acflib.engine.config import MAY_CHANGE, TrainConfig
 from acflib.engine.devices import pick_precision
+from acflib.engine.files import remove_leftovers, write_whole
 from acflib.errors import CheckpointError, ConfigError, TrainingError
 
 LOCK = "run.lock"

@@ -9,8 +9,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from acflib import distributed
-from acflib.engine.checkpoints import write_whole
 from acflib.engine.config import TrainConfig
+from acflib.engine.files import write_whole
 from acflib.errors import package_fault
 from acflib.metrics import Scores, iou_per_class
 

@@ -15,7 +15,8 @@ from acflib.acfnet import ACFNet, evaluation_mode
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.folders import visible
 from acflib.datasets.labels import CITYSCAPES_CLASSES, ID_OF_TRAIN_ID
-from acflib.engine.checkpoints import config_as_dict, remove_leftovers, replacing, write_whole
+from acflib.engine.checkpoints import config_as_dict
+from acflib.engine.files import remove_leftovers, replacing, write_whole
 from acflib.errors import ConfigError, DataError
 from acflib.predict.evaluation import check_classes
 from acflib.predict.inference import InferenceConfig

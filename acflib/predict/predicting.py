@@ -11,8 +11,8 @@ from acflib.acfnet import ACFNet
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.reading import as_rgb, read_image
 from acflib.datasets.transforms import normalize_image
-from acflib.engine.checkpoints import replacing
 from acflib.engine.devices import autocast, memory_format
+from acflib.engine.files import replacing
 from acflib.errors import ConfigError
 from acflib.predict.inference import OUTPUTS, InferenceConfig, predict_probabilities, windows
 from acflib.predict.photograph_files import RESULTS, check_targets, find_photographs, tell_passed_over

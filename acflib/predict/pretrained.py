@@ -14,8 +14,9 @@ from torch import Tensor
 from acflib.acfnet import ACFNet
 from acflib.datasets.folders import visible
 from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
-from acflib.engine.checkpoints import load_model, stored_network, write_whole
+from acflib.engine.checkpoints import load_model, stored_network
 from acflib.engine.devices import pick_device
+from acflib.engine.files import write_whole
 from acflib.engine.machine import write_result
 from acflib.errors import CheckpointError, ConfigError, package_fault
 

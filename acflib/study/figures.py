@@ -11,7 +11,7 @@ from matplotlib.legend import Legend
 from matplotlib.patches import Patch
 
 from acflib.datasets.labels import CITYSCAPES_CLASSES, CITYSCAPES_COLORS
-from acflib.engine.checkpoints import replacing
+from acflib.engine.files import replacing
 from acflib.engine.runlog import read_csv
 
 # Okabe and Ito's colors: told apart with any kind of color vision.

@@ -14,7 +14,7 @@ from acflib.acfnet import ModelConfig, build_model
 from acflib.cli import parser as cli
 from acflib.datasets.base import read_image
 from acflib.engine import machine
-from acflib.engine.checkpoints import replacing, write_whole
+from acflib.engine.files import replacing, write_whole
 from acflib.errors import ConfigError
 from acflib.options import add_flags, from_flags
 from acflib.predict.inference import InferenceConfig

@@ -23,7 +23,8 @@ from acflib.cli import parser as cli
 from acflib.datasets import open_dataset
 from acflib.datasets.cache import CachedDataset, build_cache
 from acflib.engine import run_folder
-from acflib.engine.checkpoints import load_checkpoint, remove_leftovers, replacing, write_whole
+from acflib.engine.checkpoints import load_checkpoint
+from acflib.engine.files import remove_leftovers, replacing, write_whole
 from acflib.engine.run_folder import LOCK, locked, run_precision, sole_run
 from acflib.engine.runlog import read_csv
 from acflib.errors import CheckpointError, ConfigError, DataError, TrainingError

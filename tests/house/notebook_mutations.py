@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from acflib.engine.checkpoints import write_whole
+from acflib.engine.files import write_whole
 from tests.house.mutants.lessons import LESSONS
 from tests.house.mutants.mutation import Mutation
 from tools.notebook_cells import code_cells

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from acflib.engine.checkpoints import load_checkpoint
-from acflib.engine.launcher import last_words
 from acflib.engine.runlog import read_csv
+from acflib.engine.stopping import last_words
 from tests.runs import flags, tiny_config
 
 # `python -m acflib`, whose process number is known to the test.

@@ -17,7 +17,7 @@ from acflib import __version__
 from acflib.course.checks.catalogue import Exercise, exercises_of
 from acflib.course.grading.cells import CheckCall, check_calls, lesson_of, read_notebook
 from acflib.course.grading.session import KernelLost, Session
-from acflib.engine.checkpoints import write_whole
+from acflib.engine.files import write_whole
 from acflib.errors import ConfigError, DataError
 
 COLUMNS = ("notebook", "lesson", "exercise", "check", "title", "points", "earned", "solved", "message", "seconds")

@@ -9,7 +9,7 @@ from functools import reduce
 from operator import add
 from pathlib import Path
 
-from acflib.engine.checkpoints import write_whole
+from acflib.engine.files import write_whole
 from acflib.errors import ConfigError, DataError
 from acflib.study.ablation.results import Loaded, load_results
 from acflib.study.ablation.rows import Study

@@ -7,7 +7,7 @@ import matplotlib.lines
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from acflib.engine.checkpoints import replacing
+from acflib.engine.files import replacing
 from acflib.errors import DataError
 from acflib.study.ablation.results import Loaded
 from acflib.study.ablation.rows import Study

@@ -23,8 +23,9 @@ from typing import Any
 import torch
 
 from acflib.datasets import open_dataset
-from acflib.engine.checkpoints import load_checkpoint, load_model, write_whole
+from acflib.engine.checkpoints import load_checkpoint, load_model
 from acflib.engine.config import TrainConfig
+from acflib.engine.files import write_whole
 from acflib.engine.machine import write_result
 from acflib.engine.runlog import read_csv
 from acflib.errors import AcflibError, CheckpointError, ConfigError

@@ -328,12 +328,12 @@ MUTATIONS = [
         "staticmethod(_end_process)", "staticmethod(lambda *_: None)", ("tests/engine/test_workers.py",),
     ),
     Mutation(
-        "SIGTERM passed on as SIGINT, which is ignored in the background", "acflib/engine/interrupts.py",
-        "    raise KeyboardInterrupt", "    signal.raise_signal(signal.SIGINT)", ("tests/engine/test_interrupts.py",),
+        "SIGTERM passed on as SIGINT, which is ignored in the background", "acflib/engine/stopping.py",
+        "    raise KeyboardInterrupt", "    signal.raise_signal(signal.SIGINT)", ("tests/engine/test_stopping.py",),
     ),
     Mutation(
-        "SIGTERM of the batch system and of the grid taken for two", "acflib/engine/interrupts.py",
-        "SAME_SECONDS = 3.0", "SAME_SECONDS = 0.0", ("tests/engine/test_interrupts.py",),
+        "SIGTERM of the batch system and of the grid taken for two", "acflib/engine/stopping.py",
+        "SAME_SECONDS = 3.0", "SAME_SECONDS = 0.0", ("tests/engine/test_stopping.py",),
     ),
     Mutation(
         "letters that the console has not end a command", "acflib/cli/parser.py",

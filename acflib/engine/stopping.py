@@ -1,10 +1,16 @@
-"""Ctrl-C and termination signals. A training run finishes its step, saves, then stops; all else cleans up and stops."""
+"""How a run ends before its end: Ctrl-C and termination signals, and what torchrun prints when a process dies.
 
+A training run finishes its step, saves, then stops; all else cleans up and stops.
+"""
+
+import json
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
@@ -85,3 +91,27 @@ def _stop_at_once(number: int, _) -> None:
     if number != signal.SIGINT:
         signal.signal(number, signal.SIG_DFL)
     raise KeyboardInterrupt
+
+
+@contextmanager
+def last_words(hint: str) -> Iterator[None]:
+    """Context manager: if this process dies inside, by an error or by kill -9, torchrun prints the error and ``hint``.
+
+    torchrun gives each process the name of a file, TORCHELASTIC_ERROR_FILE, and prints what is in it once the process
+    has failed. A killed process can write nothing any more, so the hint is written at the start. Without torchrun
+    nothing is written.
+    """
+    _write_error(hint)
+    try:
+        yield
+    except Exception as error:
+        _write_error(f"{type(error).__name__}: {error}\n{hint}")
+        raise
+
+
+def _write_error(text: str) -> None:
+    path = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if path:
+        # The form that torch.distributed.elastic writes itself; what it prints is the "py_callstack".
+        extra = {"py_callstack": text, "timestamp": str(int(time.time()))}
+        Path(path).write_text(json.dumps({"message": {"message": text, "extraInfo": extra}}))

@@ -7,8 +7,8 @@ import time
 import pytest
 import torch
 
-from acflib.engine import interrupts
-from acflib.engine.interrupts import SIGNALS, StopRequest, terminated_as_interrupted
+from acflib.engine import stopping
+from acflib.engine.stopping import SIGNALS, StopRequest, terminated_as_interrupted
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="os.kill ends the process on Windows")
 
@@ -57,7 +57,7 @@ def test_ignored_signals_stay_ignored(context):
 def test_one_wish_may_arrive_twice(monkeypatch):
     """A batch system, and the grid or torchrun: each sends its SIGTERM. The step is finished and saved all the same."""
     now = 100.0
-    monkeypatch.setattr(interrupts.time, "monotonic", lambda: now)
+    monkeypatch.setattr(stopping.time, "monotonic", lambda: now)
     with StopRequest(torch.device("cpu")) as stop:
         send(signal.SIGTERM)
         now = 102.0
