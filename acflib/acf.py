@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from acflib import functional
 from acflib.errors import ConfigError
+from acflib.layers.alignment import map_size
 from acflib.layers.controls import CONTROLS, PERMUTED, make_control, permute_centers
 from acflib.layers.norm import BatchNorm, EndsInBatchNormReLU, conv_bn_relu
 
@@ -105,7 +106,7 @@ class FuseBlock(EndsInBatchNormReLU):
         is_centers = context.dim() == 3
         if self.literal:
             if is_centers:
-                context = functional.expand_centers(context, features.shape[-2:])
+                context = functional.expand_centers(context, map_size(features))
             return self.relu(self.bn(self.conv(torch.cat([context, features], dim=1))))
         for_context, for_features = self.conv.weight.split(self.split, dim=1)
         if is_centers:
@@ -143,7 +144,9 @@ class ACFModule(nn.Module):
         if variant not in ALL_VARIANTS:
             raise ConfigError(f"variant must be one of {', '.join(ALL_VARIANTS)}, got {variant!r}")
         self.variant = variant
-        self.control = self.center_block = self.attention_block = None
+        self.control: nn.Module | None = None
+        self.center_block: ClassCenterBlock | None = None
+        self.attention_block: ClassAttentionBlock | None = None
         context_channels = channels
         if variant in CONTROLS:
             self.control = make_control(variant, feature_channels, channels)
@@ -181,9 +184,10 @@ class ACFModule(nn.Module):
             return ACFOutput(None, context, self.fuse(context, features))
         center_probs = probabilities if center_probs is None else center_probs
         attention_probs = probabilities if attention_probs is None else attention_probs
+        assert self.center_block is not None  # there is one of the two
         centers = self.center_block(features, center_probs)
         if self.attention_block is None:
-            attended = functional.expand_centers(centers, features.shape[-2:])
+            attended = functional.expand_centers(centers, map_size(features))
             return ACFOutput(centers, attended, self.fuse(centers, features))
         placed = permute_centers(centers, self.training) if self.variant == PERMUTED else centers
         attended = self.attention_block(placed, attention_probs)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from acflib.acf import ALL_VARIANTS, ACFModule
 from acflib.errors import ConfigError
 from acflib.functional import sum_to_one
-from acflib.layers.alignment import CellGrid, check_cells, pad_to_stride, padded_size
+from acflib.layers.alignment import CellGrid, check_cells, map_size, pad_to_stride, padded_size
 from acflib.layers.bases import ResNetBase
 from acflib.layers.inplace import check_activations
 from acflib.options import option
@@ -66,7 +66,7 @@ class ACFNet(nn.Module):
         if variant is not None and variant not in ALL_VARIANTS:
             raise ConfigError(f"variant must be None or one of {', '.join(ALL_VARIANTS)}, got {variant!r}")
         self.base = base
-        self.num_classes = base.num_classes
+        self.num_classes = cast(int, base.num_classes)
         self.detach = detach
         self.align_corners = getattr(base, "align_corners", False) if align_corners is None else align_corners
         self.stride = getattr(base, "output_stride", None) if self.align_corners else None  # to pad to, if known
@@ -75,10 +75,12 @@ class ACFNet(nn.Module):
                 "align_corners=True needs the output stride of the tapped network, to bring its cells onto their "
                 "pixels: pass it, as in tap(network, classifier, output_stride=8), or take align_corners=False"
             )
-        self.acf = self.classifier = None
+        self.acf: ACFModule | None = None
+        self.classifier: nn.Conv2d | None = None
         if variant is not None:
-            self.acf = ACFModule(base.feature_channels, base.num_classes, channels, variant, factorised)
-            self.classifier = nn.Conv2d(channels, base.num_classes, 1)
+            feature_channels = cast(int, base.feature_channels)
+            self.acf = ACFModule(feature_channels, self.num_classes, channels, variant, factorised)
+            self.classifier = nn.Conv2d(channels, self.num_classes, 1)
 
     _version = 2  # of the state dict; from 2 on it notes the activations of in-place BatchNorms
 
@@ -116,16 +118,16 @@ class ACFNet(nn.Module):
         """
         found = self.intermediates(x, center_probs, attention_probs, own_share)
         logits = {"out": found.coarse_logits}
-        if self.acf is not None:
+        if found.fine_logits is not None:
             logits = {"out": found.fine_logits, "coarse": found.coarse_logits}
         if found.aux_logits is not None:
             logits["aux"] = found.aux_logits
         wanted = [name for name in logits if outputs is None or name in outputs]
-        return {name: self.upsample(logits[name], x.shape[-2:]) for name in wanted}
+        return {name: self.upsample(logits[name], map_size(x)) for name in wanted}
 
     def grid(self, size: tuple[int, int], cells: tuple[int, int]) -> CellGrid:
         """How a feature map of ``cells`` = (h, w) lies over an image of ``size`` = (H, W)."""
-        return CellGrid(tuple(size), tuple(cells), self.align_corners, self.stride)
+        return CellGrid((size[0], size[1]), (cells[0], cells[1]), self.align_corners, self.stride)
 
     def upsample(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
         """Maps of :meth:`intermediates`, (B, K, h, w), at the size (H, W) of the image. At least float32.
@@ -145,12 +147,12 @@ class ACFNet(nn.Module):
         own_share: Tensor | None = None,
     ) -> Intermediates:
         """The forward pass up to the upsampling, with all that happens on the way. Arguments as :meth:`forward`."""
-        size = x.shape[-2:]
+        size = map_size(x)
         features, coarse, aux = self.base(x if self.stride is None else pad_to_stride(x, self.stride))
         if self.stride is not None:
-            check_cells(size, coarse.shape[-2:], self.stride)
+            check_cells(size, map_size(coarse), self.stride)
         probabilities = coarse.softmax(dim=1)
-        if self.acf is None:
+        if self.acf is None or self.classifier is None:
             if not (center_probs is None and attention_probs is None and own_share is None):
                 raise ValueError("center_probs and attention_probs need an ACF module; this network has variant None")
             return Intermediates(features, coarse, probabilities, aux_logits=aux)
@@ -164,12 +166,12 @@ class ACFNet(nn.Module):
             None if attention_probs is None else sum_to_one(attention_probs),
         )
         fine = self.classifier(found.fused)
-        return Intermediates(features, coarse, probabilities, *found, fine_logits=fine, aux_logits=aux)
+        return Intermediates(features, coarse, probabilities, found.centers, found.attended, found.fused, fine, aux)
 
     def _fit(self, name: str, class_map: Tensor | None, coarse: Tensor, size: tuple[int, int]) -> Tensor | None:
         if class_map is None:
             return None
-        cells = coarse.shape[-2:]
+        cells = map_size(coarse)
         if class_map.dim() != 4 or class_map.shape[:2] != coarse.shape[:2]:
             wanted = f"({coarse.shape[0]}, {coarse.shape[1]}, h, w)"
             raise ValueError(f"{name} must be probabilities {wanted}, got {tuple(class_map.shape)}")
@@ -181,7 +183,7 @@ class ACFNet(nn.Module):
                 f"{name} of a network with align_corners=True must have the size of the images, {tuple(size)}, or of "
                 f"the features, {tuple(cells)}: else nobody knows where its cells lie; got {tuple(class_map.shape)}"
             )
-        return self.grid(class_map.shape[-2:], cells).average(class_map)
+        return self.grid(map_size(class_map), cells).average(class_map)
 
 
 def add_own(class_map: Tensor | None, share: Tensor | None, probabilities: Tensor) -> Tensor | None:

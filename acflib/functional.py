@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from acflib.layers.alignment import map_size
 from acflib.layers.precision import without_autocast
 
 IGNORE_INDEX = 255
@@ -60,7 +61,7 @@ def hard_class_centers(features: Tensor, labels: Tensor, num_classes: int, ignor
         Class centers (B, N, C); 0 for a class that does not occur.
     """
     dtype = torch.promote_types(features.dtype, torch.float32)
-    return class_centers(features, label_fractions(labels, num_classes, features.shape[-2:], ignore_index, dtype))
+    return class_centers(features, label_fractions(labels, num_classes, map_size(features), ignore_index, dtype))
 
 
 def label_fractions(
@@ -89,10 +90,10 @@ def label_fractions(
         ValueError: if a label is neither a class nor ``ignore_index``.
     """
     check_labels(labels, num_classes, ignore_index)
-    size = labels.shape[-2:] if size is None else tuple(size)
-    shares = torch.empty(len(labels), num_classes, *size, dtype=dtype, device=labels.device)
+    height, width = labels.shape[-2:] if size is None else size
+    shares = torch.empty(len(labels), num_classes, height, width, dtype=dtype, device=labels.device)
     for i in range(num_classes):
-        shares[:, i] = _share_of_cells((labels == i) & (labels != ignore_index), size, dtype)
+        shares[:, i] = _share_of_cells((labels == i) & (labels != ignore_index), (height, width), dtype)
     return shares
 
 

@@ -1,6 +1,7 @@
 """Intersection over union from a confusion matrix: the one implementation used everywhere."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,9 +71,9 @@ class Scores:
     def miou_coarse(self) -> float | None:
         return None if self.coarse is None else mean_iou(self.coarse)
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """Numbers for a JSON file: percentages, None for classes that do not occur."""
-        found = {}
+        found: dict[str, Any] = {}
         for name, confusion in (("fine", self.fine), ("coarse", self.coarse)):
             if confusion is not None:
                 iou = iou_per_class(confusion).tolist()

@@ -12,7 +12,7 @@ def option(default: Any, text: str) -> Any:
     return dataclasses.field(default=default, metadata={"help": text})
 
 
-def add_flags(parser: argparse.ArgumentParser, cls: type, skip: tuple[str, ...] = ()) -> None:
+def add_flags(parser: argparse._ActionsContainer, cls: type, skip: tuple[str, ...] = ()) -> None:
     """Add one flag a field: ``crop_size`` becomes ``--crop-size``. Fields that are dataclasses add their own fields.
 
     Flags that are not given stay out of the namespace, so that :func:`from_flags` can tell.

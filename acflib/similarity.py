@@ -13,7 +13,7 @@ from torch import Tensor
 
 from acflib.errors import ConfigError
 from acflib.functional import IGNORE_INDEX
-from acflib.layers.alignment import CellGrid
+from acflib.layers.alignment import CellGrid, map_size
 
 WRONG_KINDS = ("corrected", "broken")
 
@@ -49,7 +49,7 @@ def similarity_map(units: Tensor, row: int, column: int) -> Tensor:
     Raises:
         ConfigError: if the pixel is outside.
     """
-    check_pixel(row, column, units.shape[-2:])
+    check_pixel(row, column, map_size(units))
     pixels = units.flatten(1)  # (C, h, w) -> (C, hw)
     found = units[:, row, column] @ pixels  # (C,) @ (C, hw) -> (hw,)
     return found.clamp(-1, 1).unflatten(0, units.shape[-2:])  # (hw,) -> (h, w)
@@ -248,7 +248,7 @@ def wrong_pixels(
     """
     if kind not in WRONG_KINDS:
         raise ConfigError(f"kind must be one of {', '.join(WRONG_KINDS)}, got {kind!r}")
-    grid = grid if isinstance(grid, CellGrid) else CellGrid(truth.shape, tuple(grid))
+    grid = grid if isinstance(grid, CellGrid) else CellGrid(truth.shape, (grid[0], grid[1]))
     right, wrong = (fine, coarse) if kind == "corrected" else (coarse, fine)
     rows, columns = np.nonzero((truth != IGNORE_INDEX) & (right == truth) & (wrong != truth))
     cell_rows, cell_columns = grid.cell(rows, columns)

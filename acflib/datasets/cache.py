@@ -215,13 +215,13 @@ def _write(dataset: SegmentationDataset, partial: Path, progress: bool) -> None:
                 _check_size(frame.image, pixels[kind].shape[:2], dataset.frames[0].image, size)
                 # A network wants its colors one after the other, so they are turned now and not at every reading.
                 data = np.ascontiguousarray(np.moveaxis(pixels[kind], -1, 0) if kind == "images" else pixels[kind])
-                file.write(data)
-                stamps[kind]["crc32"] = zlib.crc32(data)
+                file.write(data.data)
+                stamps[kind]["crc32"] = zlib.crc32(data.data)
             entries.append({"name": frame.name, **stamps})
         for file in (images, labels):
             file.flush()
             os.fsync(file.fileno())
-    index = make_index(dataset, *size, entries)
+    index = make_index(dataset, size[0], size[1], entries)
     (partial / INDEX).write_text(json.dumps(index) + "\n", encoding="utf-8")
 
 

@@ -94,6 +94,11 @@ def check_source(folder: Path, index: dict[str, Any], source: SegmentationDatase
         )
     for entry, frame in zip(index["frames"], source.frames, strict=True):
         for kind, path in (("images", frame.image), ("labels", frame.labels)):
+            if path is None:
+                raise DataError(
+                    f"{frame.image}: its labels, a source of the cache {folder}, are gone. Put them back, or open the "
+                    "data set without its cache."
+                )
             recorded = {key: entry[kind][key] for key in ("path", "size", "mtime_ns")}
             try:
                 found = stamp(path, source.root)

@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from acflib.errors import DataError
 
@@ -21,7 +22,7 @@ RAW = "a raw file of a camera. Export it as JPEG or PNG"
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, struct.error)
 
 
-def read_image(path: Path | BinaryIO) -> np.ndarray:
+def read_image(path: str | Path | BinaryIO) -> np.ndarray:
     """Read any photograph as RGB, uint8 (H, W, 3).
 
     Palettes are looked up, grey becomes three equal colors, alpha is left out, a turn in EXIF is made, and other
@@ -32,7 +33,7 @@ def read_image(path: Path | BinaryIO) -> np.ndarray:
     """
     picture, sixteen = _open(path)
     with picture:
-        negative = sixteen and picture.format == "TIFF" and picture.tag_v2.get(TIFF_BLACK, 1) == 0
+        negative = sixteen and isinstance(picture, TiffImageFile) and picture.tag_v2.get(TIFF_BLACK, 1) == 0
         picture = ImageOps.exif_transpose(picture)
         if picture.mode.startswith(("I", "F")):  # one grey value of more than 8 bits a pixel
             values = np.asarray(picture).astype(np.uint16) if sixteen else np.asarray(picture)
@@ -131,7 +132,7 @@ def _png_depth(path: Path) -> int:
         return file.read(25)[24]
 
 
-def _open(path: Path | BinaryIO) -> tuple[Image.Image, bool]:
+def _open(path: str | Path | BinaryIO) -> tuple[Image.Image, bool]:
     """Open and decode a picture now, so that a damaged file is named and not met later. Also: has it 16 bits?"""
     if Path(str(path)).suffix.lower() in RAW_SUFFIXES:  # many hold a TIFF: Pillow would take its small preview
         raise DataError(f"{path}: {RAW}.")
@@ -153,7 +154,7 @@ def _open(path: Path | BinaryIO) -> tuple[Image.Image, bool]:
     return picture, sixteen
 
 
-def _is_heif(source: Path | BinaryIO) -> bool:
+def _is_heif(source: str | Path | BinaryIO) -> bool:
     """By content: a HEIC photograph is often named .jpg."""
     if isinstance(source, (str, Path)):
         with open(source, "rb") as file:

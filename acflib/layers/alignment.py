@@ -23,9 +23,16 @@ Size = tuple[int, int]  # height, width
 Places = TypeVar("Places", int, np.ndarray)
 
 
+def map_size(maps: Tensor) -> Size:
+    """(H, W) of maps (..., H, W)."""
+    height, width = maps.shape[-2:]
+    return height, width
+
+
 def padded_size(size: Size, stride: int) -> Size:
     """The smallest (k * stride + 1, l * stride + 1) that holds ``size``."""
-    return tuple(-(-(length - 1) // stride) * stride + 1 for length in size)
+    height, width = (-(-(length - 1) // stride) * stride + 1 for length in size)
+    return height, width
 
 
 def pad_to_stride(images: Tensor, stride: int) -> Tensor:
@@ -34,7 +41,7 @@ def pad_to_stride(images: Tensor, stride: int) -> Tensor:
     The last row and column go on. The mean color, 0, would be an edge beside pixels that count: on Streets, pictures
     cut short by 4 pixels then lose 2 % of the pixels along the border, with copies next to none.
     """
-    height, width = padded_size(images.shape[-2:], stride)
+    height, width = padded_size(map_size(images), stride)
     missing = width - images.shape[-1], height - images.shape[-2]
     return F.pad(images, (0, missing[0], 0, missing[1]), mode="replicate") if any(missing) else images
 
@@ -71,8 +78,10 @@ class CellGrid:
         """Pixels from one cell to the next, down and to the right."""
         pairs = zip(self.size, self.cells, strict=True)
         if not self.align_corners:
-            return tuple(length / count for length, count in pairs)
-        return tuple(self.stride or max(1, length - 1) / max(1, count - 1) for length, count in pairs)
+            down, right = (length / count for length, count in pairs)
+        else:
+            down, right = (self.stride or max(1, length - 1) / max(1, count - 1) for length, count in pairs)
+        return down, right
 
     def cell(self, row: Places, column: Places) -> tuple[Places, Places]:
         """The cell nearest to a pixel, in the sense of the network's upsampling; of arrays, that of each."""

@@ -5,12 +5,12 @@ A base network is any ``nn.Module`` whose forward returns a :class:`BaseOutput` 
 k*output_stride+1 pixels are k+1 cells. :func:`acflib.layers.tapping.tap` makes one of any other segmentation network.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torchvision
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock
+from torchvision.models.resnet import BasicBlock, ResNet
 
 from acflib.errors import ConfigError
 from acflib.layers.contexts import ASPP, PSP
@@ -115,7 +115,7 @@ class ResNetBase(nn.Module):
         layer3_channels, layer4_channels = out_channels(self.layer3), out_channels(self.layer4)
         self.feature_channels = layer4_channels if context is None else context_channels
         if context is None:
-            self.context = nn.Identity()
+            self.context: nn.Module = nn.Identity()
         elif context == "aspp":
             self.context = ASPP(layer4_channels, context_channels)
         else:
@@ -134,7 +134,7 @@ class ResNetBase(nn.Module):
 
 def make_backbone(
     name: str, output_stride: int = 8, *, weights: str | None, field: int | None = None
-) -> nn.Module:
+) -> TinyResNet | ResNet:
     """A ResNet of torchvision (or the tiny one), its last layers dilated for the output stride wanted.
 
     Args:
@@ -150,7 +150,7 @@ def make_backbone(
     if name == "tiny":
         if weights is not None:
             raise ConfigError('the backbone "tiny" has no pretrained weights: pass weights="auto" or None')
-        network = TinyResNet(TINY_FIELD if field is None else field)
+        network: TinyResNet | ResNet = TinyResNet(TINY_FIELD if field is None else field)
     elif field is not None:
         raise ConfigError(f"field={field} is a setting of the tiny base; {name} sees what it sees: leave it out")
     else:
@@ -158,7 +158,7 @@ def make_backbone(
         if weights is not None and weights not in known:
             raise ConfigError(f"weights of {name} must be auto, None or one of {', '.join(known)}, got {weights!r}")
         try:
-            network = torchvision.models.get_model(name, weights=weights, norm_layer=BatchNorm)
+            network = cast(ResNet, torchvision.models.get_model(name, weights=weights, norm_layer=BatchNorm))
         except OSError as error:  # URLError and HTTPError are of this kind
             raise ConfigError(
                 f"the {weights} weights of {name} cannot be downloaded ({error}): connect to the internet once, put "

@@ -42,10 +42,10 @@ def field_of_view(base: nn.Module, images: Tensor, draws: int = 4, seed: int = 0
     base.eval()
     try:
         gradients = gradient_map(base, images, draws, seed)
-        sizes = tuple(theoretical_extent(base, images[:1], dimension) for dimension in (2, 3))
+        height, width = (theoretical_extent(base, images[:1], dimension) for dimension in (2, 3))
     finally:
         base.train(was_training)
-    return FieldOfView(sizes, effective_size(gradients), gradients)
+    return FieldOfView((height, width), effective_size(gradients), gradients)
 
 
 def gradient_map(base: nn.Module, images: Tensor, draws: int, seed: int = 0) -> Tensor:

@@ -21,7 +21,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from acflib import distributed
 from acflib.errors import ConfigError
-from acflib.layers.norm import EndsInBatchNormReLU, check_values_per_channel, synchronise
+from acflib.layers.norm import EndsInBatchNormReLU, check_values_per_channel, synchronise, take_over
 
 SMALLEST_SCALE = 1e-3
 PIXELS = (0, 2, 3)  # all dimensions of (B, C, H, W) but the channels
@@ -32,7 +32,7 @@ class BatchStatistics(NamedTuple):
 
     mean: Tensor  # (C,)
     variance: Tensor  # (C,)
-    count: Tensor  # (1,), values per channel
+    number: Tensor  # (1,), values per channel
 
 
 class InPlaceABN(nn.BatchNorm2d):
@@ -55,13 +55,17 @@ class InPlaceABN(nn.BatchNorm2d):
         ValueError: if the shortcut has another shape than x.
     """
 
+    running_mean: Tensor  # always tracked
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, slope: float = 0.01):
         super().__init__(num_features, eps, momentum)
         if slope <= 0:
             raise ConfigError(f"slope must be above 0, got {slope}: a plain ReLU cannot be inverted")
         self.slope = slope
 
-    def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
         destination._metadata[prefix[:-1]]["slope"] = self.slope  # beside the tensors: see check_activations
 
@@ -165,7 +169,7 @@ class _NormalizeActivate(torch.autograd.Function):
         if shortcut is not None:
             y.add_(shortcut)
         z = x.copy_(F.leaky_relu_(y, slope))
-        ctx.save_for_backward(z, shortcut, scale, bias, inv_std, statistics.count)
+        ctx.save_for_backward(z, shortcut, scale, bias, inv_std, statistics.number)
         ctx.slope = slope
         return z
 
@@ -248,8 +252,9 @@ def use_inplace(model: nn.Module, slope: float = 0.01) -> nn.Module:
         return synchronise(model, "cpu") if distributed.world_size() > 1 else model  # this kind runs on any device
     if isinstance(model, nn.Sequential):
         for i in range(len(model) - 2):
-            if all(isinstance(model[i + k], kind) for k, kind in enumerate((nn.Conv2d, nn.BatchNorm2d, nn.ReLU))):
-                model[i + 1], model[i + 2] = _as_inplace(model[i + 1], slope), nn.Identity()
+            conv, norm, relu = model[i], model[i + 1], model[i + 2]
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and isinstance(relu, nn.ReLU):
+                model[i + 1], model[i + 2] = _as_inplace(norm, slope), nn.Identity()
     if isinstance(model, EndsInBatchNormReLU):
         model.bn, model.relu = _as_inplace(model.bn, slope), nn.Identity()
     for name, child in model.named_children():
@@ -261,7 +266,5 @@ def _as_inplace(norm: nn.BatchNorm2d, slope: float) -> InPlaceABN:
     if norm.weight is None or norm.running_mean is None:
         raise ConfigError(f"in-place BatchNorm needs affine=True and track_running_stats=True, the network has {norm}")
     new = InPlaceABN(norm.num_features, norm.eps, norm.momentum, slope)
-    new.weight, new.bias = norm.weight, norm.bias
-    new.running_mean, new.running_var = norm.running_mean, norm.running_var
-    new.num_batches_tracked = norm.num_batches_tracked
-    return new.train(norm.training)
+    take_over(norm, new)
+    return new

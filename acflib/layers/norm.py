@@ -34,6 +34,11 @@ class GlooSyncBatchNorm(nn.BatchNorm2d):
     processes. Mean first, then the sum of squared distances to it: exact to rounding, unlike E[x^2] - E[x]^2.
     """
 
+    running_mean: Tensor  # always tracked: synchronise converts no other kind
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not dist.is_initialized():
             return super().forward(x)
@@ -89,11 +94,16 @@ def _as_gloo_norm(norm: nn.BatchNorm2d) -> GlooSyncBatchNorm:
     if not norm.affine or not norm.track_running_stats or norm.momentum is None:
         raise ConfigError(f'{norm} cannot be synchronised on a CPU; use norm="batch", or a GPU')
     new = GlooSyncBatchNorm(norm.num_features, norm.eps, norm.momentum)
+    take_over(norm, new)
+    return new
+
+
+def take_over(norm: nn.BatchNorm2d, new: nn.BatchNorm2d) -> None:
+    """Give the weights, the running statistics and the mode of ``norm`` to the one that takes its place."""
     new.weight, new.bias = norm.weight, norm.bias
     new.running_mean, new.running_var = norm.running_mean, norm.running_var
     new.num_batches_tracked = norm.num_batches_tracked
     new.train(norm.training)
-    return new
 
 
 def conv_bn_relu(in_channels: int, out_channels: int, kernel_size: int = 1, dilation: int = 1) -> nn.Sequential:

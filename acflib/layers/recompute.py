@@ -4,7 +4,8 @@ Saves memory for the time of one more forward pass. The results are the same, ru
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +18,13 @@ def run_blocks(blocks: nn.Sequential, x: Tensor, recompute: bool) -> Tensor:
     if not (recompute and torch.is_grad_enabled()):
         return blocks(x)
     for block in blocks:
-        # The second run must not count the batch twice in the running statistics.
-        contexts = (nullcontext(), frozen_running_statistics(block))
-        x = checkpoint(block, x, use_reentrant=False, context_fn=lambda contexts=contexts: contexts)
+        x = checkpoint(block, x, use_reentrant=False, context_fn=partial(_contexts, block))
     return x
+
+
+def _contexts(block: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """Of the first and the second run, which must not count the batch twice in the running statistics."""
+    return nullcontext(), frozen_running_statistics(block)
 
 
 @contextmanager
@@ -35,4 +39,5 @@ def frozen_running_statistics(module: nn.Module) -> Iterator[None]:
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
+            assert norm.num_batches_tracked is not None  # it tracks them
             norm.num_batches_tracked -= 1

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from acflib.acfnet import ACFNet, resize
 from acflib.errors import ConfigError, is_out_of_memory
+from acflib.layers.alignment import map_size
 from acflib.options import option
 
 PAPER_SCALES = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)  # section 4.4, MS/Flip
@@ -94,7 +95,7 @@ def predict_probabilities(
     if class_maps:
         if config != InferenceConfig():
             raise ConfigError("class maps (oracles) fit one pass over whole images: no window, no scales, no flip")
-    if _is_one_pass(images.shape[-2:], config):
+    if _is_one_pass(map_size(images), config):
         return _probabilities(model, images, outputs, **class_maps)  # nothing to average
     totals: dict[str, Tensor] = {}
     for scale in config.scales:
@@ -114,12 +115,12 @@ def _add_scale(
     align_corners = getattr(model, "align_corners", False)
     flips = (False, True) if config.flip else (False,)
     passes = len(config.scales) * len(flips)
-    scaled = _resize_thriftily(images, _scaled_size(images.shape[-2:], scale), align_corners)
+    scaled = _resize_thriftily(images, _scaled_size(map_size(images), scale), align_corners)
     for flip in flips:
-        for rows, columns, share in _window_slices(scaled.shape[-2:], config):
+        for rows, columns, share in _window_slices(map_size(scaled), config):
             place = _mirror(columns, scaled.shape[-1]) if flip else columns
             view = scaled[..., rows, place]
-            window = Window(rows, place, scaled.shape[-2:], share.to(images.device) / passes, flip, align_corners)
+            window = Window(rows, place, map_size(scaled), share.to(images.device) / passes, flip, align_corners)
             found = _probabilities(model, view.flip(dims=[MIRRORED]) if flip else view, outputs)
             for name in list(found):
                 if name not in totals:

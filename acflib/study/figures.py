@@ -77,9 +77,9 @@ def class_legend(
         settings: of ``figure.legend``, such as ``ncols``, ``fontsize`` or another ``loc``.
     """
     shown = [int(label) for label in labels]
-    handles = [Patch(color=np.array(colors[label]) / 255) for label in shown]
+    handles = [Patch(color=(red / 255, green / 255, blue / 255)) for red, green, blue in (colors[k] for k in shown)]
     names = [classes[label] for label in shown]
-    defaults = {"ncols": min(7, max(1, len(names))), "loc": "outside lower center"}
+    defaults: dict[str, Any] = {"ncols": min(7, max(1, len(names))), "loc": "outside lower center"}
     return figure.legend(handles, names, **(defaults | settings))
 
 

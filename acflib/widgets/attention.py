@@ -26,20 +26,20 @@ class AttentionViewer(AcfWidget):
         """What is shown, as a matplotlib figure."""
         from acflib.widgets.plots import attention_figure
 
-        return attention_figure(self.state, self.scene)
+        return attention_figure(self.state, self._scene)
 
     def _first_state(self, scene: Scene) -> attention_state.AttentionState:
         attention_state.check_scene(scene)
         return attention_state.initial_state(scene)
 
     def _next_state(self, action: dict[str, Any]) -> attention_state.AttentionState:
-        return attention_state.apply_action(self.state, self.scene, action)
+        return attention_state.apply_action(self.state, self._scene, action)
 
     def _paint(self) -> dict[str, Any]:
-        return attention_state.attention_frame(self.state, self.scene)
+        return attention_state.attention_frame(self.state, self._scene)
 
     def _summary(self) -> str:
-        return attention_state.attention_summary(self.state, self.scene, self.message)
+        return attention_state.attention_summary(self.state, self._scene, self.message)
 
     def _more_scenery(self, scene: Scene) -> dict[str, Any]:
         pictures = attention_state.attention_pictures(scene)

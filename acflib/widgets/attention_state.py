@@ -61,7 +61,7 @@ def shown_classes(state: AttentionState, scene: Scene) -> list[int]:
 def attention_pictures(scene: Scene) -> dict[str, Any]:
     """Independent of the pixel: the attended feature in false colors, and whose center each pixel takes most from."""
     check_scene(scene)
-    taken = most_taken_class(scene.found.centers[0], scene.found.probabilities[0], scene.model.acf.variant)
+    taken = most_taken_class(scene.centers, scene.found.probabilities[0], scene.acf.variant)
     return {
         "attended": feature_picture(scene.layers[ATTENDED].units),
         "most_taken": taken.byte().cpu().numpy(),
@@ -75,7 +75,7 @@ def attention_frame(state: AttentionState, scene: Scene) -> dict[str, Any]:
     cell = scene.cell(state.pixel)
     here = (slice(None), *cell)
     with torch.no_grad():
-        taken = taken_shares(scene.found.centers[0], scene.found.probabilities[0], scene.model.acf.variant)[here]
+        taken = taken_shares(scene.centers, scene.found.probabilities[0], scene.acf.variant)[here]
     return {
         "pixel": list(state.pixel),
         "cell": list(cell),
@@ -95,7 +95,8 @@ def attention_frame(state: AttentionState, scene: Scene) -> dict[str, Any]:
 
 def spoken(state: AttentionState, scene: Scene) -> str:
     """One sentence on the pixel, for screen readers and for the status line."""
-    row = scene.probabilities[(slice(None), *scene.cell(state.pixel))]
+    here = (slice(None), *scene.cell(state.pixel))
+    row = scene.probabilities[here]
     label = int(row.argmax())
     return (
         f"row {state.pixel[0]}, column {state.pixel[1]}: "

@@ -9,7 +9,7 @@ dropped.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import anywidget
 import numpy as np
@@ -46,7 +46,8 @@ class AcfWidget(anywidget.AnyWidget):
     scenery = traitlets.Dict().tag(sync=True)  # what changes with the picture only
     frame = traitlets.Dict().tag(sync=True)  # what the view paints
     busy = traitlets.Dict().tag(sync=True)  # {"text", "done", "total"} while something long runs, else empty
-    picked = traitlets.Tuple(allow_none=True, default_value=None)  # the pixel, (row, column); may be observed
+    # The pixel, (row, column), or None; may be observed.
+    picked: Any = traitlets.Tuple(allow_none=True, default_value=None)
 
     def __init__(
         self,
@@ -106,6 +107,11 @@ class AcfWidget(anywidget.AnyWidget):
 
     # ---- for the classes below
 
+    @property
+    def _scene(self) -> Scene:
+        """The picture that is shown; DataError where there is none yet."""
+        return self.scene or self._no_picture()
+
     def _first_state(self, scene: Scene) -> Any:
         raise NotImplementedError
 
@@ -127,9 +133,10 @@ class AcfWidget(anywidget.AnyWidget):
         """A message of a view."""
         reply = {"client": content.get("client"), "seq": content.get("seq")}
         if content.get("do") == "upload":
-            content = self._collect(content, buffers)
-            if content is None:
+            upload = self._collect(content, buffers)
+            if upload is None:
                 return  # more parts are on their way
+            content = upload
         self._guarded(lambda: self._apply(content), reply)
 
     def _collect(self, content: dict[str, Any], buffers: list) -> dict[str, Any] | None:
@@ -178,7 +185,7 @@ class AcfWidget(anywidget.AnyWidget):
         else:
             self.state = self._next_state(action)
 
-    def _no_picture(self) -> None:
+    def _no_picture(self) -> NoReturn:
         raise DataError("there is no picture yet: upload one, or give image=")
 
     def _show_photograph(self, source: Source, name: str, labels: np.ndarray | None = None) -> None:

@@ -42,7 +42,7 @@ class SimilarityExplorer(AcfWidget):
         """What is shown, as a matplotlib figure."""
         from acflib.widgets.plots import explorer_figure
 
-        return explorer_figure(self.state, self.scene)
+        return explorer_figure(self.state, self._scene)
 
     def _first_state(self, scene: Scene) -> explorer_state.ExplorerState:
         if self.state is None:
@@ -50,13 +50,13 @@ class SimilarityExplorer(AcfWidget):
         return explorer_state.after_new_scene(self.state, scene)
 
     def _next_state(self, action: dict[str, Any]) -> explorer_state.ExplorerState:
-        return explorer_state.apply_action(self.state, self.scene, action)
+        return explorer_state.apply_action(self.state, self._scene, action)
 
     def _paint(self) -> dict[str, Any]:
-        return explorer_state.explorer_frame(self.state, self.scene)
+        return explorer_state.explorer_frame(self.state, self._scene)
 
     def _summary(self) -> str:
-        return explorer_state.explorer_summary(self.state, self.scene, self.message)
+        return explorer_state.explorer_summary(self.state, self._scene, self.message)
 
     def _more_scenery(self, scene: Scene) -> dict[str, Any]:
         return {

@@ -73,7 +73,7 @@ def apply_action(state: ExplorerState, scene: Scene, action: dict[str, Any]) -> 
             raise ConfigError(f"a pixel is pinned as one of {', '.join(PINS)}, not {action['as_']!r}")
         pins = [*state.pins]
         pins[PINS.index(action["as_"])] = state.pixel
-        return replace(state, pins=tuple(pins))
+        return replace(state, pins=(pins[0], pins[1]))
     if what == "unpin":
         return replace(state, pins=(None, None))
     if what == "set":
@@ -149,16 +149,16 @@ def color_range(maps: list[np.ndarray], scale: str) -> tuple[float, float]:
 
 def pixel_facts(scene: Scene, pixel: Pixel) -> dict[str, Any]:
     """The classes of a pixel, its attention row P and its similarity to each class center, as plain values."""
+    here = (slice(None), *scene.cell(pixel))
     facts: dict[str, Any] = {
         "truth": None if scene.picture.truth is None else int(scene.picture.truth[pixel]),
         "coarse": None if scene.coarse is None else int(scene.coarse[pixel]),
         "fine": int(scene.fine[pixel]),
-        "row": [float(p) for p in scene.found.probabilities[0][(slice(None), *scene.cell(pixel))]],
+        "row": [float(p) for p in scene.found.probabilities[0][here]],
         "to_centers": None,
     }
     if scene.reduced is not None:
-        feature = scene.reduced[(slice(None), *scene.cell(pixel))]  # (C',)
-        facts["to_centers"] = similarity_to_centers(feature, scene.found.centers[0]).tolist()
+        facts["to_centers"] = similarity_to_centers(scene.reduced[here], scene.centers).tolist()
     return facts
 
 

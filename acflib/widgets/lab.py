@@ -69,13 +69,13 @@ class ClassCenterLab(AcfWidget):
         for known, probabilities in self._maps:
             if known == edits:
                 return probabilities
-        truth, grid = self.scene.picture.truth, self.scene.grid
+        truth, grid = self._scene.picture.truth, self._scene.grid
         found = None
         for known, probabilities in self._maps:  # one edit more than a known map: apply that one alone
             if edits and known == edits[:-1]:
                 found = apply_edit(probabilities, edits[-1], truth, grid)
         if found is None:
-            found = edited_map(self.scene.probabilities, edits[:-1], truth, grid)
+            found = edited_map(self._scene.probabilities, edits[:-1], truth, grid)
             self._maps = [(edits[:-1], found)]
             found = edited_map(found, edits[-1:], truth, grid)
         # The map before the last edit stays known: while a stroke goes on, its last edit is replaced again and again.
@@ -85,16 +85,16 @@ class ClassCenterLab(AcfWidget):
     @property
     def result(self) -> lab_view.WhatIf:
         """What the network makes of the edited map."""
-        key = (self.scene, self.state.edits, self.state.use)
+        key = (self._scene, self.state.edits, self.state.use)
         if self._result is None or self._result[0] != key:
-            self._result = key, lab_view.what_if(self.scene, self.edited, self.state.use)
+            self._result = key, lab_view.what_if(self._scene, self.edited, self.state.use)
         return self._result[1]
 
     def figure(self):
         """What is shown, as a matplotlib figure."""
         from acflib.widgets.plots import lab_figure
 
-        return lab_figure(self.state, self.scene, self.edited, self.result)
+        return lab_figure(self.state, self._scene, self.edited, self.result)
 
     def _first_state(self, scene: Scene) -> lab_state.LabState:
         lab_state.check_scene(scene)
@@ -102,10 +102,10 @@ class ClassCenterLab(AcfWidget):
         return lab_state.initial_state(scene)
 
     def _next_state(self, action: dict[str, Any]) -> lab_state.LabState:
-        return lab_state.apply_action(self.state, self.scene, self.edited, action)
+        return lab_state.apply_action(self.state, self._scene, self.edited, action)
 
     def _paint(self) -> dict[str, Any]:
-        return lab_view.lab_frame(self.state, self.scene, self.edited, self.result)
+        return lab_view.lab_frame(self.state, self._scene, self.edited, self.result)
 
     def _summary(self) -> str:
-        return lab_view.lab_summary(self.state, self.scene, self.edited, self.result, self.message)
+        return lab_view.lab_summary(self.state, self._scene, self.edited, self.result, self.message)

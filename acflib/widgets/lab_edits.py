@@ -13,7 +13,7 @@ from torch import Tensor
 
 from acflib.errors import ConfigError
 from acflib.functional import label_fractions, sum_to_one
-from acflib.layers.alignment import CellGrid
+from acflib.layers.alignment import CellGrid, map_size
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 10.0
 MAX_RADIUS = 64.0
@@ -101,7 +101,7 @@ def apply_edit(probabilities: Tensor, edit: Edit, truth: np.ndarray | None, size
     Raises:
         ConfigError: ground truth is asked for and there is none.
     """
-    grid = size if isinstance(size, CellGrid) else CellGrid(tuple(size), tuple(probabilities.shape[-2:]))
+    grid = size if isinstance(size, CellGrid) else CellGrid((size[0], size[1]), map_size(probabilities))
     if isinstance(edit, Truth):
         if truth is None:
             raise ConfigError("this picture has no ground truth to put in place of the coarse map")

@@ -40,14 +40,15 @@ def what_if(scene: Scene, edited: Tensor, use: str = "both") -> WhatIf:
         use: "centers" (Eq. 2), "attention" (Eq. 3 and 5) or "both".
     """
     check_scene(scene)
-    acf, found = scene.model.acf, scene.found
+    acf, found, classifier = scene.acf, scene.found, scene.model.classifier
+    assert scene.reduced is not None and classifier is not None  # a network with class centers has both
     edited = edited.to(found.probabilities)[None]  # (1, N, h, w)
     center_probs = edited if use in ("both", "centers") else found.probabilities
     attention_probs = functional.sum_to_one(edited) if use in ("both", "attention") else found.probabilities
     with evaluation_mode(scene.model):
         centers = functional.class_centers(scene.reduced[None], center_probs)
         context = centers if acf.attention_block is None else acf.attention_block(centers, attention_probs)
-        logits = scene.model.classifier(acf.fuse(context, found.coarse_features))
+        logits = classifier(acf.fuse(context, found.coarse_features))
     return WhatIf(centers[0].cpu(), class_map(scene.model, logits, scene.size))
 
 
@@ -78,7 +79,7 @@ def right_share(labels: np.ndarray, truth: np.ndarray | None) -> float | None:
 def lab_frame(state: LabState, scene: Scene, edited: Tensor, result: WhatIf) -> dict[str, Any]:
     """All that the view paints for a state."""
     own = scene.probabilities
-    before, after = scene.found.centers[0].cpu(), result.centers
+    before, after = scene.centers.cpu(), result.centers
     shares_before, shares_after = mass_shares(own), mass_shares(edited)
     present = [i for i, share in enumerate(shares_before) if share >= PRESENT]
     shown = [i for i in range(len(own)) if max(shares_before[i], shares_after[i]) >= PRESENT]
@@ -120,7 +121,7 @@ def lab_frame(state: LabState, scene: Scene, edited: Tensor, result: WhatIf) -> 
                 strict=True,
             )
         ],
-        "point": project(scene.reduced[here].cpu()[None], mean, axes)[0].tolist(),
+        "point": project(scene.feature(state.pixel)[None], mean, axes)[0].tolist(),
         "row_before": own[here].tolist(),
         "row_after": edited[here].tolist(),
         "classes_here": {

@@ -65,12 +65,12 @@ def read_photograph(
     """
     if isinstance(source, np.ndarray):
         image, notes = as_rgb(source, name), _notes_on_array(source)
-    else:
-        if isinstance(source, (bytes, memoryview)):
-            source = _NamedBytes(bytes(source), name)
-        elif not Path(source).is_file():
-            raise DataError(f"{source}: no such photograph")
+    elif isinstance(source, (bytes, memoryview)):
+        image, notes = _read_file(_NamedBytes(bytes(source), name))
+    elif Path(source).is_file():
         image, notes = _read_file(source)
+    else:
+        raise DataError(f"{source}: no such photograph")
     full_size = height, width = image.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise DataError(f"{name}: {width} x {height} pixels are too few; both sides need at least {MIN_SIDE}")

@@ -1,6 +1,7 @@
 """Names beside points and inside the areas of a class map, where there is room: for readers who see no colors."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,15 +25,13 @@ NAME_PLACES = (  # beside a point: offset in points, and how the name is aligned
 
 def name_points(axis: Axes, places: list[tuple[str, Point]]) -> None:
     """Write each name beside its point where it covers nothing; one that finds no room stays away."""
-    renderer = axis.figure.canvas.get_renderer()
-    frame = axis.get_window_extent(renderer)
+    frame = axis.get_window_extent()
     at = axis.transData.transform([place for _, place in places])
     boxes = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in at]
     for name, place in places:
         for offset, side in NAME_PLACES:
-            align = {"ha": side[0], "va": side[1]}
-            text = axis.annotate(name, place, offset, textcoords="offset points", fontsize=8, **align)
-            box = text.get_window_extent(renderer)
+            text = axis.annotate(name, place, offset, textcoords="offset points", fontsize=8, ha=side[0], va=side[1])
+            box = text.get_window_extent()
             inside = frame.contains(box.x0, box.y0) and frame.contains(box.x1, box.y1)
             if name and inside and not any(box.overlaps(other) for other in boxes):
                 boxes.append(box)
@@ -51,16 +50,15 @@ def name_areas(
         corner: row and column where the map begins on the axis, for a part of a larger one.
         smallest: see :func:`acflib.widgets.names.name_places`.
     """
-    renderer = axis.figure.canvas.get_renderer()
-    boxes = [
-        Bbox.from_bounds(*(at - 8), 16, 16) for line in axis.lines for at in axis.transData.transform(line.get_xydata())
-    ]
-    boxes += [text.get_window_extent(renderer) for text in axis.texts]
+    marks = [axis.transData.transform(line.get_xydata()) for line in axis.lines]
+    boxes = [Bbox.from_bounds(x - 8, y - 8, 16, 16) for places in marks for x, y in places]
+    boxes += [text.get_window_extent() for text in axis.texts]
     for label, row, column in name_places(labels, smallest):
-        style = {"color": "white", "fontsize": 7, "path_effects": [withStroke(linewidth=1.6, foreground="black")]}
+        rim = [withStroke(linewidth=1.6, foreground="black")]
+        style: dict[str, Any] = {"color": "white", "fontsize": 7, "path_effects": rim}
         side, x = beside_border(column, labels.shape[1])
         text = axis.text(corner[1] + x, corner[0] + row, classes[label], ha=side, va="center", **style)
-        box = text.get_window_extent(renderer)
+        box = text.get_window_extent()
         if any(box.overlaps(other) for other in boxes):
             text.remove()
         else:

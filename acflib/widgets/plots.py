@@ -47,10 +47,10 @@ def explorer_figure(state: ExplorerState, scene: Scene) -> Figure:
         axis.axis("off")
     bar = figure.colorbar(drawn, ax=axes[1:], location="bottom", shrink=0.4, aspect=40, pad=0.03)
     bar.set_label("cosine similarity to the marked pixel")
-    maps = list(class_maps(scene).values())
-    _legend(figure, scene, maps)
+    shown = list(class_maps(scene).values())
+    _legend(figure, scene, shown)
     figure.draw_without_rendering()  # now all axes have their places
-    for axis, labels in zip(axes[0, 1:], maps, strict=False):
+    for axis, labels in zip(axes[0, 1:], shown, strict=False):
         name_areas(axis, labels, scene.classes)
     return figure
 
@@ -86,6 +86,7 @@ def lab_figure(state: LabState, scene: Scene, edited: Tensor, result: WhatIf) ->
 def attention_figure(state: AttentionState, scene: Scene) -> Figure:
     """The attended feature, the class each pixel takes most from, and P of the classes with most probability."""
     pictures = attention_pictures(scene)
+    assert scene.coarse is not None  # what attends has an ACF module
     numbers = shown_classes(state, scene)[:MAX_MAPS]
     rows = 1 + -(-len(numbers) // 4)
     figure = _figure(rows, 4, scene, extra=1.0)
@@ -158,7 +159,7 @@ def _plane(axis: Axes, state: LabState, scene: Scene, edited: Tensor, result: Wh
     Returns:
         Names and places of what is drawn, the most important first; "" for a place without a name.
     """
-    before, after = scene.found.centers[0].cpu(), result.centers
+    before, after = scene.centers.cpu(), result.centers
     own, new = mass_shares(scene.probabilities), mass_shares(edited)
     present = [i for i, share in enumerate(own) if share >= PRESENT]
     shown = [i for i in range(len(own)) if max(own[i], new[i]) >= PRESENT]
@@ -172,13 +173,12 @@ def _plane(axis: Axes, state: LabState, scene: Scene, edited: Tensor, result: Wh
         axis.plot(x0, y0, "o", markerfacecolor="none", markeredgecolor=color, markersize=7)
         axis.plot(x1, y1, "o", color=color, markeredgecolor="black", markeredgewidth=0.6, markersize=7)
         places += [(scene.classes[i], (x1, y1)), ("", (x0, y0))]
-    here = scene.reduced[(slice(None), *scene.cell(state.pixel))].cpu()[None]
-    point = tuple(project(here, *basis)[0].tolist())
-    axis.plot(*point, "x", color="black", markersize=8, markeredgewidth=2)
+    x, y = project(scene.feature(state.pixel)[None], *basis)[0].tolist()
+    axis.plot(x, y, "x", color="black", markersize=8, markeredgewidth=2)
     axis.set(xticks=[], yticks=[], xlabel="first component", ylabel="second component")
     axis.set_title("class centers before (open) and after (filled)", fontsize=10)
     axis.margins(0.12)
-    return [("the pixel", point), *places]
+    return [("the pixel", (x, y)), *places]
 
 
 def _legend(figure: Figure, scene: Scene, maps: Iterable[np.ndarray]) -> None:

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from acflib.acf import ACFModule
 from acflib.acfnet import ACFNet, Intermediates, evaluation_mode, inspect
 from acflib.datasets.labels import CAMVID_CLASSES, CAMVID_COLORS, CITYSCAPES_CLASSES, CITYSCAPES_COLORS
 from acflib.datasets.transforms import normalize_image
 from acflib.errors import ConfigError
-from acflib.layers.alignment import CellGrid
+from acflib.layers.alignment import CellGrid, map_size
 from acflib.layers.tapping import TappedNetwork
 from acflib.similarity import check_pixel, unit_features
 from acflib.widgets.photographs import check_labels_fit
@@ -23,6 +24,7 @@ TITLES = {
     BEFORE_FINE: "ACFNet, before fine",
     ATTENDED: "ACFNet, attended feature",
 }
+NO_CENTERS = "this network has no class centers: choose sum, concat or center"
 Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
 
@@ -83,12 +85,33 @@ class Scene:
     @property
     def cells(self) -> tuple[int, int]:
         """Height and width of the network's feature map."""
-        return tuple(self.found.probabilities.shape[-2:])
+        return map_size(self.found.probabilities)
 
     @property
     def probabilities(self) -> Tensor:
         """P_coarse, (N, h, w), on the CPU."""
         return self.found.probabilities[0].cpu()
+
+    @property
+    def acf(self) -> ACFModule:
+        """The ACF module of the network; ConfigError where it has none."""
+        if self.model.acf is None:
+            raise ConfigError("this network has no ACF module")
+        return self.model.acf
+
+    @property
+    def centers(self) -> Tensor:
+        """F_class, (N, C'), on the network's device; ConfigError for a network without class centers."""
+        if self.found.centers is None:
+            raise ConfigError(NO_CENTERS)
+        return self.found.centers[0]
+
+    def feature(self, pixel: tuple[int, int]) -> Tensor:
+        """What :attr:`reduced` holds in the cell under a pixel, (C',), on the CPU; ConfigError where that is None."""
+        if self.reduced is None:
+            raise ConfigError(NO_CENTERS)
+        row, column = self.cell(pixel)
+        return self.reduced[:, row, column].cpu()
 
     def cell(self, pixel: tuple[int, int]) -> tuple[int, int]:
         """The cell of the network's feature map under a pixel of the picture."""
@@ -132,7 +155,8 @@ def name_classes(
     known = {19: (CITYSCAPES_CLASSES, CITYSCAPES_COLORS), 11: (CAMVID_CLASSES, CAMVID_COLORS)}
     steps = [round(255 * (i + 0.5) / number) for i in range(number)]
     names, shades = known.get(number, (tuple(f"class {i}" for i in range(number)), tuple((s, s, s) for s in steps)))
-    names, shades = tuple(classes or names), tuple(tuple(map(int, color)) for color in colors or shades)
+    names = tuple(classes or names)
+    shades = tuple((int(red), int(green), int(blue)) for red, green, blue in colors or shades)
     if not len(names) == len(shades) == number:
         raise ConfigError(f"the network has {number} classes; {len(names)} names and {len(shades)} colors are given")
     return names, shades
@@ -169,7 +193,7 @@ def analyse(
     progress("running the network", 1, steps)
     found = run_network(network, picture.image)
     size = picture.image.shape[:2]
-    layers = {}
+    layers: dict[str, Layer] = {}
     if network.acf is None:
         _add_layer(layers, BASELINE, found.coarse_features, network, size)
     if baseline is not None:
@@ -177,11 +201,11 @@ def analyse(
         base = as_network(baseline, "baseline")
         _add_layer(layers, BASELINE, run_network(base, picture.image).coarse_features, base, size)
     if network.acf is not None:
+        assert found.fine_features is not None and found.attended is not None  # the ACF module makes both
         _add_layer(layers, BEFORE_COARSE, found.coarse_features, network, size)
         _add_layer(layers, BEFORE_FINE, found.fine_features, network, size)
         if network.acf.variant != "center":  # there all pixels have the same: all class centers in one long vector
             _add_layer(layers, ATTENDED, found.attended, network, size)
-    has_centers = network.acf is not None and network.acf.center_block is not None
     coarse = class_map(network, found.coarse_logits, size)
     return Scene(
         picture,
@@ -191,8 +215,8 @@ def analyse(
         layers,
         found,
         coarse if network.acf is not None else None,
-        class_map(network, found.fine_logits, size) if network.acf is not None else coarse,
-        _reduce(network, found.coarse_features) if has_centers else None,
+        coarse if found.fine_logits is None else class_map(network, found.fine_logits, size),
+        _reduce(network, found.coarse_features),
     )
 
 
@@ -217,11 +241,13 @@ def class_map(network: ACFNet, logits: Tensor, size: tuple[int, int]) -> np.ndar
 
 
 @torch.no_grad()
-def _reduce(network: ACFNet, features: Tensor) -> Tensor:
+def _reduce(network: ACFNet, features: Tensor) -> Tensor | None:
+    if network.acf is None or network.acf.center_block is None:
+        return None
     with evaluation_mode(network):
         return network.acf.center_block.reduce(features)[0]  # (1, C, h, w) -> (C', h, w)
 
 
 def _add_layer(layers: dict[str, Layer], name: str, features: Tensor, network: ACFNet, size: tuple[int, int]) -> None:
-    grid = network.grid(size, features.shape[-2:])
+    grid = network.grid(size, map_size(features))
     layers[name] = Layer(name, TITLES[name], unit_features(features[0].cpu()), grid)

@@ -1,6 +1,6 @@
 """Which places of a map a dilated 3x3 convolution reads: the right ones, and those that mistakes of lesson 03 read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch import Tensor
 Steps = list[tuple[int, int]]
 
 
-def nine(rates: tuple[int, ...]) -> Steps:
+def nine(rates: Sequence[int]) -> Steps:
     """The nine steps (rows, columns) of each rate."""
     return [(a, b) for rate in rates for a in (-rate, 0, rate) for b in (-rate, 0, rate)]
 
@@ -27,13 +27,13 @@ def places(row: int, column: int, height: int, width: int, steps: Steps) -> Tens
     return seen
 
 
-def read(row: int, column: int, height: int, width: int, rates: tuple[int, ...]) -> Tensor:
+def read(row: int, column: int, height: int, width: int, rates: Sequence[int]) -> Tensor:
     """Bool (height, width): what an ASPP pixel at (row, column) reads."""
     return places(row, column, height, width, nine(rates))
 
 
 def read_moved(
-    row: int, column: int, height: int, width: int, rates: tuple[int, ...], move: Callable[[int, int], int]
+    row: int, column: int, height: int, width: int, rates: Sequence[int], move: Callable[[int, int], int]
 ) -> Tensor:
     """As :func:`read`, but places outside are moved inside by ``move(place, side)``."""
     seen = torch.zeros(height, width, dtype=torch.bool)

@@ -36,15 +36,21 @@ def aspp_places(student: Answer) -> Verdict:
             )
         ),
         "The pixel itself is missing: the 1x1 branch reads it, and so does the middle of each 3x3 branch.": (
-            lambda *case: read(*case) & ~places(*case[:4], [(0, 0)])
+            lambda row, column, height, width, rates: (
+                read(row, column, height, width, rates) & ~places(row, column, height, width, [(0, 0)])
+            )
         ),
-        "Only one rate was used. Each rate has a branch of its own.": lambda *case: read(*case[:4], case[4][-1:]),
+        "Only one rate was used. Each rate has a branch of its own.": (
+            lambda row, column, height, width, rates: read(row, column, height, width, rates[-1:])
+        ),
         "Row 0 and column 0 belong to the map: inside means 0 <= place.": (
             lambda *case: read(*case) & ~edges(*case[2:4])
         ),
-        "The rates are forgotten: these are the nearest neighbors, 1 pixel away.": lambda *case: read(*case[:4], (1,)),
+        "The rates are forgotten: these are the nearest neighbors, 1 pixel away.": (
+            lambda row, column, height, width, rates: read(row, column, height, width, (1,))
+        ),
         "A rate of r is read as r // 2. The places lie r to the left and r to the right.": (
-            lambda *case: read(*case[:4], [r // 2 for r in case[4]])
+            lambda row, column, height, width, rates: read(row, column, height, width, [r // 2 for r in rates])
         ),
     }
     cases = random_cases(_places_case)

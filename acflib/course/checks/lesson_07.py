@@ -45,7 +45,7 @@ def interval_reading(student: Answer) -> Verdict:
             lambda mean, half: "above 0" if mean - half > 0 else "below 0"
         ),
     }
-    cases = [case for case in random_cases(_readings) for case in case]
+    cases = [case for group in random_cases(_readings) for case in group]
     demands = {
         "An interval that ends exactly at 0 holds 0: it is around 0 too.": (
             lambda reading: reading(1.0, 1.0) == reading(-1.0, 1.0) == "around 0"

@@ -17,7 +17,7 @@ def net_by_class(student: Answer) -> Verdict:
     def count(pixels: Tensor, classes: Tensor, n: int) -> Tensor:
         return torch.bincount(classes[pixels & (classes < n)], minlength=n)
 
-    def net(coarse: Tensor, fine: Tensor, truth: Tensor, n: int, by: Tensor | None = None) -> Tensor:
+    def net(coarse: Tensor, fine: Tensor, truth: Tensor, n: int, *, by: Tensor | None = None) -> Tensor:
         by = truth if by is None else by
         counted = truth != IGNORE_INDEX
         fixed, broken = (coarse != truth) & (fine == truth), (coarse == truth) & (fine != truth)

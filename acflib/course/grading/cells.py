@@ -117,8 +117,9 @@ def _without_magics(source: str) -> str:
 def _called(call: ast.Call) -> str | None:
     """NAME of a call ``checks.NAME(...)`` or ``acflib.course.checks.NAME(...)``."""
     function = call.func
-    of_checks = isinstance(function, ast.Attribute) and ast.unparse(function.value).split(".")[-1] == "checks"
-    return function.attr if of_checks else None
+    if isinstance(function, ast.Attribute) and ast.unparse(function.value).split(".")[-1] == "checks":
+        return function.attr
+    return None
 
 
 def _only_argument(call: ast.Call) -> str | None:

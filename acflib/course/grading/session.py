@@ -118,8 +118,8 @@ class Session:
             slow = f"ran longer than {self.timeout:g} seconds and could not be stopped"
             dead = "ended the kernel (a crash, or not enough memory)"
             raise KernelLost(index, slow if time.monotonic() - start > self.timeout else dead) from None
-        slow = time.monotonic() - start > self.timeout
-        return f"ran longer than {self.timeout:g} seconds" if slow else problem
+        late = time.monotonic() - start > self.timeout
+        return f"ran longer than {self.timeout:g} seconds" if late else problem
 
 
 def start_kernel(folder: Path):

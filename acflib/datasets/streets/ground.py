@@ -103,7 +103,7 @@ def _paint_plane(
     rows = canvas.box(u0, highest, u1, lowest)[0]
     y = camera.height - (canvas.v[rows] - camera.horizon) * z / camera.focal  # (rows, columns)
     along = u * z / camera.focal if x is None else z
-    top = front.height
+    top: float | np.ndarray = front.height
     if front.kind == "vegetation":  # a hedge with a wavy top
         wave = np.abs((along * 0.7 + front.phase) % 2 - 1)
         top = front.height * (0.85 + 0.2 * wave * wave * (3 - 2 * wave))

@@ -5,7 +5,7 @@ along the rays of the sun; those of vehicles are the shadows of boxes; those of 
 pixel. Without sun only the dark places remain that daylight does not reach: under vehicles and at the foot of walls.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class ShadowPen(Pen):
     """
 
     sun: Point = (0.5, 0.0)
-    mask: np.ndarray | None = None
+    mask: np.ndarray = field(kw_only=True)  # (height, width), becomes 1 where the shadow falls
 
     def place(self, a: float, y: float) -> Point:
         """Canvas position of the shadow of the point (a, y)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from acflib.datasets.streets import shapes
 from acflib.datasets.streets.contents import StreetScene
@@ -22,13 +23,12 @@ def add_street_furniture(scene: StreetScene) -> None:
             z += dice.between(4.5, 12)
         for _ in range(dice.whole(0, 2)):
             leaves = _leaves(dice, 4)
-            draw = lambda pen, leaves=leaves: bush(pen, leaves)  # noqa: E731
-            scene.add("vegetation", dice.between(7, 20), edge, draw, base=0.8)
+            scene.add("vegetation", dice.between(7, 20), edge, partial(bush, leaves=leaves), base=0.8)
         for z in (dice.between(7, 11), dice.between(14, 22), dice.between(26, 36)):
             if dice.chance(0.45):
                 height, reach = dice.between(4.5, 6), -1.6 * out
-                draw = lambda pen, h=height, r=reach: shapes.street_lamp(pen, h, r)  # noqa: E731
-                scene.add("pole", z, curb, draw, base=0.25)
+                lamp = partial(shapes.street_lamp, height=height, reach=reach)
+                scene.add("pole", z, curb, lamp, base=0.25)
                 scene.lamps.append((curb + reach, height + 0.27, z))
         if dice.chance(0.25):
             _add_light(scene, curb, dice.between(7.5, 12))

@@ -111,7 +111,7 @@ def make_runs(
         for row in study.rows
         if rows is None or row.name in rows
     ]
-    cells = dict.fromkeys(each for cell in cells for each in (*base_cells(cell[0], cell[2]), cell))
+    with_bases = dict.fromkeys(each for cell in cells for each in (*base_cells(cell[0], cell[2]), cell))
     return [
         Run(
             study, row, seed, data or study.data.folder, Path(results or study.results),
@@ -119,7 +119,7 @@ def make_runs(
             start=run_folder(runs, study.start, study.start.rows[0], seed) / "checkpoint.pt" if study.start else None,
             trained=run_folder(runs, study.trained, row, seed) if study.trained else None,
         )
-        for study, row, seed in cells
+        for study, row, seed in with_bases
     ]  # fmt: skip
 
 
@@ -148,8 +148,8 @@ def prepare_runs(runs: Sequence[Run]) -> None:
             probe.unlink()
         except OSError as error:
             raise ConfigError(f"{folder}: cannot write there ({error}); give another --results or --runs") from error
-    for data, folder in dict.fromkeys((run.study.data, run.data) for run in runs):
-        prepare_data(data, folder)
+    for data, place in dict.fromkeys((run.study.data, run.data) for run in runs):
+        prepare_data(data, place)
 
 
 def prepare_data(data: StudyData, folder: str) -> None:
@@ -160,9 +160,10 @@ def prepare_data(data: StudyData, folder: str) -> None:
     """
     counts = dict(data.counts)
     if data.generated:
-        empty = {"train": 0, "val": 0, "test": 0}
-        settings = {"seed": data.seed, "palette": data.palette, "crowded": data.crowded}
-        write_streets(folder, data.width, data.height, **(empty | counts), **settings)
+        train, val, test = (counts.get(split, 0) for split in ("train", "val", "test"))
+        write_streets(
+            folder, data.width, data.height, train, val, test, data.seed, palette=data.palette, crowded=data.crowded
+        )
         return
     for split, count in counts.items():
         dataset = open_dataset(folder, split)

@@ -6,6 +6,7 @@ import matplotlib
 import matplotlib.lines
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from acflib.engine.files import replacing
 from acflib.errors import DataError
@@ -34,8 +35,7 @@ def ablation_plot(study: Study, loaded: Loaded, evaluation: str | None = None) -
     lines = [line for line in study.lines if main == study.main or not line.evaluation]
     if not any(row.seeds for row in table.rows):
         raise DataError(f"there are no results of {study.name} to draw yet")
-    figure = Figure(figsize=(12, 1.9 + 0.52 * len(lines)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12)
+    figure = Figure(figsize=(12, 1.9 + 0.52 * len(lines)), layout=ConstrainedLayoutEngine(w_pad=0.12))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.25, 1))
     baseline = scores(loaded.runs[study.baseline], main)
     for place, (line, row) in enumerate(zip(lines, table.rows, strict=True)):

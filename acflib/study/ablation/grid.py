@@ -52,7 +52,8 @@ def run_grid(runs: Sequence[Run], jobs: int, progress: bool = True) -> list[str]
     todo, problems = sort_runs(runs)
     for problem in problems:
         tqdm.write(f"rerun: {problem}", file=sys.stderr)
-    waiting, children, failures = list(todo), [], []
+    waiting, failures = list(todo), []
+    children: list[Child] = []
     done = sum(run.iterations for run in runs if run not in todo)
     begun = {run.name: run.position() for run in todo}
     with progress_bar(runs, todo, done + sum(begun.values()), progress) as bar, ended_children(children):
@@ -95,6 +96,7 @@ def start(run: Run) -> Child:
         env={**os.environ, **ONE_THREAD, **KEPT_MEMORY, "PYTHONPATH": python_path()},
         start_new_session=True,  # Ctrl-C reaches the grid alone, which then tells its runs
     )
+    assert process.stdin is not None  # a pipe
     process.stdin.write(json.dumps(asdict(job_of(run))).encode() + b"\n")
     process.stdin.flush()
     return Child(run, process, log)
@@ -123,6 +125,7 @@ def finish(child: Child) -> str | None:
 
 
 def close(child: Child) -> None:
+    assert child.process.stdin is not None  # a pipe
     try:
         child.process.stdin.close()
     except OSError:  # the process is gone, and the pipe with it

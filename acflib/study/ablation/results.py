@@ -241,7 +241,8 @@ def load_results(folder: str | Path, study: Study | str) -> Loaded:
         )
     names = dict.fromkeys([*(row.name for row in study.rows), *(line.row for line in study.lines), study.baseline])
     names |= dict.fromkeys(name.partition("/")[0] for pair in study.pairs for name in pair)
-    runs, problems = {}, []
+    runs: dict[str, dict[int, RunResult]] = {}
+    problems: list[str] = []
     for name in names:
         row, runs[name] = study.row(name), {}
         for seed, path in sorted(seeds_in(results / name, problems)):

@@ -88,7 +88,7 @@ def run_job(job: Job) -> int:
     """Train, evaluate, write the result file; the exit status."""
     config = from_dict(TrainConfig, job.config)
     if job.trained:
-        return score_trained(config, job)
+        return score_trained(config, job, Path(job.trained))
     folder = Path(config.out)
     with sole_owner(folder):
         drop_other_run(folder, job.identity)
@@ -104,14 +104,13 @@ def run_job(job: Job) -> int:
     return 0
 
 
-def score_trained(config: TrainConfig, job: Job) -> int:
-    """Score the kept network of a finished run on other data, write the result file; the exit status.
+def score_trained(config: TrainConfig, job: Job, folder: Path) -> int:
+    """Score the kept network of the finished run in ``folder`` on other data, write the result file; the exit status.
 
     Raises:
         CheckpointError: there is none, or it is not finished or of other settings.
     """
     start = time.perf_counter()
-    folder = Path(job.trained)
     model, checkpoint = load_model(folder / "checkpoint.pt")
     if (folder / "identity.json").read_bytes() != identity_bytes(job.identity):
         raise CheckpointError(f"{folder}: it belongs to other settings or other data; train its study again")

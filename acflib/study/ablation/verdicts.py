@@ -60,7 +60,9 @@ def compare(name: str, differences: Sequence[float]) -> Comparison:
     """
     if len(differences) < 2:
         raise ValueError(f"{name}: a test needs two differences at least, there are {len(differences)}")
-    return Comparison(name, mean_interval(differences), float(stats.ttest_1samp(differences, 0.0).pvalue))
+    interval = mean_interval(differences)
+    assert interval is not None  # there are values
+    return Comparison(name, interval, float(stats.ttest_1samp(differences, 0.0).pvalue))
 
 
 def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
