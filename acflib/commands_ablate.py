@@ -159,7 +159,11 @@ def terminated_as_interrupted():
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    old = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+    def interrupt(*_) -> None:  # not by SIGINT, which a job in the background ignores
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:
