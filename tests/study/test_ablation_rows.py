@@ -1,6 +1,8 @@
 """The rows of the ablation: what they share, what they differ in, and what the command refuses."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,3 +195,18 @@ def test_other_data_are_refused(streets, tmp_path):
     with pytest.raises(DataError, match="does not exist|no such"):
         prepare_data(STUDIES["camvid"].data, str(tmp_path / "none"))
     assert not (tmp_path / "results" / "sum").exists()
+
+
+def test_a_request_to_stop_reaches_a_grid_in_the_background():
+    """Where a shell starts a job with &, SIGINT is ignored; SIGTERM must be Ctrl-C all the same."""
+    code = (
+        "import os, signal, time; from acflib.cli.ablate import terminated_as_interrupted as stops\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "try:\n"
+        "    with stops():\n"
+        "        os.kill(os.getpid(), signal.SIGTERM); time.sleep(5)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped')"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert found.stdout == "stopped\n", found.stderr

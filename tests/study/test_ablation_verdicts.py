@@ -121,6 +121,8 @@ def test_equivalence_is_the_90_percent_interval_inside_the_margin():
         ([-0.9, -1.0, -1.1, -1.0], "shown: below 0"),
         ([0.1, -0.1, 0.05, -0.05], "equal"),
         ([2.0, -2.0, 1.0, -1.5], "not shown"),
+        ([1.0, 1.0, 1.0], "shown: above 0"),  # no spread at all, as between two rows that are the same
+        ([0.0, 0.0, 0.0], "equal"),
         ([0.10, 0.11, 0.09, 0.10], "shown, but below the margin"),
     ],
 )

@@ -8,7 +8,7 @@ from acflib.engine.presets import TINY
 from acflib.errors import ConfigError
 from acflib.losses import LossConfig
 from acflib.predict.inference import PAPER_SCALES, InferenceConfig
-from acflib.study.ablation.pairs import PAIR_STUDIES
+from acflib.study.ablation.pairs import FIELDS, PAIR_STUDIES, WORLDS
 from acflib.study.ablation.rows import Evaluation, Line, Row, Study, StudyData
 from acflib.study.paper_tables import TABLE_1, TABLE_2
 
@@ -160,6 +160,7 @@ PHOTOGRAPHS = Study(
     note="CamVid's val is 101 frames, every second one, of a short stretch of one drive (0016E5), and train has frames "
     "of that drive before and after it: scores on val say little about other streets.",
 )
+PAIR_NAMES = {study.name for study in PAIR_STUDIES}
 STUDIES = {study.name: study for study in (TABLE1, TABLE2, CONTROLS, PHOTOGRAPHS, *PAIR_STUDIES)}
 
 
@@ -170,5 +171,9 @@ def find_study(name: str) -> Study:
         ConfigError: there is none.
     """
     if name not in STUDIES:
-        raise ConfigError(f"there is no study {name!r}; the studies are {', '.join(STUDIES)}")
+        own = [study for study in STUDIES if study not in PAIR_NAMES]
+        raise ConfigError(
+            f"there is no study {name!r}; the studies are {', '.join(own)}, and WORLD-FIELD such as own-47, of "
+            f"{', '.join(world.name for world in WORLDS)} and {', '.join(map(str, FIELDS))}, also with -frozen or -test"
+        )
     return STUDIES[name]

@@ -62,6 +62,8 @@ def compare(name: str, differences: Sequence[float]) -> Comparison:
         raise ValueError(f"{name}: a test needs two differences at least, there are {len(differences)}")
     interval = mean_interval(differences)
     assert interval is not None  # there are values
+    if max(differences) == min(differences):  # no spread, and no t
+        return Comparison(name, interval, float(interval.mean == 0))
     return Comparison(name, interval, float(stats.ttest_1samp(differences, 0.0).pvalue))
 
 
@@ -81,6 +83,8 @@ def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 def equivalence_p(differences: Sequence[float], margin: float) -> float:
     """Two one-sided t tests (TOST): p of "the true difference is outside (-margin, margin)"."""
+    if max(differences) == min(differences):
+        return float(abs(differences[0]) >= margin)
     above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
     below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
     return float(max(above, below))
