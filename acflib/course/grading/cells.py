@@ -37,7 +37,7 @@ def find_notebooks(paths: Sequence[Path]) -> list[Path]:
     """
     found = []
     for path in paths:
-        if path.is_dir():
+        if path.is_dir() and path.suffix != ".ipynb":  # a folder of that name stands for a notebook that is none
             found += visible(path.glob("*.ipynb"), path)
         elif not path.name.startswith("._"):
             found.append(path)
