@@ -261,3 +261,11 @@ def test_one_pass(import_script, monkeypatch, tmp_path):
         assert_numbers(found, {name: text for name, text in script.LABELS.items() if name != "max_difference"})
     before, now = script.channels_last(CPU, 32)
     torch.testing.assert_close(now(), before(), rtol=0, atol=1e-5)
+
+
+def test_import_time(import_script, tmp_path):
+    script = import_script("import_time")
+    script.main(["--repeats", "1", "--out", str(tmp_path / "import.json")])
+    found = json.loads((tmp_path / "import.json").read_text())["seconds"]
+    assert found.keys() == {*script.IMPORTS, "acflib / peer", "help / peer"} and min(found.values()) > 0
+    assert found["acflib / peer"] == pytest.approx(found["acflib"] / found["peer"], abs=0.002)
