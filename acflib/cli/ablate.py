@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from acflib.cli.commands import INTERRUPTED
+from acflib.cli.evaluate import INTERRUPTED
 from acflib.errors import ConfigError, package_fault
 from acflib.options import from_flags, option
 

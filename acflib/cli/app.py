@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from acflib.cli.commands import CHECKPOINT
+from acflib.cli.evaluate import CHECKPOINT
 from acflib.errors import ConfigError, package_fault
 from acflib.options import from_flags, option
 

@@ -5,7 +5,7 @@ import secrets
 import sys
 from dataclasses import dataclass
 
-from acflib.cli.commands import INTERRUPTED
+from acflib.cli.evaluate import INTERRUPTED
 from acflib.errors import ConfigError
 from acflib.options import from_flags, option
 

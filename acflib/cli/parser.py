@@ -9,9 +9,9 @@ from pathlib import Path
 from acflib import __version__
 from acflib.cli import ablate as commands_ablate
 from acflib.cli import app as commands_app
-from acflib.cli import commands
+from acflib.cli import evaluate as commands
 from acflib.cli import grade as commands_grade
-from acflib.cli.commands import INTERRUPTED
+from acflib.cli.evaluate import INTERRUPTED
 from acflib.engine.interrupts import terminated_as_interrupted
 from acflib.errors import AcflibError
 from acflib.options import add_flags, image_size
@@ -70,7 +70,7 @@ def close_output() -> None:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser with one subcommand a function of :mod:`acflib.cli.commands`."""
+    """The parser with one subcommand a function of :mod:`acflib.cli.evaluate`."""
     parser = argparse.ArgumentParser("acflib", description="ACFNet: train, evaluate, predict.")
     parser.add_argument("--version", action="version", version=f"acflib {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
