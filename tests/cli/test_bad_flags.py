@@ -95,8 +95,8 @@ def test_evaluation_computes_in_the_precision_that_was_asked_for(streets, monkey
         seen.append(model.classifier.weight.dtype)
         raise ConfigError("seen")
 
-    monkeypatch.setattr("acflib.predict.evaluation.evaluate", stop)
-    monkeypatch.setattr("acflib.predict.export.export_predictions", stop)
+    monkeypatch.setattr("acflib.cli.evaluate.evaluate", stop)
+    monkeypatch.setattr("acflib.cli.export.export_predictions", stop)
     for command in ("evaluate", "export"):
         cli.main([command, "--checkpoint", "streets-acf-sum", "--data", str(streets), "--precision", precision])
     assert seen == [dtype, dtype]
