@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -67,6 +67,7 @@ class ACFNet(nn.Module):
             raise ConfigError(f"variant must be None or one of {', '.join(ALL_VARIANTS)}, got {variant!r}")
         self.base = base
         self.num_classes = base.num_classes
+        self.info: dict[str, Any] = {}  # of trained weights: classes, colors and more, see acflib.load_pretrained
         self.detach = detach
         self.align_corners = getattr(base, "align_corners", False) if align_corners is None else align_corners
         self.stride = getattr(base, "output_stride", None) if self.align_corners else None  # to pad to, if known

@@ -17,10 +17,11 @@ from acflib import training
 from acflib.acfnet import ModelConfig, build_model
 from acflib.cli import parser as cli
 from acflib.datasets import open_dataset
-from acflib.engine.checkpoints import load_checkpoint, load_model
+from acflib.engine.checkpoints import load_checkpoint
 from acflib.engine.config import TrainConfig
 from acflib.errors import AcflibError, CheckpointError, ConfigError, DataError, TrainingError
 from acflib.predict.evaluation import evaluate
+from acflib.predict.pretrained import load_pretrained
 from acflib.training import train
 from tests.runs import final_weights, flags, tiny_config
 
@@ -201,7 +202,7 @@ def test_checkpoints_that_are_none(streets, tmp_path, damage, message, capfd):
     path = tmp_path / "run" / "checkpoint.pt"
     damage(path)
     with pytest.raises(CheckpointError, match=message) as caught:
-        load_model(path)
+        load_pretrained(path)
     assert str(path) in str(caught.value)
     assert "must never run" not in capfd.readouterr().out
     if path.exists():

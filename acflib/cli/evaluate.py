@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acflib import distributed
-from acflib.cli.common import CHECKPOINT, DATA, require
-from acflib.datasets import open_dataset
+from acflib.cli.common import CHECKPOINT, DATA, network_and_data, require
 from acflib.engine.checkpoints import write_whole
-from acflib.engine.devices import pick_device, pick_precision, place
 from acflib.errors import ConfigError
+from acflib.metrics import Scores
 from acflib.options import from_flags, option
 from acflib.predict.evaluation import check_split, evaluate
 from acflib.predict.inference import InferenceConfig
-from acflib.predict.pretrained import load_network
 from acflib.study.paper_tables import check_classes_of_table_3, table_beside_paper
 
 
@@ -41,21 +39,20 @@ def run_evaluate(given: argparse.Namespace) -> int:
     require(config.data, "--data", DATA)
     if config.json and not Path(config.json).absolute().parent.is_dir():
         raise ConfigError(f"--json {config.json}: no such folder; make it first")
-    device = pick_device(config.device)
-    distributed.setup(device)
-    model, state = load_network(config.checkpoint)
-    precision = pick_precision(config.precision, device)
-    dataset = open_dataset(config.data, config.split)
-    if config.beside_paper:
-        check_classes_of_table_3(dataset.classes)
-    check_split(dataset, config.batch_size)
-    model = place(model, device, precision)
-    scores = evaluate(model, dataset, config.inference, config.batch_size, config.workers, precision)
-    if distributed.rank() == 0:
-        where = f"{type(dataset).__name__} {config.split}"
-        if config.json:  # before anything is printed, which may find no reader
-            found = {"checkpoint": config.checkpoint, "iteration": state["position"], "split": config.split}
-            write_whole(Path(config.json), json.dumps({**found, **scores.as_dict()}, indent=2).encode() + b"\n")
-        print(table_beside_paper(scores, where) if config.beside_paper else scores.table())
-    distributed.shutdown()
+    opened = network_and_data(config.checkpoint, config.device, config.precision, config.data, config.split)
+    with opened as (model, precision, dataset):
+        if config.beside_paper:
+            check_classes_of_table_3(dataset.classes)
+        check_split(dataset, config.batch_size)
+        scores = evaluate(model, dataset, config.inference, config.batch_size, config.workers, precision)
+        if distributed.rank() == 0:
+            report_scores(config, scores, type(dataset).__name__, model.info["position"])
     return 0
+
+
+def report_scores(config: EvaluateConfig, scores: Scores, dataset: str, iteration: int) -> None:
+    """Write the scores to a file, where one is asked for; print them."""
+    if config.json:  # before anything is printed, which may find no reader
+        found = {"checkpoint": config.checkpoint, "iteration": iteration, "split": config.split}
+        write_whole(Path(config.json), json.dumps({**found, **scores.as_dict()}, indent=2).encode() + b"\n")
+    print(table_beside_paper(scores, f"{dataset} {config.split}") if config.beside_paper else scores.table())

@@ -4,13 +4,10 @@ import argparse
 from dataclasses import dataclass
 
 from acflib import distributed
-from acflib.cli.common import CHECKPOINT, require
-from acflib.datasets import open_dataset
-from acflib.engine.devices import pick_device, pick_precision, place
+from acflib.cli.common import CHECKPOINT, network_and_data, require
 from acflib.options import from_flags, option
 from acflib.predict.export import export_predictions
 from acflib.predict.inference import InferenceConfig
-from acflib.predict.pretrained import load_network
 
 
 @dataclass(frozen=True)
@@ -33,15 +30,11 @@ def run_export(given: argparse.Namespace) -> int:
     config = from_flags(ExportConfig(), given)
     require(config.checkpoint, "--checkpoint", CHECKPOINT)
     require(config.data, "--data", "a Cityscapes or Streets folder")
-    device = pick_device(config.device)
-    distributed.setup(device)
-    model, _ = load_network(config.checkpoint)
-    precision = pick_precision(config.precision, device)
-    files = export_predictions(
-        place(model, device, precision), open_dataset(config.data, config.split), config.out,
-        config.inference, config.output, precision, config.resume,
-    )  # fmt: skip
-    if distributed.rank() == 0:
-        print(f"{len(files)} label files are in {config.out}")
-    distributed.shutdown()
+    opened = network_and_data(config.checkpoint, config.device, config.precision, config.data, config.split)
+    with opened as (model, precision, dataset):
+        files = export_predictions(
+            model, dataset, config.out, config.inference, config.output, precision, config.resume
+        )
+        if distributed.rank() == 0:
+            print(f"{len(files)} label files are in {config.out}")
     return 0

@@ -4,12 +4,11 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from acflib.cli.common import CHECKPOINT, require
-from acflib.engine.devices import pick_device, pick_precision, place
+from acflib.cli.common import CHECKPOINT, placed_network, require
+from acflib.engine.devices import pick_device
 from acflib.options import from_flags, option
 from acflib.predict.inference import InferenceConfig
 from acflib.predict.predicting import predict_files
-from acflib.predict.pretrained import load_network
 
 
 @dataclass(frozen=True)
@@ -29,14 +28,11 @@ def run_predict(given: argparse.Namespace) -> int:
     """``acflib predict``."""
     config = from_flags(PredictConfig(), given)
     require(config.checkpoint, "--checkpoint", CHECKPOINT)
-    device = pick_device(config.device)
-    precision = pick_precision(config.precision, device)
-    model, state = load_network(config.checkpoint)
-    out = Path(config.out)
+    model, precision = placed_network(config.checkpoint, pick_device(config.device), config.precision)
+    colors = [tuple(color) for color in model.info["colors"]]
     predict_files(
-        place(model, device, precision), given.images, out, state["classes"],
-        [tuple(color) for color in state["colors"]], config.inference, config.opacity, max_side=config.max_side,
-        precision=precision,
+        model, given.images, Path(config.out), model.info["classes"], colors, config.inference, config.opacity,
+        max_side=config.max_side, precision=precision,
     )  # fmt: skip
-    print(f"overlays and class maps are in {out}")
+    print(f"overlays and class maps are in {config.out}")
     return 0
