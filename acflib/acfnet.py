@@ -244,7 +244,7 @@ class ModelConfig:
     variant: str | None = option(
         "sum", "sum, concat or center; none: the baseline; controls: self, global, psp, permuted"
     )
-    num_classes: int = option(19, "classes, ignore not counted")
+    num_classes: int | None = option(19, "classes, ignore not counted; none, or no flag in train: as the data has")
     channels: int = option(512, "channels of the ACF module and of the context module")
     output_stride: int = option(8, "input pixels per feature pixel: 8, 16 or 32")
     aux: bool = option(True, "auxiliary head on layer3")
@@ -261,6 +261,10 @@ def build_model(config: ModelConfig) -> ACFNet:
     Raises:
         ConfigError: if a value is unknown or too small; the message names the field.
     """
+    if config.num_classes is None:
+        raise ConfigError("num_classes=None is as many as the data of a training run has: give a number here")
+    if config.num_classes < 1:
+        raise ConfigError(f"num_classes must be at least 1, got {config.num_classes}")
     if config.channels < 1:
         raise ConfigError(f"channels must be at least 1, got {config.channels}")
     base = ResNetBase(

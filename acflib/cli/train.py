@@ -20,8 +20,8 @@ def run_train(given: argparse.Namespace) -> int:
     config = from_flags(PRESETS[given.preset], given)
     require(config.data, "--data", DATA)
     if "num_classes" not in given:
-        classes = open_dataset(config.data, config.split).num_classes
-        config = replace(config, model=replace(config.model, num_classes=classes))
+        config = replace(config, model=replace(config.model, num_classes=None))  # as the data has
+    config = config.with_classes(open_dataset(config.data, config.split).num_classes)
     result = train(config, given.resume, progress=not given.quiet)
     if not result.finished:
         if distributed.env_rank() == 0:
