@@ -18,7 +18,7 @@ from acflib.datasets.folders import visible
 from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from acflib.engine.checkpoints import load_checkpoint, write_whole
 from acflib.engine.devices import pick_device
-from acflib.engine.machine import write_result
+from acflib.engine.machine import AROUND, PACKAGE, write_result
 from acflib.errors import CheckpointError, ConfigError, package_fault
 from acflib.layers.inplace import use_inplace
 
@@ -207,9 +207,8 @@ def _folder(folder: str | Path | None) -> Path:
 
 def weights_folder() -> Path:
     """Where the weights that come with this acflib lie: in an installed package, or in the clone around it."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "_weights"
-    return inside if inside.is_dir() else package.parent / "data" / "weights"
+    inside = PACKAGE / "_weights"
+    return inside if inside.is_dir() else AROUND / "data" / "weights"
 
 
 def _plain(value: Tensor) -> Tensor:
