@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -67,6 +67,7 @@ class ACFNet(nn.Module):
             raise ConfigError(f"variant must be None or one of {', '.join(ALL_VARIANTS)}, got {variant!r}")
         self.base = base
         self.num_classes = cast(int, base.num_classes)
+        self.info: dict[str, Any] = {}  # of trained weights: classes, colors and more, see acflib.load_pretrained
         self.detach = detach
         self.align_corners = getattr(base, "align_corners", False) if align_corners is None else align_corners
         self.stride = getattr(base, "output_stride", None) if self.align_corners else None  # to pad to, if known
@@ -245,7 +246,7 @@ class ModelConfig:
     variant: str | None = option(
         "sum", "sum, concat or center; none: the baseline; controls: self, global, psp, permuted"
     )
-    num_classes: int = option(19, "classes, ignore not counted")
+    num_classes: int | None = option(19, "classes, ignore not counted; none, or no flag in train: as the data has")
     channels: int = option(512, "channels of the ACF module and of the context module")
     output_stride: int = option(8, "input pixels per feature pixel: 8, 16 or 32")
     aux: bool = option(True, "auxiliary head on layer3")
@@ -262,6 +263,10 @@ def build_model(config: ModelConfig) -> ACFNet:
     Raises:
         ConfigError: if a value is unknown or too small; the message names the field.
     """
+    if config.num_classes is None:
+        raise ConfigError("num_classes=None is as many as the data of a training run has: give a number here")
+    if config.num_classes < 1:
+        raise ConfigError(f"num_classes must be at least 1, got {config.num_classes}")
     if config.channels < 1:
         raise ConfigError(f"channels must be at least 1, got {config.channels}")
     base = ResNetBase(

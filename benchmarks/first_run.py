@@ -20,13 +20,13 @@ from sklearn.preprocessing import StandardScaler
 
 from acflib.datasets import SegmentationDataset, open_dataset
 from acflib.datasets.streets import write_streets
-from acflib.engine.checkpoints import load_model
 from acflib.engine.machine import write_result
 from acflib.engine.presets import PRESETS
 from acflib.engine.runlog import read_csv
 from acflib.functional import IGNORE_INDEX
 from acflib.metrics import confusion_matrix, mean_iou
 from acflib.predict.evaluation import evaluate
+from acflib.predict.pretrained import load_pretrained
 from acflib.training import train
 
 PIXELS_PER_IMAGE = 300  # for the logistic regression, drawn at random
@@ -76,7 +76,7 @@ def score(dataset: SegmentationDataset, predict) -> float:
 
 def without_centers(checkpoint: Path, val_set: SegmentationDataset) -> float:
     """Fine mIoU with every class center zero: the network has learnt to use them, and gets none."""
-    model, _ = load_model(checkpoint)
+    model = load_pretrained(checkpoint)
     forward = model.intermediates
 
     def blind(images, *_):

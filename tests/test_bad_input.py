@@ -17,10 +17,11 @@ from acflib import training
 from acflib.acfnet import ModelConfig, build_model
 from acflib.cli import parser as cli
 from acflib.datasets import open_dataset
-from acflib.engine.checkpoints import load_checkpoint, load_model
+from acflib.engine.checkpoints import load_checkpoint
 from acflib.engine.config import TrainConfig
 from acflib.errors import AcflibError, CheckpointError, ConfigError, DataError, TrainingError
 from acflib.predict.evaluation import evaluate
+from acflib.predict.pretrained import load_pretrained
 from acflib.training import train
 from tests.runs import final_weights, flags, tiny_config
 
@@ -98,6 +99,9 @@ def test_values_out_of_range(changes, message):
         ({"variant": "mean"}, "mean"),
         ({"output_stride": 4}, "output_stride"),
         ({"channels": 0}, "channels must be at least 1"),
+        ({"num_classes": 0}, "num_classes must be at least 1"),
+        ({"num_classes": -1}, "num_classes must be at least 1"),
+        ({"num_classes": None}, "num_classes=None.*data.*give a number"),
         ({"weights": "IMAGENET1K_V1"}, "tiny.*no pretrained weights"),
         ({"backbone": "resnet18", "weights": "IMAGENET22K"}, "IMAGENET1K_V1"),
     ],
@@ -201,7 +205,7 @@ def test_checkpoints_that_are_none(streets, tmp_path, damage, message, capfd):
     path = tmp_path / "run" / "checkpoint.pt"
     damage(path)
     with pytest.raises(CheckpointError, match=message) as caught:
-        load_model(path)
+        load_pretrained(path)
     assert str(path) in str(caught.value)
     assert "must never run" not in capfd.readouterr().out
     if path.exists():

@@ -16,12 +16,11 @@ from pathlib import Path
 
 from acflib.datasets import open_dataset
 from acflib.datasets.streets import GENERATOR_VERSION, MANIFEST, write_streets
-from acflib.engine.checkpoints import load_model
 from acflib.engine.config import TrainConfig
 from acflib.engine.presets import PRESETS
 from acflib.errors import AcflibError, ConfigError
 from acflib.predict.evaluation import evaluate
-from acflib.predict.pretrained import save_pretrained
+from acflib.predict.pretrained import load_pretrained, save_pretrained
 from acflib.training import train
 
 VARIANTS = {"streets-baseline": None, "streets-acf-sum": "sum"}
@@ -98,14 +97,14 @@ def make(name: str, arguments: argparse.Namespace) -> Path | None:
     result = train(training_config(name, manifest, arguments), resume=True)
     if not result.finished:
         return None
-    model, checkpoint = load_model(result.folder / "checkpoint.pt")
+    model = load_pretrained(result.folder / "checkpoint.pt")
     metrics = {}
     for split in ("val", "test"):
         metrics[split] = evaluate(model, open_dataset(arguments.data, split), batch_size=20).as_dict()
         scores = {key: value for key, value in metrics[split].items() if key.startswith("miou")}
         print(f"{name}, {split}: " + ", ".join(f"{key} {value:.2f}" for key, value in scores.items()))
     data = {"name": "Streets", **manifest}
-    return save_pretrained(model, name, arguments.out, checkpoint, command_of(name, arguments), data, metrics)
+    return save_pretrained(model, name, arguments.out, model.info, command_of(name, arguments), data, metrics)
 
 
 def main(given: list[str] | None = None) -> int:

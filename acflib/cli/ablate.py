@@ -7,9 +7,16 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from acflib.cli.commands import INTERRUPTED
+from acflib.cli.common import INTERRUPTED
 from acflib.errors import ConfigError, package_fault
 from acflib.options import from_flags, option
+from acflib.study.ablation.blocks import write_tables
+from acflib.study.ablation.cells import make_runs
+from acflib.study.ablation.grid import run_grid
+from acflib.study.ablation.results import Loaded, load_results
+from acflib.study.ablation.rows import Study
+from acflib.study.ablation.studies import find_study
+from acflib.study.ablation.table import as_markdown, as_text, make_table
 
 EPILOG = (
     "Without --table, --plot or --write-tables the runs are made that have no sound result file yet. Ctrl-C saves "
@@ -53,11 +60,8 @@ def run_ablate(given: argparse.Namespace) -> int:
     return show_results(config, studies)
 
 
-def run_rows(config: AblateConfig, studies: list, progress: bool) -> int:
+def run_rows(config: AblateConfig, studies: list[Study], progress: bool) -> int:
     """Make the runs that are missing, then print the tables; the exit status."""
-    from acflib.study.ablation.cells import make_runs
-    from acflib.study.ablation.grid import run_grid
-
     runs = make_runs(
         studies, config.rows, config.seeds, config.data, config.results, config.runs, config.device, config.keep
     )
@@ -79,12 +83,8 @@ def run_rows(config: AblateConfig, studies: list, progress: bool) -> int:
     return 1 if failures else 0
 
 
-def show_results(config: AblateConfig, studies: list) -> int:
+def show_results(config: AblateConfig, studies: list[Study]) -> int:
     """Print tables, draw plots, write tables into a file; the exit status."""
-    from acflib.study.ablation.blocks import write_tables
-    from acflib.study.ablation.results import load_results
-    from acflib.study.ablation.table import as_markdown, as_text, make_table
-
     if config.write_tables:
         changed = write_tables(config.write_tables)
         print(f"{config.write_tables}: {'its tables are new' if changed else 'its tables were up to date'}")
@@ -104,7 +104,7 @@ def show_results(config: AblateConfig, studies: list) -> int:
     return 1 if problems else 0
 
 
-def plot_paths(given: str, studies: list) -> list[Path]:
+def plot_paths(given: str, studies: list[Study]) -> list[Path]:
     """One PNG file a study: the one given, or with the study's name added where there are several.
 
     Raises:
@@ -116,7 +116,7 @@ def plot_paths(given: str, studies: list) -> list[Path]:
     return [path if len(studies) == 1 else path.with_name(f"{path.stem}-{study.name}.png") for study in studies]
 
 
-def save_plot(path: Path, study, loaded, evaluation: str | None) -> None:
+def save_plot(path: Path, study: Study, loaded: Loaded, evaluation: str | None) -> None:
     """Draw the plot.
 
     Raises:
@@ -133,14 +133,12 @@ def save_plot(path: Path, study, loaded, evaluation: str | None) -> None:
     save_ablation_plot(path, study, loaded, evaluation)
 
 
-def pick_studies(names: tuple[str, ...]) -> list:
+def pick_studies(names: tuple[str, ...]) -> list[Study]:
     """The studies of these names, each once.
 
     Raises:
         ConfigError: there is none of a name.
     """
-    from acflib.study.ablation.studies import find_study
-
     return [find_study(name) for name in dict.fromkeys(names)]
 
 

@@ -12,9 +12,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from acflib.cli.commands import CHECKPOINT
+from acflib.cli.common import CHECKPOINT
 from acflib.errors import ConfigError, package_fault
 from acflib.options import from_flags, option
+from acflib.predict.photograph_files import find_photographs, tell_passed_over
+from acflib.predict.pretrained import load_pretrained
 
 STOP_SECONDS = 15  # for Voila to end its kernels; batch systems kill 30 s after they asked
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -130,13 +132,11 @@ def shown_address(config: AppConfig) -> str:
 
 def check_inputs(config: AppConfig, images: list[Path]) -> list[Path]:
     """The photographs to choose from, after the networks and the photographs were found readable."""
-    from acflib.predict.photograph_files import find_photographs, tell_passed_over
-    from acflib.predict.pretrained import load_network
-    from acflib.widgets.photographs import load_photograph
+    from acflib.widgets.photographs import load_photograph  # its wing needs anywidget, which check() looked for
 
     for name in (config.checkpoint, baseline_of(config)):
         if name is not None:
-            load_network(name)
+            load_pretrained(name)
     pictures = [path.resolve() for path in find_photographs(images)]
     tell_passed_over(images)
     for path in pictures:

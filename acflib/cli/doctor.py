@@ -1,8 +1,10 @@
 """``acflib doctor``: is this installation complete, is this data folder usable, and what to mend where not."""
 
+import argparse
 import importlib
 import importlib.metadata
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,12 @@ import torch
 from tqdm import tqdm
 
 from acflib.cli.doctor_cityscapes import check_frames, check_layout, is_cityscapes
-from acflib.cli.doctor_preset import check_disk
+from acflib.cli.doctor_preset import check_disk, check_preset
 from acflib.cli.findings import SHOWN, Finding
 from acflib.datasets import SegmentationDataset, open_dataset
 from acflib.datasets.reading import is_turned
 from acflib.errors import ConfigError, DataError, package_fault
+from acflib.options import from_flags, option
 
 MINIMUM = {"torch": (2, 6), "torchvision": (0, 21)}
 OPTIONAL = {
@@ -25,6 +28,30 @@ OPTIONAL = {
     "safetensors": "weights that come with the lessons",
 }
 LARGEST = "r101-aspp-acf-ob"  # of the presets; a run of it needs most space
+
+
+@dataclass(frozen=True)
+class DoctorConfig:
+    """``acflib doctor``."""
+
+    data: str | None = option(None, "data folder to check too")
+    files: int = option(50, "frames to open per split, 0 for all")
+    subset: bool = option(False, "part of Cityscapes, or resized, on purpose: other counts and sizes are no fault")
+    preset: str | None = option(None, "also estimate memory, disk space and time of training with this preset")
+    device: str = option("auto", "device for the estimate: auto, cpu, cuda or cuda:1")
+
+
+def run_doctor(given: argparse.Namespace) -> int:
+    """``acflib doctor``: 0, or 1 where there is a fault."""
+    config = from_flags(DoctorConfig(), given)
+    findings = check_environment()
+    if config.data:
+        findings += check_data(Path(config.data), config.files, config.subset)
+    if config.preset:
+        findings += [f for f in check_preset(config.preset, config.device) if f not in findings]
+    for finding in findings:
+        print(finding)
+    return 1 if any(finding.ok is False for finding in findings) else 0
 
 
 def check_environment() -> list[Finding]:

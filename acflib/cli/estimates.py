@@ -27,13 +27,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from acflib.acfnet import build_model, without_weights
 from acflib.engine.config import TrainConfig
+from acflib.engine.machine import AROUND
 from acflib.engine.train_state import LOSSES, TrainState
 from acflib.layers.inplace import use_inplace
 from acflib.training import optimizer_step
 
 # An allowance, not a measurement: the CUDA context, workspaces of cuDNN, fragmentation of the allocator.
 OVERHEAD = 2 * 2**30
-MEASURED = Path(__file__).resolve().parents[2] / "results" / "benchmarks" / "training_step.json"
+MEASURED = AROUND / "results" / "benchmarks" / "training_step.json"
 
 
 class PeakMemory(TorchDispatchMode):

@@ -5,7 +5,9 @@ import secrets
 import sys
 from dataclasses import dataclass
 
-from acflib.cli.commands import INTERRUPTED
+from acflib.cli.common import INTERRUPTED
+from acflib.course.grading.cells import find_notebooks
+from acflib.course.grading.grade import check_paths, grade_or_say, make_folder, write_grades
 from acflib.errors import ConfigError
 from acflib.options import from_flags, option
 
@@ -23,9 +25,6 @@ class GradeConfig:
 
 def run_grade(given: argparse.Namespace) -> int:
     """``acflib grade``: 0, whatever the grades are; 1 where a file could not be graded; 130 (stopped)."""
-    from acflib.course.grading.cells import find_notebooks
-    from acflib.course.grading.grade import check_paths, grade_or_say, make_folder, write_grades
-
     config = from_flags(GradeConfig(), given)
     if config.timeout <= 0:
         raise ConfigError(f"--timeout must be positive, got {config.timeout:g}")

@@ -7,11 +7,18 @@ import sys
 from pathlib import Path
 
 from acflib import __version__
-from acflib.cli import ablate as commands_ablate
-from acflib.cli import app as commands_app
-from acflib.cli import commands
-from acflib.cli import grade as commands_grade
-from acflib.cli.commands import INTERRUPTED
+from acflib.cli.ablate import EPILOG, AblateConfig, run_ablate
+from acflib.cli.app import AppConfig, run_app
+from acflib.cli.common import INTERRUPTED
+from acflib.cli.data import CacheConfig, StreetsConfig, run_cache, run_streets
+from acflib.cli.doctor import DoctorConfig, run_doctor
+from acflib.cli.evaluate import EvaluateConfig, run_evaluate
+from acflib.cli.export import ExportConfig, run_export
+from acflib.cli.grade import GradeConfig, run_grade
+from acflib.cli.predict import PredictConfig, run_predict
+from acflib.cli.train import run_train
+from acflib.engine.config import TrainConfig
+from acflib.engine.presets import PRESETS
 from acflib.engine.stopping import terminated_as_interrupted
 from acflib.errors import AcflibError
 from acflib.options import add_flags, image_size
@@ -70,49 +77,46 @@ def close_output() -> None:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser with one subcommand a function of :mod:`acflib.cli.commands`."""
+    """The parser with one subcommand a file of :mod:`acflib.cli`."""
     parser = argparse.ArgumentParser("acflib", description="ACFNet: train, evaluate, predict.")
     parser.add_argument("--version", action="version", version=f"acflib {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_train(subparsers)
     text = "scores of a checkpoint on a data set"
-    evaluate = _add(subparsers, "evaluate", commands.run_evaluate, text, commands.EvaluateConfig)
+    evaluate = _add(subparsers, "evaluate", run_evaluate, text, EvaluateConfig)
     evaluate.epilog = "Under torchrun, the processes share the images."
     text = "write predictions as label files for the evaluation server of Cityscapes"
-    export = _add(subparsers, "export", commands.run_export, text, commands.ExportConfig)
+    export = _add(subparsers, "export", run_export, text, ExportConfig)
     export.epilog = "Under torchrun, the processes share the images."
     text = "segment photographs, write overlays with a legend"
-    predict = _add(subparsers, "predict", commands.run_predict, text, commands.PredictConfig)
+    predict = _add(subparsers, "predict", run_predict, text, PredictConfig)
     predict.usage = "acflib predict IMAGE [IMAGE ...] --checkpoint FILE [options, see below]"
     predict.add_argument("images", nargs="+", type=Path, help="photographs, or folders of them")
     text = "train the rows of the ablation with several seeds, show their tables"
-    ablate = _add(subparsers, "ablate", commands_ablate.run_ablate, text, commands_ablate.AblateConfig)
-    ablate.epilog = commands_ablate.EPILOG
+    ablate = _add(subparsers, "ablate", run_ablate, text, AblateConfig)
+    ablate.epilog = EPILOG
     ablate.add_argument("--quiet", action="store_true", help="no progress bar")
     text = "run students' notebooks and judge their exercises on inputs that they have not seen"
-    grade = _add(subparsers, "grade", commands_grade.run_grade, text, commands_grade.GradeConfig)
+    grade = _add(subparsers, "grade", run_grade, text, GradeConfig)
     grade.usage = "acflib grade NOTEBOOK [NOTEBOOK ...] [options, see below]"
     grade.add_argument("notebooks", nargs="+", type=Path, help="notebooks of one lesson or of several, or folders")
     data = subparsers.add_parser("data", help="make data").add_subparsers(title="kinds", metavar="KIND", required=True)
     text = "write generated street scenes in the layout of Cityscapes"
-    streets = _add(data, "streets", commands.run_streets, text, commands.StreetsConfig)
+    streets = _add(data, "streets", run_streets, text, StreetsConfig)
     streets.add_argument("--size", type=image_size, default=(128, 64), help="width x height (default: 128x64)")
     text = "keep a split decoded on disk, so that loading keeps up with a GPU: acflib train --cache"
-    _add(data, "cache", commands.run_cache, text, commands.CacheConfig)
+    _add(data, "cache", run_cache, text, CacheConfig)
     text = "the similarity explorer and the what-if laboratory in a browser, without notebooks"
-    app = _add(subparsers, "app", commands_app.run_app, text, commands_app.AppConfig)
+    app = _add(subparsers, "app", run_app, text, AppConfig)
     app.add_argument("images", nargs="*", type=Path, help="photographs, or folders (default: generated streets)")
     text = "check this installation and, if given, a data folder and a preset"
-    _add(subparsers, "doctor", commands.run_doctor, text, commands.DoctorConfig)
+    _add(subparsers, "doctor", run_doctor, text, DoctorConfig)
     return parser
 
 
 def _add_train(subparsers) -> None:
-    from acflib.engine.config import TrainConfig
-    from acflib.engine.presets import PRESETS
-
     text = "train a network; several GPUs: torchrun --nproc-per-node 4 -m acflib train ..."
-    parser = _add(subparsers, "train", commands.run_train, text, TrainConfig)
+    parser = _add(subparsers, "train", run_train, text, TrainConfig)
     parser.add_argument("--preset", choices=PRESETS, default="r101-acf-sum", help="settings that the flags then change")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, if there is one")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -13,10 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from acflib.acfnet import ACFNet, ModelConfig, build_model, without_weights
 from acflib.engine.files import replacing
-from acflib.errors import CheckpointError, ConfigError
-from acflib.layers.inplace import use_inplace
+from acflib.errors import CheckpointError
 
 FORMAT = 2
 KEYS = {"format", "config", "classes", "colors", "position", "model", "optimizer", "scaler", "rng", "window", "frames"}
@@ -61,42 +59,6 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if wrong:
         raise CheckpointError(f"{path}: damaged: {', '.join(wrong)} is missing or does not belong there")
     return {"frames": None, **state}
-
-
-def load_model(path: str | Path) -> tuple[ACFNet, dict[str, Any]]:
-    """The network of a checkpoint, in evaluation mode on the CPU, and the checkpoint itself.
-
-    Raises:
-        CheckpointError: see :func:`load_checkpoint`.
-    """
-    path = Path(path)
-    state = load_checkpoint(path)
-    return stored_network(path, state["config"]["model"], state["config"]["norm"], state["model"]), state
-
-
-def stored_network(path: Path, config: dict[str, Any], norm: str, weights: dict[str, Tensor]) -> ACFNet:
-    """The network of a stored configuration with its stored weights, in evaluation mode on the CPU.
-
-    Args:
-        path: the file that both come from, for messages.
-        config: fields of ModelConfig.
-        norm: as in TrainConfig.
-        weights: the state dict.
-
-    Raises:
-        CheckpointError: a field of the configuration is unknown, or the weights are those of another network.
-    """
-    try:
-        model = build_model(without_weights(ModelConfig(**config)))
-    except (TypeError, ConfigError) as error:
-        raise CheckpointError(f"{path}: this acflib cannot build its network: {error}") from error
-    if norm == "inplace":  # the same weights with leaky ReLU instead of ReLU
-        model = use_inplace(model)
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: its weights do not fit its own configuration: {error}") from error
-    return model.eval()
 
 
 def check_same_config(path: Path, stored: dict, current: dict, may_differ: tuple[str, ...]) -> None:

@@ -1,7 +1,7 @@
 """Everything that defines a training run, each value a named field. The defaults are those of section 4.2."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acflib.acf import VARIANTS
 from acflib.acfnet import ModelConfig
@@ -98,3 +98,9 @@ class TrainConfig:
     def crop_pixels(self) -> int:
         """Pixels of all crops of one optimiser step."""
         return self.batch_size * self.crop_size[0] * self.crop_size[1]
+
+    def with_classes(self, num_classes: int) -> "TrainConfig":
+        """The same run with a network of so many classes, where ``model.num_classes`` is None: as the data has."""
+        if self.model.num_classes is not None:
+            return self
+        return replace(self, model=replace(self.model, num_classes=num_classes))

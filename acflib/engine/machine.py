@@ -1,4 +1,4 @@
-"""What a measured number was measured on."""
+"""Where acflib lies, and what a measured number was measured on."""
 
 import json
 import os
@@ -11,6 +11,14 @@ import torch
 import torchvision
 
 from acflib.engine.files import write_whole
+
+PACKAGE = Path(__file__).resolve().parents[1]  # the folder acflib
+AROUND = PACKAGE.parent  # the clone, or site-packages where acflib is installed
+
+
+def python_path() -> str:
+    """PYTHONPATH with which a process finds this acflib, from whatever folder it was imported."""
+    return os.pathsep.join(filter(None, [str(AROUND), os.environ.get("PYTHONPATH")]))
 
 
 def describe_machine() -> dict[str, str | int | None]:
@@ -46,11 +54,10 @@ def cpu_name() -> str:
 
 def commit() -> str | None:
     """The commit of the clone that acflib runs from, with "+" where it was changed; None outside a clone of its own."""
-    folder = Path(__file__).resolve().parents[2]
-    top = _git(folder, "rev-parse", "--show-toplevel")
-    if not top or Path(top).resolve() != folder:  # installed in an environment that lies in another repository
+    top = _git(AROUND, "rev-parse", "--show-toplevel")
+    if not top or Path(top).resolve() != AROUND:  # installed in an environment that lies in another repository
         return None
-    return _git(folder, "describe", "--always", "--dirty=+", "--abbrev=12")
+    return _git(AROUND, "describe", "--always", "--dirty=+", "--abbrev=12")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

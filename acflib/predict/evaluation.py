@@ -70,7 +70,8 @@ def evaluate(
     device = next(model.parameters()).device
     zeros = torch.zeros(model.num_classes, model.num_classes, dtype=torch.int64, device=device)
     counts = {"out": zeros, "coarse": zeros.clone()}
-    with closing(predictions(model, dataset, config, batch_size, workers, precision, progress, oracle)) as batches:
+    stream = probability_batches(model, dataset, config, batch_size, workers, precision, progress, oracle)
+    with closing(stream) as batches:
         for found, labels in batches:
             occurs = classes_that_occur(labels, model.num_classes) if presence else None  # (B, N)
             for name, probabilities in found.items():
@@ -81,7 +82,7 @@ def evaluate(
     return Scores(dataset.classes, counts["out"], counts["coarse"] if model.acf is not None else None)
 
 
-def predictions(
+def probability_batches(
     model: ACFNet,
     dataset: SegmentationDataset,
     config: InferenceConfig = InferenceConfig(),

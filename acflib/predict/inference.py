@@ -165,8 +165,8 @@ def add_window(total: Tensor, part: Tensor, window: Window) -> None:
     same_size = tuple(window.scaled_size) == tuple(total.shape[-2:])
     if not same_size:
         settings = window.align_corners, total.device
-        rows = resized_line(window.rows, window.scaled_size[0], total.shape[-2], *settings)
-        columns = resized_line(window.columns, window.scaled_size[1], total.shape[-1], *settings)
+        rows = resized_side(window.rows, window.scaled_size[0], total.shape[-2], *settings)
+        columns = resized_side(window.columns, window.scaled_size[1], total.shape[-1], *settings)
     for sums, piece in zip(total.split(CHANNELS_AT_A_TIME, 1), part.split(CHANNELS_AT_A_TIME, 1), strict=True):
         piece = piece * window.share  # windows that overlap share a pixel
         piece = piece.flip(dims=[MIRRORED]) if window.mirrored else piece
@@ -178,7 +178,7 @@ def add_window(total: Tensor, part: Tensor, window: Window) -> None:
 
 
 @dataclass(frozen=True)
-class Line:
+class ResizedSide:
     """Bilinear resizing along one side: which pixels of a window make up each resized pixel that it reaches.
 
     Attributes:
@@ -199,15 +199,15 @@ class Line:
         return found.addcmul_(maps.index_select(dim, self.second), self.weights[1].view(shape))
 
 
-def resized_line(place: slice, length: int, new_length: int, align_corners: bool, device: torch.device) -> Line:
-    """The :class:`Line` of a window at ``place`` on a side of ``length`` pixels that is resized to ``new_length``."""
-    return _resized_line(place.start, place.stop, length, new_length, align_corners, device)
+def resized_side(place: slice, length: int, new_length: int, align_corners: bool, device: torch.device) -> ResizedSide:
+    """How a window at ``place`` on a side of ``length`` pixels takes part where that is resized to ``new_length``."""
+    return _resized_side(place.start, place.stop, length, new_length, align_corners, device)
 
 
 @lru_cache(maxsize=256)  # the windows of all scales come again with every image; an entry has some kilobytes
-def _resized_line(
+def _resized_side(
     start: int, stop: int, length: int, new_length: int, align_corners: bool, device: torch.device
-) -> Line:
+) -> ResizedSide:
     # Resizing is linear: the weights are what comes out for one pixel of 1 at a time. So they are torch's own.
     units = torch.zeros(1, stop - start, length, device=device)
     units[0, :, start:stop].fill_diagonal_(1)
@@ -219,7 +219,7 @@ def _resized_line(
     second = (first + 1).clamp(max=stop - start - 1)
     pair = torch.stack([weights.gather(0, first[None])[0], weights.gather(0, second[None])[0]])
     pair[1] *= second > first  # the last pixel of the window has none after it
-    return Line(reached, first, second, pair)
+    return ResizedSide(reached, first, second, pair)
 
 
 def _is_one_pass(size: tuple[int, int], config: InferenceConfig) -> bool:

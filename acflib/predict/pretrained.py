@@ -1,4 +1,6 @@
-"""Small trained weights that come with acflib: ``NAME.safetensors``, and beside it ``NAME.json``, which says how they
+"""Trained networks, from the checkpoint of a run or by name.
+
+Those with a name are small and come with acflib: ``NAME.safetensors``, and beside it ``NAME.json``, which says how they
 were made. In a clone they lie in ``data/weights``, in an installed acflib in ``acflib/_weights``.
 """
 
@@ -11,41 +13,76 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from acflib.acfnet import ACFNet
+from acflib.acfnet import ACFNet, ModelConfig, build_model, without_weights
 from acflib.datasets.folders import visible
 from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
-from acflib.engine.checkpoints import load_model, stored_network
+from acflib.engine.checkpoints import load_checkpoint
 from acflib.engine.devices import pick_device
 from acflib.engine.files import write_whole
-from acflib.engine.machine import write_result
+from acflib.engine.machine import AROUND, PACKAGE, write_result
 from acflib.errors import CheckpointError, ConfigError, package_fault
+from acflib.layers.inplace import use_inplace
 
 FORMAT = 1
 KEYS = {
     "format", "name", "command", "machine", "model", "norm", "classes", "colors", "normalization", "position",
     "training", "data", "metrics", "parameters", "bytes", "sha256",
 }  # fmt: skip
+OF_CHECKPOINT = ("config", "classes", "colors", "position", "frames")  # what a network remembers of its checkpoint
 PATHS = ("data", "cache", "out")  # settings of a training run that say where, not what
 LFS_POINTER = b"version https://git-lfs"
 AGAIN = "use another copy: `git checkout -- data/weights` in a clone, or install acflib again"
 
 
-def load_pretrained(name: str, device: str = "cpu", folder: str | Path | None = None) -> ACFNet:
+def load_pretrained(name: str | Path, device: str = "cpu", folder: str | Path | None = None) -> ACFNet:
     """A trained network, in evaluation mode.
 
     Args:
-        name: one of :func:`available`, such as "streets-acf-sum".
+        name: path of the checkpoint of a run, such as "runs/mine/checkpoint.pt"; or one of :func:`available`, such as
+            "streets-acf-sum". A file goes before a name.
         device: "cpu", "auto", "cuda", "cuda:1" or "mps".
-        folder: where the weights lie, if not those that come with acflib.
+        folder: where the weights of that name lie, if not those that come with acflib; no checkpoint is looked for.
+
+    Returns:
+        The network. Its ``info`` holds "classes", "colors" and "position" (optimizer steps); beside them what
+        :func:`pretrained_info` tells of weights with a name, and "config" and "frames" of a checkpoint.
 
     Raises:
-        ConfigError: no weights of that name, no such device, or safetensors is not installed.
-        CheckpointError: a file is missing, damaged, or does not fit its sidecar; the message names it.
+        ConfigError: no weights of that name in ``folder``, no such device, or safetensors is not installed.
+        CheckpointError: there is neither a file nor weights of that name, or a file is damaged, or does not fit its
+            sidecar; the message names it.
     """
-    info = pretrained_info(name, folder)
-    path = _folder(folder) / f"{name}.safetensors"
-    weights = read_weights(path, info["sha256"], info["bytes"])
-    return stored_network(path, info["model"], info["norm"], weights).to(pick_device(device))
+    if folder is None and Path(name).is_file():
+        checkpoint = load_checkpoint(Path(name))
+        config = checkpoint["config"]
+        info = {key: checkpoint[key] for key in OF_CHECKPOINT}
+        model = _build(Path(name), config["model"], config["norm"], checkpoint["model"])
+    elif folder is None and str(name) not in available():
+        raise CheckpointError(
+            f"{name}: no such checkpoint (a run writes checkpoint.pt into its --out folder), and no pretrained "
+            f"weights of that name ({', '.join(available()) or 'there are none'})"
+        )
+    else:
+        info = pretrained_info(str(name), folder)
+        path = _folder(folder) / f"{name}.safetensors"
+        model = _build(path, info["model"], info["norm"], read_weights(path, info["sha256"], info["bytes"]))
+    model.info = info
+    return model.to(pick_device(device))
+
+
+def _build(path: Path, config: dict[str, Any], norm: str, weights: dict[str, Tensor]) -> ACFNet:
+    """The network of a stored configuration (fields of ModelConfig) with its stored weights, in evaluation mode."""
+    try:
+        model = build_model(without_weights(ModelConfig(**config)))
+    except (TypeError, ConfigError) as error:
+        raise CheckpointError(f"{path}: this acflib cannot build its network: {error}") from error
+    if norm == "inplace":  # the same weights with leaky ReLU instead of ReLU
+        model = use_inplace(model)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: its weights do not fit its own configuration: {error}") from error
+    return model.eval()
 
 
 def pretrained_info(name: str, folder: str | Path | None = None) -> dict[str, Any]:
@@ -53,7 +90,7 @@ def pretrained_info(name: str, folder: str | Path | None = None) -> dict[str, An
 
     Returns:
         A dict with the keys: command, machine (with the commit), model (fields of ModelConfig), training (fields of
-        TrainConfig), position (optimiser steps), data (the data set and its generator), classes, colors, normalization
+        TrainConfig), position (optimizer steps), data (the data set and its generator), classes, colors, normalization
         (mean and std of the colors, 0 to 1), metrics (split -> percentages), parameters (their number), bytes, sha256.
 
     Raises:
@@ -81,28 +118,6 @@ def available(folder: str | Path | None = None) -> tuple[str, ...]:
     return tuple(path.stem for path in visible(_folder(folder).glob("*.json"), _folder(folder)))
 
 
-def load_network(checkpoint: str) -> tuple[ACFNet, dict[str, Any]]:
-    """A network by the path of its checkpoint or by the name of pretrained weights, in evaluation mode on the CPU.
-
-    A file of that name goes before pretrained weights.
-
-    Returns:
-        The network, and a dict that holds at least "classes", "colors" and "position" (optimiser steps).
-
-    Raises:
-        CheckpointError: neither is there, or it is damaged.
-        ConfigError: safetensors is not installed.
-    """
-    if Path(checkpoint).exists():
-        return load_model(checkpoint)
-    if checkpoint in available():
-        return load_pretrained(checkpoint), pretrained_info(checkpoint)
-    raise CheckpointError(
-        f"{checkpoint}: no such checkpoint (a run writes checkpoint.pt into its --out folder), and no pretrained "
-        f"weights of that name ({', '.join(available()) or 'there are none'})"
-    )
-
-
 def save_pretrained(
     model: ACFNet,
     name: str,
@@ -117,11 +132,10 @@ def save_pretrained(
     Each file is whole or not there. The sidecar comes last: it holds the checksum of the weights.
 
     Args:
-        model: the network; ``model, checkpoint = load_model("runs/.../checkpoint.pt")`` gives both.
+        model: the network, such as ``load_pretrained("runs/.../checkpoint.pt")``.
         name: lower-case letters, digits and hyphens.
         folder: made if missing.
-        checkpoint: what :func:`acflib.engine.checkpoints.load_checkpoint` gives: configuration, classes, colors,
-            position.
+        checkpoint: its configuration, classes, colors and position: ``model.info`` of that network.
         command: the command that made the weights.
         data: the data set and its version.
         metrics: split -> scores.
@@ -194,9 +208,8 @@ def _folder(folder: str | Path | None) -> Path:
 
 def weights_folder() -> Path:
     """Where the weights that come with this acflib lie: in an installed package, or in the clone around it."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "_weights"
-    return inside if inside.is_dir() else package.parent / "data" / "weights"
+    inside = PACKAGE / "_weights"
+    return inside if inside.is_dir() else AROUND / "data" / "weights"
 
 
 def _plain(value: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from acflib.acfnet import ACFNet
 from acflib.datasets.base import SegmentationDataset
 from acflib.errors import ConfigError, DataError
 from acflib.functional import IGNORE_INDEX, check_labels
-from acflib.predict.evaluation import predictions
+from acflib.predict.evaluation import probability_batches
 
 CONFIDENCE_BINS = 10
 
@@ -229,7 +229,7 @@ def measure_corrections(
         raise ConfigError("this network has no coarse result to correct (variant None): give one with an ACF module")
     device = next(model.parameters()).device
     counts = torch.zeros(model.num_classes, CONFIDENCE_BINS, len(Outcomes._fields), dtype=torch.int64, device=device)
-    with closing(predictions(model, dataset, batch_size=batch_size, progress=progress)) as batches:
+    with closing(probability_batches(model, dataset, batch_size=batch_size, progress=progress)) as batches:
         for found, labels in batches:
             counts += count_outcomes(found["coarse"], found["out"], labels)
     return Corrections(dataset.classes, distributed.sum_over_ranks(counts).cpu())

@@ -7,7 +7,7 @@ import ipywidgets
 from acflib.datasets.labels import TRAIN_ID_OF_ID
 from acflib.datasets.streets import render_street
 from acflib.errors import AcflibError
-from acflib.predict.pretrained import load_network
+from acflib.predict.pretrained import load_pretrained
 from acflib.widgets.attention import AttentionViewer
 from acflib.widgets.explorer import SimilarityExplorer
 from acflib.widgets.lab import ClassCenterLab
@@ -30,12 +30,13 @@ def make_app(checkpoint: str, baseline: str | None = None, photographs: Sequence
         The tabs; where a file cannot be read, a line of text that says so.
     """
     try:
-        model, info = load_network(checkpoint)
-        other = None if baseline is None else load_network(baseline)[0]
+        model = load_pretrained(checkpoint)
+        other = None if baseline is None else load_pretrained(baseline)
         gallery = [Picture(path, load_photograph(path)) for path in photographs] or generated_streets()
     except AcflibError as error:
         return ipywidgets.Label(str(error))
-    names = {"classes": info["classes"], "colors": [tuple(color) for color in info["colors"]], "gallery": gallery}
+    colors = [tuple(color) for color in model.info["colors"]]
+    names = {"classes": model.info["classes"], "colors": colors, "gallery": gallery}
     tabs = {
         "Similarity explorer": SimilarityExplorer(model, baseline=other, **names),
         "Class center laboratory": ClassCenterLab(model, **names),

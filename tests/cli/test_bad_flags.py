@@ -95,8 +95,8 @@ def test_evaluation_computes_in_the_precision_that_was_asked_for(streets, monkey
         seen.append(model.classifier.weight.dtype)
         raise ConfigError("seen")
 
-    monkeypatch.setattr("acflib.predict.evaluation.evaluate", stop)
-    monkeypatch.setattr("acflib.predict.export.export_predictions", stop)
+    monkeypatch.setattr("acflib.cli.evaluate.evaluate", stop)
+    monkeypatch.setattr("acflib.cli.export.export_predictions", stop)
     for command in ("evaluate", "export"):
         cli.main([command, "--checkpoint", "streets-acf-sum", "--data", str(streets), "--precision", precision])
     assert seen == [dtype, dtype]
@@ -109,8 +109,8 @@ def test_the_commit_is_not_that_of_another_repository(tmp_path, monkeypatch):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     package = tmp_path / "site-packages" / "acflib"
     package.mkdir(parents=True)
-    monkeypatch.setattr(machine, "__file__", str(package / "engine" / "machine.py"))
+    monkeypatch.setattr(machine, "AROUND", package.parent)
     assert machine.commit() is None
-    monkeypatch.setattr(machine, "__file__", str(tmp_path / "acflib" / "engine" / "machine.py"))
+    monkeypatch.setattr(machine, "AROUND", tmp_path)
     (tmp_path / "acflib").mkdir()
     assert machine.commit()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 
@@ -68,7 +69,7 @@ def test_order_of_memory_and_precision_of_networks_that_only_predict(command, st
     """What a GPU gets, channels last, with weights and images alike; and the precision that is asked for."""
     monkeypatch.setattr("acflib.engine.devices.memory_format", lambda device: torch.channels_last)
     for module in ("evaluation", "predicting"):
-        monkeypatch.setattr(f"acflib.{module}.memory_format", lambda device: torch.channels_last)
+        monkeypatch.setattr(f"acflib.predict.{module}.memory_format", lambda device: torch.channels_last)
     found, forward = [], ACFNet.forward
 
     def noted_forward(model, *inputs, **keywords):
@@ -87,6 +88,28 @@ def test_order_of_memory_and_precision_of_networks_that_only_predict(command, st
         assert cli.main([*arguments, *out, "--device", "cpu", "--precision", precision]) == 0
         assert found and set(found) == {(True, dtype)}
         found.clear()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export", "train"])
+def test_processes_are_left_after_an_error_too(command, run_folder, streets, tmp_path, monkeypatch, capsys):
+    """Else the next call in the same process would find itself among processes that are gone."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    torchrun = {"RANK": 0, "WORLD_SIZE": 1, "LOCAL_RANK": 0, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    for name, value in torchrun.items():
+        monkeypatch.setenv(name, str(value))
+    arguments = ["--data", str(streets), "--device", "cpu", "--out" if command != "evaluate" else "--json"]
+    arguments += [str(tmp_path / "out"), "--split", "nowhere"]
+    if command != "train":
+        arguments += ["--checkpoint", str(run_folder / "checkpoint.pt")]
+    try:
+        assert cli.main([command, *arguments]) == 2
+        assert "nowhere" in capsys.readouterr().err
+        assert not torch.distributed.is_initialized()
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 def test_predict_refuses_two_photographs_of_one_name(run_folder, tmp_path, capsys):

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from acflib.cli import parser as cli
 from acflib.datasets import CamVid, open_dataset
 from acflib.datasets.labels import CAMVID_TRAIN_IDS
 from acflib.errors import DataError
+from acflib.predict.pretrained import load_pretrained
 from tests.datasets.conftest import picture, save
+from tests.runs import flags, tiny_config
 
 
 def test_reads_the_layout(camvid):
@@ -70,3 +73,11 @@ def test_label_value_outside_the_map(camvid):
     path = save(np.full((32, 64), 12, np.uint8), camvid / "valannot" / "c.png")
     with pytest.raises(DataError, match=rf"{path.name}: label values 12 .*known: 0-11\)"):
         CamVid(camvid, "val")[0]
+
+
+@pytest.mark.parametrize("given", [[], ["--num-classes", "none"]])
+def test_a_network_trained_on_it_has_as_many_classes(camvid, tmp_path, given):
+    config = tiny_config(camvid, tmp_path / "run", iterations=1, batch_size=2)
+    assert cli.main(["train", *flags(config), *given]) == 0
+    model = load_pretrained(tmp_path / "run" / "checkpoint.pt")
+    assert model.num_classes == model.info["config"]["model"]["num_classes"] == 11

@@ -457,7 +457,7 @@ def test_batches_for_a_gpu_lie_in_pinned_memory(streets, monkeypatch, device):
 
     monkeypatch.setattr(evaluation, "DataLoader", watched)
     with pytest.raises(ConfigError, match="seen"):
-        next(evaluation.predictions(network, open_dataset(streets, "val"), progress=False))
+        next(evaluation.probability_batches(network, open_dataset(streets, "val"), progress=False))
     assert seen["pin_memory"] is (device == "cuda")
 
 

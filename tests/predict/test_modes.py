@@ -7,7 +7,7 @@ from torch import nn
 
 from acflib.acfnet import ModelConfig, build_model, evaluation_mode, inspect
 from acflib.datasets import open_dataset
-from acflib.predict.evaluation import evaluate, predictions
+from acflib.predict.evaluation import evaluate, probability_batches
 from acflib.predict.export import export_predictions
 from acflib.widgets.lab_view import what_if
 from acflib.widgets.scene import Picture, analyse
@@ -16,7 +16,7 @@ PICTURE = Picture("noise", np.random.default_rng(0).integers(0, 256, (32, 64, 3)
 
 
 def first_batch(model, data, folder):
-    stream = predictions(model, data, progress=False)
+    stream = probability_batches(model, data, progress=False)
     next(stream)
     stream.close()
 
@@ -41,7 +41,7 @@ def lab(model, data, folder):
         refused,
         lab,
     ],
-    ids=["evaluate", "predictions", "export", "inspect", "an error", "laboratory"],
+    ids=["evaluate", "probability_batches", "export", "inspect", "an error", "laboratory"],
 )
 def test_frozen_norms_stay_frozen(use, streets, tmp_path):
     model = build_model(ModelConfig(backbone="tiny", channels=16)).train()

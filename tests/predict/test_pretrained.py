@@ -15,12 +15,11 @@ from acflib.cli import parser as cli
 from acflib.datasets import open_dataset
 from acflib.datasets.labels import CITYSCAPES_CLASSES
 from acflib.datasets.streets import GENERATOR_VERSION, write_streets
-from acflib.engine.checkpoints import load_model
 from acflib.errors import CheckpointError, ConfigError
 from acflib.layers.inplace import InPlaceABN
 from acflib.predict import pretrained
 from acflib.predict.evaluation import evaluate
-from acflib.predict.pretrained import available, load_network, load_pretrained, pretrained_info, save_pretrained
+from acflib.predict.pretrained import available, load_pretrained, pretrained_info, save_pretrained
 from acflib.training import train
 from tests.runs import tiny_config
 
@@ -40,8 +39,8 @@ def run(streets, tmp_path_factory):
 @pytest.fixture
 def folder(run, tmp_path):
     """A folder with the weights "small"."""
-    model, checkpoint = load_model(run)
-    assert save_pretrained(model, "small", tmp_path / "weights", checkpoint, **ABOUT).name == "small.safetensors"
+    model = load_pretrained(run)
+    assert save_pretrained(model, "small", tmp_path / "weights", model.info, **ABOUT).name == "small.safetensors"
     return tmp_path / "weights"
 
 
@@ -63,7 +62,7 @@ def assert_same_network(model, other):
 
 
 def test_loaded_network_is_the_one_that_was_saved(run, folder):
-    model, _ = load_model(run)
+    model = load_pretrained(run)
     found = load_pretrained("small", folder=folder)
     assert isinstance(found, ACFNet) and not found.training
     assert_same_network(found, model)
@@ -78,11 +77,11 @@ def test_the_file_is_plain_safetensors_in_float32(run, folder):
 
 
 def test_sidecar_says_how_the_weights_were_made(run, folder):
-    info, (model, checkpoint) = pretrained_info("small", folder), load_model(run)
+    info, model = pretrained_info("small", folder), load_pretrained(run)
     content = (folder / "small.safetensors").read_bytes()
     assert info["sha256"] == hashlib.sha256(content).hexdigest() and info["bytes"] == len(content)
     assert {key: info[key] for key in ABOUT} == ABOUT and info["name"] == "small"
-    assert info["model"] == checkpoint["config"]["model"] and info["model"]["backbone"] == "tiny"
+    assert info["model"] == model.info["config"]["model"] and info["model"]["backbone"] == "tiny"
     assert info["training"]["iterations"] == info["position"] == 2 and info["training"]["crop_size"] == [32, 64]
     assert tuple(info["classes"]) == CITYSCAPES_CLASSES and info["colors"][0] == [128, 64, 128]
     assert info["parameters"] == sum(p.numel() for p in model.parameters())
@@ -92,27 +91,27 @@ def test_sidecar_says_how_the_weights_were_made(run, folder):
 
 
 def test_float64_and_channels_last_become_plain_float32(run, tmp_path):
-    model, checkpoint = load_model(run)
-    other = load_model(run)[0].double().to(memory_format=torch.channels_last)
-    save_pretrained(other, "double", tmp_path, checkpoint, **ABOUT)
+    model = load_pretrained(run)
+    other = load_pretrained(run).double().to(memory_format=torch.channels_last)
+    save_pretrained(other, "double", tmp_path, model.info, **ABOUT)
     assert_same_network(load_pretrained("double", folder=tmp_path), model)
 
 
 def test_activated_batchnorm_comes_back(streets, tmp_path):
     config = tiny_config(streets, tmp_path / "run", iterations=1, eval_every=0, norm="inplace")
     train(config, progress=False)
-    model, checkpoint = load_model(tmp_path / "run" / "checkpoint.pt")
-    save_pretrained(model, "leaky", tmp_path, checkpoint, **ABOUT)
+    model = load_pretrained(tmp_path / "run" / "checkpoint.pt")
+    save_pretrained(model, "leaky", tmp_path, model.info, **ABOUT)
     found = load_pretrained("leaky", folder=tmp_path)
     assert any(isinstance(module, InPlaceABN) for module in found.modules())
     assert_same_network(found, model)
 
 
 def test_names_that_are_no_file_names_are_refused(run, tmp_path):
-    model, checkpoint = load_model(run)
+    model = load_pretrained(run)
     for name in ("../x", "A", "a b", "", "a.pt", "-a"):
         with pytest.raises(ConfigError, match="lower-case letters"):
-            save_pretrained(model, name, tmp_path, checkpoint, **ABOUT)
+            save_pretrained(model, name, tmp_path, model.info, **ABOUT)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -193,9 +192,9 @@ def test_without_safetensors_the_message_says_what_to_install(folder, monkeypatc
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     with pytest.raises(ConfigError, match="pip install safetensors"):
         load_pretrained("small", folder=folder)
-    model, checkpoint = load_model(run)
+    model = load_pretrained(run)
     with pytest.raises(ConfigError, match="pip install safetensors"):
-        save_pretrained(model, "other", folder, checkpoint, **ABOUT)
+        save_pretrained(model, "other", folder, model.info, **ABOUT)
     assert available(folder) == ("small",)  # names and sidecars can be read without it
 
 
@@ -229,11 +228,14 @@ def test_commands_take_a_name_in_place_of_a_checkpoint(installed, run, streets, 
     assert cli.main(["export", *export]) == 0
 
 
-def test_a_file_goes_before_a_name(installed, run, tmp_path, monkeypatch):
+def test_a_file_goes_before_a_name(installed, folder, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert load_network("small")[1]["name"] == "small"
+    Path("small").mkdir()  # a folder is no file
+    assert load_pretrained("small").info == pretrained_info("small")
+    Path("small").rmdir()
     Path("small").write_bytes(run.read_bytes())
-    assert "optimizer" in load_network("small")[1]
+    assert "name" not in load_pretrained("small").info
+    assert load_pretrained("small", folder=folder).info["name"] == "small"
 
 
 def test_neither_file_nor_name(installed, streets, capsys):

@@ -13,13 +13,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from acflib import training
 from acflib.datasets import open_dataset
 from acflib.engine import train_state
-from acflib.engine.checkpoints import load_checkpoint, load_model
+from acflib.engine.checkpoints import load_checkpoint
 from acflib.engine.devices import has_fused_sgd
 from acflib.engine.presets import PAPER
 from acflib.engine.runlog import read_csv
 from acflib.engine.train_state import LOSSES, start_state
 from acflib.errors import ConfigError
 from acflib.predict.evaluation import evaluate
+from acflib.predict.pretrained import load_pretrained
 from acflib.training import optimizer_step, train
 from tests.runs import assert_same_run, final_weights, flags, tiny_config
 from tests.training.test_torchrun import torchrun
@@ -94,7 +95,7 @@ def test_a_compiled_run_is_saved_evaluated_and_resumed_like_a_plain_one(traced_o
     plain = train(tiny_config(streets, tmp_path / "plain"), progress=False)
     compiled = train(tiny_config(streets, tmp_path / "compiled", compile=True), progress=False)
     assert final_weights(compiled.folder).keys() == final_weights(plain.folder).keys()
-    model, _ = load_model(compiled.folder / "checkpoint.pt")
+    model = load_pretrained(compiled.folder / "checkpoint.pt")
     scores = evaluate(model, open_dataset(streets, "val"), progress=False)
     assert scores.miou_fine == compiled.scores.miou_fine
     resumed = train(tiny_config(streets, tmp_path / "compiled"), resume=True, progress=False)  # compile may change

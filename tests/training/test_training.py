@@ -14,11 +14,12 @@ import torch
 from acflib import training
 from acflib.acfnet import ModelConfig
 from acflib.datasets import open_dataset
-from acflib.engine.checkpoints import load_model
+from acflib.engine.checkpoints import load_checkpoint
 from acflib.engine.runlog import CsvLog, read_csv
 from acflib.engine.train_state import start_state
 from acflib.losses import LossConfig, poly_learning_rate
 from acflib.predict.evaluation import evaluate
+from acflib.predict.pretrained import load_pretrained
 from acflib.training import train
 from tests.runs import assert_same_run, final_weights, flags, tiny_config
 
@@ -44,10 +45,10 @@ def test_a_run_leaves_what_it_promises(finished):
 
 
 def test_scores_in_the_log_are_those_of_the_checkpoint(finished, streets):
-    model, state = load_model(finished.folder / "checkpoint.pt")
+    model = load_pretrained(finished.folder / "checkpoint.pt")
     scores = evaluate(model, open_dataset(streets, "val"), progress=False)
     assert float(read_csv(finished.folder / "evaluation.csv")[-1]["miou_fine"]) == scores.miou_fine
-    assert state["classes"][0] == "road" and state["colors"][0] == [128, 64, 128]
+    assert model.info["classes"][0] == "road" and model.info["colors"][0] == [128, 64, 128]
 
 
 def test_training_lowers_the_loss(streets, tmp_path):
@@ -125,7 +126,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(streets, tmp_path, number):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "--resume" in errors and "Traceback" not in errors
-    position = load_model(tmp_path / "run" / "checkpoint.pt")[1]["position"]
+    position = load_checkpoint(tmp_path / "run" / "checkpoint.pt")["position"]
     assert f"after iteration {position}" in errors and position >= 3
 
 
@@ -173,7 +174,7 @@ def test_other_rows_of_the_tables_train_too(streets, tmp_path, variant, context)
 def test_inplace_norm_trains_resumes_and_is_loaded_as_what_it_is(streets, tmp_path, monkeypatch):
     """A checkpoint trained with leaky ReLU would give other logits in a network with ReLU, without any error."""
     whole = train(tiny_config(streets, tmp_path / "whole", norm="inplace"), progress=False)
-    model, _ = load_model(whole.folder / "checkpoint.pt")
+    model = load_pretrained(whole.folder / "checkpoint.pt")
     scores = evaluate(model, open_dataset(streets, "val"), progress=False)
     assert scores.miou_fine == whole.scores.miou_fine
     config = tiny_config(streets, tmp_path / "cut", norm="inplace")

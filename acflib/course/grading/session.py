@@ -11,18 +11,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import acflib
 from acflib.course.grading.cells import MISSING, CheckCall
+from acflib.engine.machine import AROUND, python_path
 from acflib.errors import ConfigError, package_fault
 
-PACKAGE_FOLDER = str(Path(acflib.__file__).parent.parent)
 ANSWER_TIME = 10  # seconds in which an interrupted kernel must answer
 # A check that a student's cell has replaced is replaced again: acflib is loaded anew.
 FRESH_ACFLIB = f"""
 import sys
 for name in [name for name in sys.modules if name.split(".")[0] == "acflib"]:
     del sys.modules[name]
-sys.path.insert(0, {PACKAGE_FOLDER!r})
+sys.path.insert(0, {str(AROUND)!r})
 from acflib.course.grading.kernel import judge_answer
 """
 
@@ -152,8 +151,7 @@ def start_kernel(folder: Path):
         resources={"metadata": {"path": str(folder)}},
     )
     client.log.setLevel("CRITICAL")  # a cell that takes too long is reported by the grade
-    search = os.pathsep.join(filter(None, [PACKAGE_FOLDER, os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": search, "MPLBACKEND": "agg"}
+    environment = {**os.environ, "PYTHONPATH": python_path(), "MPLBACKEND": "agg"}
     try:
         run_sync(client.async_start_new_kernel)(env=environment, stderr=subprocess.DEVNULL)
         run_sync(client.async_start_new_kernel_client)()

@@ -22,8 +22,8 @@ from acflib.study.ablation.table import (
     make_table,
     markdown_rows,
     scores,
+    sign_of,
     signed,
-    verdict,
 )
 
 BLOCK = re.compile(r"(<!-- table:(\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -145,7 +145,7 @@ def within(loaded: Loaded) -> str:
 def interval_says(found: Interval | None) -> str:
     """How many seeds, and whether the interval holds 0."""
     if found is None or found.half is None:
-        return verdict(found)
+        return sign_of(found)
     return f"{found.n} seeds; the 95 % interval " + ("excludes 0" if found.excludes_zero else too_few(found))
 
 

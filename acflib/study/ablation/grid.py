@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import IO
 
 from tqdm import tqdm
 
+from acflib.engine.machine import python_path
 from acflib.errors import ConfigError, DataError
 from acflib.study.ablation.cells import Run, job_of, prepare_runs, sort_runs
 from acflib.study.ablation.run import INTERRUPTED
@@ -100,12 +100,6 @@ def start(run: Run) -> Child:
     process.stdin.write(json.dumps(asdict(job_of(run))).encode() + b"\n")
     process.stdin.flush()
     return Child(run, process, log)
-
-
-def python_path() -> str:
-    """PYTHONPATH with which a process finds this acflib, from whatever folder it was imported."""
-    own = str(Path(__file__).resolve().parents[3])
-    return os.pathsep.join(filter(None, [own, os.environ.get("PYTHONPATH")]))
 
 
 def finish(child: Child) -> str | None:

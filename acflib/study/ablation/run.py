@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from acflib.datasets import open_dataset
-from acflib.engine.checkpoints import load_checkpoint, load_model
+from acflib.engine.checkpoints import load_checkpoint
 from acflib.engine.config import TrainConfig
 from acflib.engine.files import write_whole
 from acflib.engine.machine import write_result
@@ -31,6 +31,7 @@ from acflib.engine.runlog import read_csv
 from acflib.errors import AcflibError, CheckpointError, ConfigError
 from acflib.predict.evaluation import evaluate
 from acflib.predict.inference import InferenceConfig
+from acflib.predict.pretrained import load_pretrained
 from acflib.study.corrections import measure_corrections
 from acflib.training import train
 
@@ -111,16 +112,15 @@ def score_trained(config: TrainConfig, job: Job, folder: Path) -> int:
         CheckpointError: there is none, or it is not finished or of other settings.
     """
     start = time.perf_counter()
-    model, checkpoint = load_model(folder / "checkpoint.pt")
+    model = load_pretrained(folder / "checkpoint.pt")
     if (folder / "identity.json").read_bytes() != identity_bytes(job.identity):
         raise CheckpointError(f"{folder}: it belongs to other settings or other data; train its study again")
-    if checkpoint["position"] != config.iterations:
-        raise CheckpointError(f"{folder}: stopped at {checkpoint['position']} of {config.iterations}; train it first")
+    position = model.info["position"]
+    if position != config.iterations:
+        raise CheckpointError(f"{folder}: stopped at {position} of {config.iterations}; train it first")
     found = score(model, config, job)
     seconds = {**training_seconds(folder), "evaluation": round(time.perf_counter() - start, 2)}
-    write_result(
-        Path(job.result), job.command, **job.header, iterations=checkpoint["position"], seconds=seconds, **found
-    )
+    write_result(Path(job.result), job.command, **job.header, iterations=position, seconds=seconds, **found)
     return 0
 
 

@@ -147,7 +147,7 @@ def _half(interval: Interval) -> str:
     return " (one seed)" if interval.half is None else f" ± {interval.half:.2f}"
 
 
-def verdict(interval: Interval | None) -> str:
+def sign_of(interval: Interval | None) -> str:
     """What the interval says about the sign of a difference."""
     if interval is None:
         return "no pair of runs"
@@ -184,7 +184,7 @@ def as_text(table: Table) -> str:
     lines = [table.title, "", *aligned(cells(table))]
     if table.differences:
         lines += ["", "differences of fine, in pairs, and where their interval lies:"]
-        texts = [[f"{d.a} - {d.b}", signed(d.interval), verdict(d.interval)] for d in table.differences]
+        texts = [[f"{d.a} - {d.b}", signed(d.interval), sign_of(d.interval)] for d in table.differences]
         lines += aligned(texts)
     return "\n".join([*lines, "", *(note.replace("*", "") for note in table.notes)])
 
@@ -194,7 +194,7 @@ def as_markdown(table: Table) -> str:
     lines = [f"**{table.title}**", "", *markdown_rows(cells(table))]
     if table.differences:
         heading = ["difference of fine, in pairs", "mean ± 95 %", "its interval"]
-        texts = [[f"{d.a} - {d.b}", signed(d.interval), verdict(d.interval)] for d in table.differences]
+        texts = [[f"{d.a} - {d.b}", signed(d.interval), sign_of(d.interval)] for d in table.differences]
         lines += ["", *markdown_rows([heading, *texts])]
     return "\n".join([*lines, "", *(f"- {note}" for note in table.notes)])
 
