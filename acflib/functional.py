@@ -12,8 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from acflib.layers.alignment import map_size
-from acflib.layers.precision import without_autocast
+from acflib.layers.alignment import map_size, without_autocast
 
 IGNORE_INDEX = 255
 

@@ -8,6 +8,7 @@ A convolution of stride 2 that keeps the middle of its kernel on its first pixel
   such as the paper's 769; others are padded to such a size, and the result is cropped.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,7 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from acflib.errors import ConfigError
-from acflib.layers.precision import without_autocast
 
 Size = tuple[int, int]  # height, width
 Places = TypeVar("Places", int, np.ndarray)
@@ -38,8 +38,7 @@ def padded_size(size: Size, stride: int) -> Size:
 def pad_to_stride(images: Tensor, stride: int) -> Tensor:
     """Normalised images (B, C, H, W), padded right and bottom to :func:`padded_size`.
 
-    The last row and column go on. The mean color, 0, would be an edge beside pixels that count: on Streets, pictures
-    cut short by 4 pixels then lose 2 % of the pixels along the border, with copies next to none.
+    The last row and column go on. The mean color, 0, would be an edge beside pixels that count.
     """
     height, width = padded_size(map_size(images), stride)
     missing = width - images.shape[-1], height - images.shape[-2]
@@ -127,3 +126,10 @@ class CellGrid:
         weights = (step / 2 + 0.5 - (pixels - centers[:, None]).abs()).clamp(0, min(1.0, step))  # (cells, length)
         weights[weights.sum(dim=1) == 0, -1] = 1
         return (weights / weights.sum(dim=1, keepdim=True)).to(like)
+
+
+def without_autocast(device_type: str) -> AbstractContextManager:
+    """Context manager: computations keep the dtype of their arguments, also under autocast."""
+    if torch.amp.is_autocast_available(device_type):
+        return torch.autocast(device_type, enabled=False)
+    return nullcontext()  # the meta device

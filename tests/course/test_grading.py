@@ -2,9 +2,6 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,7 +12,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from acflib.cli.parser import main
 from acflib.course.grading import session as grading_session
 from acflib.course.grading.grade import COLUMNS, GradedNotebook, grade_notebook
-from acflib.errors import ConfigError, DataError
 
 SOLUTIONS = Path(__file__).parents[2] / "notebooks" / "solutions"
 TITLE = "# 01 · Class centers"
@@ -184,147 +180,3 @@ def test_each_exercise_keeps_its_function_when_names_are_used_twice(tmp_path):
 
 def test_a_changed_title_is_no_obstacle(tmp_path):
     assert grade(write(tmp_path / "a.ipynb", ROWS, title="# My notes")).lesson == "01"
-
-
-# ---- files and installations that do not do
-
-NO_NOTEBOOKS = {
-    "text": ("no notebook", "is no Jupyter notebook"),
-    "another JSON": ("[1, 2]", "is no Jupyter notebook"),
-    "empty": ("", "is no Jupyter notebook"),
-    "R": (
-        '{"cells":[],"metadata":{"kernelspec":{"name":"ir","display_name":"R","language":"R"}},"nbformat":4,"nbformat_minor":5}',
-        "in R",
-    ),
-    "no lesson": ('{"cells":[],"metadata":{},"nbformat":4,"nbformat_minor":5}', "no lesson with exercises"),
-}
-
-
-@pytest.mark.parametrize("kind", NO_NOTEBOOKS)
-def test_files_that_are_no_notebook_are_named(tmp_path, kind):
-    text, message = NO_NOTEBOOKS[kind]
-    path = tmp_path / "strange.ipynb"
-    path.write_text(text)
-    with pytest.raises(DataError, match="strange.ipynb") as error:
-        grade(path)
-    assert message in str(error.value)
-
-
-def test_a_file_that_is_no_notebook_costs_its_owner_alone(tmp_path, capsys):
-    """Those before it and after it are graded; it has a row that says why not, and the status tells of it."""
-    bad = []
-    for kind, (text, _) in NO_NOTEBOOKS.items():
-        bad.append(tmp_path / f"{kind}.ipynb")
-        bad[-1].write_text(text)
-    (tmp_path / "folder.ipynb").mkdir()
-    anna, boris = write(tmp_path / "anna.ipynb", ROWS), write(tmp_path / "boris.ipynb", RIGHT["hard_centers"])
-    paths = [anna, *bad, tmp_path / "folder.ipynb", boris]
-    assert main(["grade", *map(str, paths), "--out", str(tmp_path / "g"), "--seed", "3"]) == 1
-    with open(tmp_path / "g.csv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert list(dict.fromkeys(row["notebook"] for row in rows)) == [str(path) for path in paths]
-    strange = [row for row in rows if row["notebook"] not in (str(anna), str(boris))]
-    assert len(strange) == len(bad) + 1 and len(rows) == len(strange) + 6
-    assert all(row["earned"] == "0" and row["solved"] == "False" and row["lesson"] == "" for row in strange)
-    said = capsys.readouterr().err
-    for row, (_, message) in zip(strange, NO_NOTEBOOKS.values(), strict=False):
-        assert message in row["message"] and message in said
-    record = json.loads((tmp_path / "g.json").read_text(encoding="utf-8"))
-    assert [n["earned"] for n in record["notebooks"]] == [0] * (len(paths) - 1) + [4]
-    assert [bool(n["problem"]) for n in record["notebooks"]] == [False, *[True] * len(strange), False]
-
-
-STRANGE_CELLS = {
-    "a thousand brackets": "x = " + "(" * 1000 + ")" * 1000,
-    "null bytes": "x = '\0'",
-    "half a character": "x = '\udc80'",
-}
-
-
-@pytest.mark.parametrize("kind", STRANGE_CELLS)
-def test_strange_cells_cost_nobody_else(tmp_path, kind):
-    strange, boris = tmp_path / "strange.ipynb", write(tmp_path / "boris.ipynb", RIGHT["hard_centers"])
-    notebook = nbformat.read(write(strange, "STRANGE", RIGHT["hard_centers"]), as_version=4)
-    notebook.cells[2].source = STRANGE_CELLS[kind]
-    strange.write_text(json.dumps(notebook), encoding="utf-8")
-    assert main(["grade", str(strange), str(boris), "--out", str(tmp_path / "g"), "--seed", "3"]) in (0, 1)
-    record = json.loads((tmp_path / "g.json").read_text(encoding="utf-8"))
-    assert record["notebooks"][1]["earned"] == 4
-
-
-def test_grades_are_written_as_they_come(tmp_path, monkeypatch):
-    """What comes after the first notebook, here an error of the grader, loses nothing of it."""
-    anna, boris = write(tmp_path / "anna.ipynb", RIGHT["hard_centers"]), write(tmp_path / "boris.ipynb", ROWS)
-
-    def only_once(*arguments):
-        monkeypatch.setattr(grading_session, "start_kernel", no_more)
-        return start(*arguments)
-
-    def no_more(*_):
-        raise ConfigError("no kernel starts")
-
-    start = grading_session.start_kernel
-    monkeypatch.setattr(grading_session, "start_kernel", only_once)
-    assert main(["grade", str(anna), str(boris), "--out", str(tmp_path / "g")]) == 2
-    assert [n["earned"] for n in json.loads((tmp_path / "g.json").read_text(encoding="utf-8"))["notebooks"]] == [4]
-
-
-@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
-def test_stopped_in_the_background(tmp_path):
-    """SIGTERM, where a script has started it with & and SIGINT is ignored: it ends at once, its kernel too."""
-    psutil = pytest.importorskip("psutil")
-    loop = "open('reached', 'w').close()\nwhile True:\n    pass"
-    paths = [write(tmp_path / "anna.ipynb", RIGHT["hard_centers"]), write(tmp_path / "boris.ipynb", loop, ROWS)]
-    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "acflib", "grade", *map(str, paths)]
-    process = subprocess.Popen([*command, "--out", str(tmp_path / "g")], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "reached").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    kernels = psutil.Process(process.pid).children(recursive=True)
-    process.terminate()
-    assert process.wait(timeout=28) == 130 and kernels
-    assert "stopped: 1 notebooks in" in process.stderr.read()
-    with open(tmp_path / "g.csv", encoding="utf-8", newline="") as file:
-        assert [row["earned"] for row in csv.DictReader(file)] == ["4", "0", "0"]
-    assert psutil.wait_procs(kernels, timeout=20)[1] == []
-
-
-def test_a_missing_file_is_named_before_anything_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr(grading_session, "start_kernel", lambda _: pytest.fail("a kernel was started"))
-    good = write(tmp_path / "good.ipynb", ROWS)
-    assert main(["grade", str(good), str(tmp_path / "none.ipynb")]) == 2
-    with pytest.raises(DataError, match="none.ipynb: cannot be read"):
-        grade(tmp_path / "none.ipynb")
-
-
-@pytest.mark.parametrize("package", ["nbclient", "ipykernel", "nbformat"])
-def test_missing_packages(tmp_path, monkeypatch, package):
-    path = write(tmp_path / "a.ipynb", ROWS)
-    for name in [name for name in sys.modules if name.split(".")[0] == package]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ConfigError, match=f"{package} is not installed.*pip install nbclient ipykernel"):
-        grade(path)
-
-
-def test_a_kernel_that_does_not_start(tmp_path, monkeypatch):
-    import ipykernel.kernelspec
-
-    dead = {"argv": [sys.executable, "-c", "raise SystemExit(1)"], "display_name": "dead", "language": "python"}
-    monkeypatch.setattr(ipykernel.kernelspec, "get_kernel_dict", lambda: dead)
-    with pytest.raises(ConfigError, match="no Python kernel starts"):
-        grade(write(tmp_path / "a.ipynb", ROWS))
-
-
-@pytest.mark.parametrize("flags", [["--timeout", "0"], ["--seed", "-1"], ["--out", "{file}/grades"]])
-def test_wrong_flags(tmp_path, capsys, flags):
-    path = write(tmp_path / "a.ipynb", ROWS)
-    assert main(["grade", str(path), *[flag.format(file=path) for flag in flags]]) == 2
-    assert flags[0] in capsys.readouterr().err
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("path", sorted(SOLUTIONS.glob("*.ipynb")), ids=lambda path: path.stem)
-def test_the_solutions_earn_all_points(path: Path):
-    graded = grade_notebook(path, seed=11)
-    assert graded.earned == graded.points > 0, found(graded)

@@ -27,8 +27,4 @@ MUTATIONS = [
         "a wrong class that changed counted as kept", CORRECTIONS,
         "torch.where(coarse_class == fine_class, 3, 4)", "torch.where(coarse_class == fine_class, 4, 3)", CORRECT,
     ),
-    Mutation(
-        "training mode not put back after evaluation", EVALUATION,
-        "model.train(was_training)", "model.train(False)", CORRECT,
-    ),
 ]  # fmt: skip

@@ -64,7 +64,7 @@ MUTATIONS = [
         "torch.promote_types(features.dtype, probabilities.dtype)", EQUATIONS,
     ),
     Mutation(
-        "Eq. 2 under autocast", FUNCTIONAL,
+        "Eq. 2 under autocast", "acflib/layers/alignment.py",
         "return torch.autocast(device_type, enabled=False)", "return nullcontext()", EQUATIONS,
     ),
     Mutation(
