@@ -134,7 +134,7 @@ def stored_network(path: Path, config: dict[str, Any], norm: str, weights: dict[
     except (TypeError, ConfigError) as error:
         raise CheckpointError(f"{path}: this acflib cannot build its network: {error}") from error
     if norm == "inplace":  # the same weights with leaky ReLU instead of ReLU
-        model = use_inplace(model)
+        use_inplace(model)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -165,7 +165,9 @@ def config_as_dict(config: Any) -> dict[str, Any]:
 
 def rng_state() -> dict[str, Tensor]:
     """The global random states of this process (Python, NumPy, torch, the current GPU), as tensors."""
-    _, keys, position, has_gauss, cached = np.random.get_state()
+    numpy_state = np.random.get_state()
+    assert isinstance(numpy_state, tuple)  # a dict where one asks for it
+    _, keys, position, has_gauss, cached = numpy_state
     version, words, gauss = random.getstate()
     state = {
         "torch": torch.get_rng_state(),
@@ -202,7 +204,7 @@ def _plain(value: Any) -> Any:
 
 def flat(config: dict) -> dict:
     """{"model": {"variant": "sum"}} -> {"model.variant": "sum"}."""
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in config.items():
         found |= {f"{key}.{k}": v for k, v in flat(value).items()} if isinstance(value, dict) else {key: value}
     return found

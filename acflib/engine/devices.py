@@ -1,6 +1,7 @@
 """Which device, and in which precision."""
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -8,6 +9,7 @@ from torch import nn
 from acflib import distributed
 from acflib.errors import ConfigError
 
+Network = TypeVar("Network", bound=nn.Module)
 PRECISIONS = ("auto", "float32", "float64", "bf16", "fp16")
 
 
@@ -21,9 +23,9 @@ def memory_format(device: torch.device) -> torch.memory_format:
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
-def place(model: nn.Module, device: torch.device, precision: str) -> nn.Module:
+def place(model: Network, device: torch.device, precision: str) -> Network:
     """The network, moved to a device in the dtype of a precision and in the device's order of memory."""
-    return model.to(device, weights_dtype(precision), memory_format=memory_format(device))
+    return model.to(device, weights_dtype(precision)).to(memory_format=memory_format(device))
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ class TrainState:
     """Network, optimiser and position of a run.
 
     Attributes:
-        model: the network itself.
+        model: the network itself, an ACFNet or any other with the same dict of logits as its result.
         network: the same, wrapped so that gradients are averaged over processes, and compiled if the configuration
             says so; call this one in training.
         optimizer: SGD as in section 4.2.
@@ -37,7 +38,7 @@ class TrainState:
             (on mps float32).
     """
 
-    model: ACFNet
+    model: Any
     network: nn.Module
     optimizer: SGD
     scaler: GradScaler
@@ -53,7 +54,7 @@ def start_state(config: TrainConfig, checkpoint: dict | None, device: torch.devi
     torch.manual_seed(config.seed)  # the same initial weights on every process
     model = build_model(without_weights(config.model) if checkpoint or config.start else config.model)
     if config.norm == "inplace":
-        model = use_inplace(model)  # before its weights: they are those of this kind
+        use_inplace(model)  # before its weights: they are those of this kind
     if checkpoint:
         model.load_state_dict(checkpoint["model"])
     elif config.start:
@@ -103,7 +104,7 @@ def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precisi
     model = place(model, device, precision).train()
     if config.freeze == "base":
         model.base.requires_grad_(False)
-    network = model
+    network: nn.Module = model
     if several:
         network = DistributedDataParallel(
             model,
@@ -111,7 +112,8 @@ def prepare(model: nn.Module, config: TrainConfig, device: torch.device, precisi
             gradient_as_bucket_view=True,  # gradients lie where they are sent from: no copy of them all
         )
     if config.compile:
-        network = torch.compile(network)  # around the one for several processes, which then sends while it computes
+        # Around the one for several processes, which then sends while it computes. Of a module it makes a module.
+        network = cast(nn.Module, torch.compile(network))
     optimizer = SGD(
         model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay,
         fused=has_fused_sgd(device, precision) or None,
@@ -145,8 +147,7 @@ def save_state(path: Path, state: TrainState, config: TrainConfig, dataset: Segm
     """
     check_finite(state, path)
     device = state.window.device
-    rng = rng_state()
-    rng = {name: distributed.gather(value, device) for name, value in rng.items()}  # name -> one tensor a process
+    rng = {name: distributed.gather(own, device) for name, own in rng_state().items()}  # name -> one tensor a process
     windows = distributed.gather(state.window, device)
     if distributed.rank() > 0:
         return
