@@ -166,8 +166,8 @@ MUTATIONS = [
     ),
     Mutation(
         "scaled image resized with other corners", INFERENCE,
-        "scaled = _resize_thriftily(images, _scaled_size(images.shape[-2:], scale), align_corners)",
-        "scaled = _resize_thriftily(images, _scaled_size(images.shape[-2:], scale), False)", PREDICT,
+        "scaled = _resize_thriftily(images, _scaled_size(map_size(images), scale), align_corners)",
+        "scaled = _resize_thriftily(images, _scaled_size(map_size(images), scale), False)", PREDICT,
     ),
     Mutation(
         "batch normalisation takes a single value", NORM,
