@@ -152,8 +152,11 @@ def evaluation_due(config: TrainConfig, position: int) -> bool:
     return position == config.iterations or (config.eval_every > 0 and position % config.eval_every == 0)
 
 
-def evaluate_now(config: TrainConfig, state: TrainState, val_dataset: SegmentationDataset, log: RunLog) -> Scores:
+def evaluate_now(
+    config: TrainConfig, state: TrainState, val_dataset: SegmentationDataset | None, log: RunLog
+) -> Scores:
     """Scores of the network as it is, also written to the log."""
+    assert val_dataset is not None  # evaluation_due says no where there is none
     scores = evaluate(
         state.model, val_dataset, batch_size=config.eval_batch_size, workers=config.workers, precision=state.precision,
         progress=False, oracle=config.oracle,
@@ -208,7 +211,8 @@ def optimizer_step(
 
 def average_gradients(network: nn.Module, now: bool):
     """Context manager: several processes average their gradients in the last micro-batch only, not in each."""
-    return nullcontext() if now or not hasattr(network, "no_sync") else network.no_sync()
+    no_sync = getattr(network, "no_sync", nullcontext)
+    return nullcontext() if now else no_sync()
 
 
 def mean_losses(state: TrainState) -> dict[str, float | None]:
@@ -223,7 +227,9 @@ def mean_losses(state: TrainState) -> dict[str, float | None]:
 
 def epoch_of(position: int, loader: DataLoader) -> int:
     """The epoch (from 0) of the batch consumed last."""
-    return (position - 1) // loader.batch_sampler.batches_per_epoch
+    batches = loader.batch_sampler
+    assert isinstance(batches, EpochBatches)  # see make_loader
+    return (position - 1) // batches.batches_per_epoch
 
 
 def make_loader(config: TrainConfig, dataset: SegmentationDataset, position: int, device: torch.device) -> DataLoader:

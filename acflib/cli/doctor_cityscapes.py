@@ -140,7 +140,7 @@ def _counts(root: Path, split: str, subset: bool) -> list[Finding]:
 def _compare_label_files(dataset: SegmentationDataset, indices: list[int]) -> list[Finding]:
     """Where a frame has ``labelIds`` and ``labelTrainIds``, the second must follow from the first."""
     split = dataset.split
-    with_train_ids = sum(frame.labels.name.endswith(TRAIN_IDS_END) for frame in dataset.frames)
+    with_train_ids = sum(frame.labels.name.endswith(TRAIN_IDS_END) for frame in dataset.frames if frame.labels)
     if with_train_ids == 0:
         return [Finding(True, f"{split}: labels are read from *{IDS_END}; nothing else is needed")]
     findings, compared, different = [], 0, []
@@ -151,8 +151,10 @@ def _compare_label_files(dataset: SegmentationDataset, indices: list[int]) -> li
         findings.append(Finding(None, text))
     for index in indices:
         path = dataset.frames[index].labels
+        if path is None or not path.name.endswith(TRAIN_IDS_END):
+            continue
         ids = path.with_name(path.name.replace(TRAIN_IDS_END, IDS_END))
-        if not path.name.endswith(TRAIN_IDS_END) or not ids.is_file():
+        if not ids.is_file():
             continue
         try:
             same = np.array_equal(TRAIN_ID_OF_ID[_label_values(ids)], _label_values(path))

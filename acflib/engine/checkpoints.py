@@ -84,7 +84,9 @@ def config_as_dict(config: Any) -> dict[str, Any]:
 
 def rng_state() -> dict[str, Tensor]:
     """The global random states of this process (Python, NumPy, torch, the current GPU), as tensors."""
-    _, keys, position, has_gauss, cached = np.random.get_state()
+    numpy_state = np.random.get_state()
+    assert isinstance(numpy_state, tuple)  # a dict where one asks for it
+    _, keys, position, has_gauss, cached = numpy_state
     version, words, gauss = random.getstate()
     state = {
         "torch": torch.get_rng_state(),
@@ -121,7 +123,7 @@ def _plain(value: Any) -> Any:
 
 def flat(config: dict) -> dict:
     """{"model": {"variant": "sum"}} -> {"model.variant": "sum"}."""
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in config.items():
         found |= {f"{key}.{k}": v for k, v in flat(value).items()} if isinstance(value, dict) else {key: value}
     return found

@@ -116,9 +116,7 @@ def _lock(file: int, path: Path) -> None:
 
 def _is_taken(file: int) -> bool | None:
     """Lock the file; whether another process holds it, None where the disk has no locks."""
-    try:
-        import fcntl
-    except ImportError:
+    if sys.platform == "win32":
         import msvcrt
 
         os.lseek(file, FAR, os.SEEK_SET)
@@ -127,6 +125,8 @@ def _is_taken(file: int) -> bool | None:
         except OSError:
             return True
         return False
+    import fcntl
+
     try:
         # lockf, not flock: loader processes would inherit that one, and hold it some seconds after a kill -9.
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

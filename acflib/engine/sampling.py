@@ -42,7 +42,7 @@ class EpochBatches(Sampler):
         return max(0, self.last - self.first)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order, order_epoch = None, None
+        order, order_epoch = np.arange(0), -1  # none drawn yet
         for position in range(self.first, self.last):
             epoch, batch = divmod(position, self.batches_per_epoch)
             if epoch != order_epoch:

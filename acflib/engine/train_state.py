@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ class TrainState:
     """Network, optimiser and position of a run.
 
     Attributes:
-        model: the network itself.
+        model: the network itself, an ACFNet or any other with the same dict of logits as its result.
         network: the same, wrapped so that gradients are averaged over processes, and compiled if the configuration
             says so; call this one in training.
         optimizer: SGD as in section 4.2.
@@ -41,7 +42,7 @@ class TrainState:
             mps float32).
     """
 
-    model: ACFNet
+    model: Any
     network: nn.Module
     optimizer: SGD
     scaler: GradScaler
@@ -66,7 +67,7 @@ def start_state(
     torch.manual_seed(config.seed)  # the same initial weights on every process
     model = build_model(without_weights(config.model) if checkpoint or config.start else config.model)
     if config.norm == "inplace":
-        model = use_inplace(model)  # before its weights: they are those of this kind
+        use_inplace(model)  # before its weights: they are those of this kind
     if checkpoint:
         model.load_state_dict(checkpoint["model"])
     elif config.start:
@@ -122,7 +123,7 @@ def prepare(
     model = place(model, device, precision).train()
     if config.freeze == "base":
         model.base.requires_grad_(False)
-    network = model
+    network: nn.Module = model
     if several:
         network = DistributedDataParallel(
             model,
@@ -130,7 +131,8 @@ def prepare(
             gradient_as_bucket_view=True,  # gradients lie where they are sent from: no copy of them all
         )
     if config.compile:
-        network = torch.compile(network)  # around the one for several processes, which then sends while it computes
+        # Around the one for several processes, which then sends while it computes. Of a module it makes a module.
+        network = cast(nn.Module, torch.compile(network))
     optimizer = SGD(
         model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay,
         fused=has_fused_sgd(device, precision) or None,
@@ -167,8 +169,7 @@ def save_state(path: Path, state: TrainState, config: TrainConfig, dataset: Segm
     """
     check_finite(state, path)
     device = state.device
-    rng = rng_state()
-    rng = {name: distributed.gather(value, device) for name, value in rng.items()}  # name -> one tensor a process
+    rng = {name: distributed.gather(own, device) for name, own in rng_state().items()}  # name -> one tensor a process
     loss_sums = distributed.gather(state.loss_sums, device)
     if distributed.rank() > 0:
         return

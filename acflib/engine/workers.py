@@ -100,7 +100,8 @@ def ignore_interrupts(_: int) -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    multiprocessing.queues.Queue._on_queue_feeder_error = staticmethod(_end_process)
+    # Its stub leaves private names out.
+    multiprocessing.queues.Queue._on_queue_feeder_error = staticmethod(_end_process)  # type: ignore[attr-defined]
 
 
 def _end_process(error: Exception, _) -> None:

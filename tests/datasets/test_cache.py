@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -151,6 +152,13 @@ def test_changed_source(source, folder, tmp_path):
     labels.unlink()
     with pytest.raises(DataError, match=f"{labels.name}: a source of the cache .* is gone"):
         open_cache(folder, "train", moved)
+
+
+def test_source_without_labels(source, folder):
+    bare = Streets(source.root, "train")
+    bare.frames[2] = replace(bare.frames[2], labels=None)
+    with pytest.raises(DataError, match=f"{bare.frames[2].image.name}: its labels, a source of the cache .* are gone"):
+        open_cache(folder, "train", bare)
 
 
 def test_cache_of_another_data_set(source, folder, cityscapes):
