@@ -11,6 +11,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from acflib.cli.common import CHECKPOINT
 from acflib.errors import ConfigError, package_fault
@@ -154,7 +155,7 @@ def app_notebook(config: AppConfig, pictures: list[Path]) -> dict:
     files = [str(Path(name).resolve()) if name and Path(name).exists() else name for name in
              (config.checkpoint, baseline_of(config))]  # fmt: skip
     call = f"make_app({files[0]!r}, {files[1]!r}, {[str(path) for path in pictures]!r})"
-    cell = {
+    cell: dict[str, Any] = {
         "cell_type": "code",
         "id": "app",
         "execution_count": None,

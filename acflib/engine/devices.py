@@ -25,7 +25,7 @@ def memory_format(device: torch.device) -> torch.memory_format:
 
 def place(model: Network, device: torch.device, precision: str) -> Network:
     """The network, moved to a device in the dtype of a precision and in the device's order of memory."""
-    return model.to(device, weights_dtype(precision), memory_format=memory_format(device))
+    return model.to(device, weights_dtype(precision)).to(memory_format=memory_format(device))
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -1,6 +1,6 @@
 """Scores of a network on a data set."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def probability_batches(
     precision: str = "float32",
     progress: bool = True,
     oracle: str = "none",
-) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+) -> Generator[tuple[dict[str, Tensor], Tensor], None, None]:
     """Class probabilities and labels of a data set, batch by batch: what every measure of a network is made from.
 
     Arguments and errors as :func:`evaluate`. Under torchrun each process yields every n-th image. The network is in

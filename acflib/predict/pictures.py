@@ -72,7 +72,7 @@ def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str], width: i
     high, wide = pictures[0].shape[:2]
     factor = min(width / wide, 2 * width / high)
     size = max(1, round(wide * factor)), max(1, round(high * factor))
-    scaled = [Image.fromarray(picture).resize(size, Image.NEAREST) for picture in pictures]
+    scaled = [Image.fromarray(picture).resize(size, Image.Resampling.NEAREST) for picture in pictures]
     font = ImageFont.load_default(size=16)
     canvas = Image.new("RGB", (len(scaled) * (width + 8) - 8, scaled[0].height + 26), "white")
     draw = ImageDraw.Draw(canvas)

@@ -66,7 +66,8 @@ def _class_maps(
         return {name: _class_of(found) for name, found in whole.items()}
     size = min(config.window[0], height)
     tops = windows(height, size, config.overlap)
-    labels, waiting = {}, {}
+    labels: dict[str, np.ndarray] = {}
+    waiting: dict[str, torch.Tensor] = {}
     for top, following in zip(tops, [*tops[1:], height], strict=True):
         found = _probabilities(model, image[top : top + size], config, outputs, precision)
         for name in list(found):
