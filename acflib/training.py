@@ -112,6 +112,7 @@ def started(config: TrainConfig, resume: bool) -> Iterator[Started]:
     with distributed.joined(device):
         # The data first: the network is made for their classes.
         dataset, val_dataset = open_data(config)
+        config = config.with_classes(dataset.num_classes)
         with sole_run(folder, device):
             # The folder: a new one, or that of this very run.
             checkpoint = prepare_folder(config, resume, device)
@@ -134,11 +135,12 @@ def open_data(config: TrainConfig) -> tuple[SegmentationDataset, SegmentationDat
     dataset = open_dataset(config.data, config.split)
     if config.cache:
         dataset = open_cache(config.cache, config.split, source=dataset)
-    check_classes(config.model.num_classes, dataset)
+    num_classes = dataset.num_classes if config.model.num_classes is None else config.model.num_classes
+    check_classes(num_classes, dataset)
     if config.val_split == "none":
         return dataset, None
     val_dataset = open_dataset(config.data, config.val_split)
-    check_classes(config.model.num_classes, val_dataset)
+    check_classes(num_classes, val_dataset)
     check_split(val_dataset, config.eval_batch_size)
     if config.cache and (Path(config.cache) / config.val_split).is_dir():
         val_dataset = open_cache(config.cache, config.val_split, source=val_dataset)
@@ -195,7 +197,7 @@ def optimizer_step(
     micro_batches = list(zip(images.chunk(config.micro_steps), labels.chunk(config.micro_steps), strict=True))
     for i, (micro_images, micro_labels) in enumerate(micro_batches):
         with average_gradients(state.network, now=i == len(micro_batches) - 1):
-            class_maps = oracle_probs(config.oracle, micro_labels, config.model.num_classes)
+            class_maps = oracle_probs(config.oracle, micro_labels, state.model.num_classes)
             with autocast(device, state.precision):
                 logits = state.network(micro_images, **class_maps)
             losses = total_loss(

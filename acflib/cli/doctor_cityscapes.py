@@ -140,7 +140,8 @@ def _counts(root: Path, split: str, subset: bool) -> list[Finding]:
 def _compare_label_files(dataset: SegmentationDataset, indices: list[int]) -> list[Finding]:
     """Where a frame has ``labelIds`` and ``labelTrainIds``, the second must follow from the first."""
     split = dataset.split
-    with_train_ids = sum(frame.labels.name.endswith(TRAIN_IDS_END) for frame in dataset.frames if frame.labels)
+    labels = {i: frame.labels for i, frame in enumerate(dataset.frames) if frame.labels is not None}
+    with_train_ids = sum(path.name.endswith(TRAIN_IDS_END) for path in labels.values())
     if with_train_ids == 0:
         return [Finding(True, f"{split}: labels are read from *{IDS_END}; nothing else is needed")]
     findings, compared, different = [], 0, []
@@ -150,7 +151,7 @@ def _compare_label_files(dataset: SegmentationDataset, indices: list[int]) -> li
         )
         findings.append(Finding(None, text))
     for index in indices:
-        path = dataset.frames[index].labels
+        path = labels.get(index)
         if path is None or not path.name.endswith(TRAIN_IDS_END):
             continue
         ids = path.with_name(path.name.replace(TRAIN_IDS_END, IDS_END))

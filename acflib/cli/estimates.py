@@ -26,6 +26,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from acflib.acfnet import build_model, without_weights
+from acflib.datasets.labels import CITYSCAPES_CLASSES
 from acflib.engine.config import TrainConfig
 from acflib.engine.machine import AROUND
 from acflib.engine.train_state import LOSSES, TrainState
@@ -116,7 +117,7 @@ def _make_step(config: TrainConfig, precision: str, make: Callable[[TrainConfig]
     """A function that makes one optimizer step on a batch of zeros, which goes with the end of the step."""
     model = make(config).train()
     optimizer = SGD(model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay)
-    class_weights = torch.ones(config.model.num_classes) if config.class_balance else None
+    class_weights = torch.ones(config.model.num_classes or len(CITYSCAPES_CLASSES)) if config.class_balance else None
     state = TrainState(
         model, model, optimizer, GradScaler(enabled=False), torch.device("cpu"), precision, class_weights, 0,
         torch.zeros(len(LOSSES) + 1),

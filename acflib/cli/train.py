@@ -9,7 +9,6 @@ from dataclasses import replace
 from acflib import distributed
 from acflib.cli.common import DATA, INTERRUPTED, require
 from acflib.cli.report import report
-from acflib.datasets import open_dataset
 from acflib.engine.presets import PRESETS
 from acflib.options import from_flags
 from acflib.training import train
@@ -21,7 +20,6 @@ def run_train(given: argparse.Namespace) -> int:
     require(config.data, "--data", DATA)
     if "num_classes" not in given:
         config = replace(config, model=replace(config.model, num_classes=None))  # as the data has
-    config = config.with_classes(open_dataset(config.data, config.split).num_classes)
     result = train(config, given.resume, progress=not given.quiet)
     if not result.finished:
         if distributed.env_rank() == 0:

@@ -1,6 +1,6 @@
 """From logits to a class map: whole image or sliding window, several scales, mirrored too (paper, section 4.4)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 
@@ -222,7 +222,7 @@ def _resized_side(
     return ResizedSide(reached, first, second, pair)
 
 
-def _is_one_pass(size: tuple[int, int], config: InferenceConfig) -> bool:
+def _is_one_pass(size: Sequence[int], config: InferenceConfig) -> bool:
     """Whether the network sees each image once, whole and in its own size."""
     whole = config.window is None or all(side <= window for side, window in zip(size, config.window, strict=True))
     return whole and config.scales == (1.0,) and not config.flip
@@ -236,7 +236,7 @@ def _probabilities(
     return {name: logits[name].float().softmax(dim=1) for name in outputs if name in logits}
 
 
-def _window_slices(size: tuple[int, int], config: InferenceConfig) -> Iterator[tuple[slice, slice, Tensor]]:
+def _window_slices(size: Sequence[int], config: InferenceConfig) -> Iterator[tuple[slice, slice, Tensor]]:
     """Rows and columns of each window, and the share (h, w) that it has in the mean of each of its pixels."""
     lines = []
     for length, window in zip(size, config.window or size, strict=True):
@@ -266,5 +266,5 @@ def _mirror(columns: slice, width: int) -> slice:
     return slice(width - columns.stop, width - columns.start)
 
 
-def _scaled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+def _scaled_size(size: Sequence[int], scale: float) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

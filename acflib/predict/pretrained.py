@@ -77,7 +77,7 @@ def _build(path: Path, config: dict[str, Any], norm: str, weights: dict[str, Ten
     except (TypeError, ConfigError) as error:
         raise CheckpointError(f"{path}: this acflib cannot build its network: {error}") from error
     if norm == "inplace":  # the same weights with leaky ReLU instead of ReLU
-        model = use_inplace(model)
+        use_inplace(model)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

@@ -128,6 +128,7 @@ def read_result(path: Path, study: Study, row: Row, seed: int) -> RunResult:
     if content["iterations"] != study.base.iterations:
         raise DamagedResult(f"{path}: it ended after {content['iterations']} of {study.base.iterations} iterations")
     has_coarse, classes = row.variant is not None, study.base.model.num_classes
+    assert classes is not None  # a study names them
     for spec in evaluation_specs(study, row):
         check_evaluation(path, content["evaluations"], spec, has_coarse, classes)
     corrections = read_corrections(path, content["corrections"], wants_corrections(study, row))
