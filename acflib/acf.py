@@ -57,7 +57,7 @@ class ClassAttentionBlock(EndsInBatchNormReLU):
         channels: C', channels of the class centers.
         out_channels: O, channels of the result, 512 in the paper.
         variant: "sum" (Eq. 3) or "concat" (Eq. 5).
-        factorised: apply the convolution to the N centers instead of the H*W pixels. The same numbers, far cheaper.
+        factorized: apply the convolution to the N centers instead of the H*W pixels. The same numbers, far cheaper.
     """
 
     def __init__(
@@ -66,19 +66,19 @@ class ClassAttentionBlock(EndsInBatchNormReLU):
         channels: int = 512,
         out_channels: int = 512,
         variant: str = "sum",
-        factorised: bool = True,
+        factorized: bool = True,
     ):
         super().__init__()
         if variant not in ("sum", "concat"):
             raise ConfigError(f'variant must be "sum" or "concat", got {variant!r}')
         in_channels = channels if variant == "sum" else num_classes * channels
-        self.variant, self.factorised = variant, factorised
+        self.variant, self.factorized = variant, factorized
         self.refine = nn.Conv2d(in_channels, out_channels, 1, bias=False)
         self.bn, self.relu = BatchNorm(out_channels), nn.ReLU(inplace=True)
 
     def forward(self, centers: Tensor, probabilities: Tensor) -> Tensor:
         """Class centers (B, N, C') and probabilities (B, N, H, W) -> (B, O, H, W)."""
-        if self.factorised:
+        if self.factorized:
             attend_conv = functional.attend_sum_conv if self.variant == "sum" else functional.attend_concat_conv
             refined = attend_conv(centers, probabilities, self.refine.weight)
         else:
@@ -126,7 +126,7 @@ class ACFModule(nn.Module):
         variant: "sum" (the paper's default), "concat", or "center" (no attention: all class centers at every pixel);
             or a control: "self", "global", "psp" have no class centers, "permuted" is "sum" with those of other classes
             (see :mod:`acflib.layers.controls`).
-        factorised: False builds the literal tensors of the paper; the numbers are the same.
+        factorized: False builds the literal tensors of the paper; the numbers are the same.
 
     Raises:
         ConfigError: for an unknown variant.
@@ -138,7 +138,7 @@ class ACFModule(nn.Module):
         num_classes: int,
         channels: int = 512,
         variant: str = "sum",
-        factorised: bool = True,
+        factorized: bool = True,
     ):
         super().__init__()
         if variant not in ALL_VARIANTS:
@@ -156,8 +156,8 @@ class ACFModule(nn.Module):
             context_channels = num_classes * channels
         elif self.center_block is not None:
             attention = "sum" if variant == PERMUTED else variant
-            self.attention_block = ClassAttentionBlock(num_classes, channels, channels, attention, factorised)
-        self.fuse = FuseBlock(context_channels, feature_channels, channels, literal=not factorised)
+            self.attention_block = ClassAttentionBlock(num_classes, channels, channels, attention, factorized)
+        self.fuse = FuseBlock(context_channels, feature_channels, channels, literal=not factorized)
 
     def forward(
         self,

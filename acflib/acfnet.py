@@ -47,7 +47,7 @@ class ACFNet(nn.Module):
             say. True puts cell j on pixel ``base.output_stride * j``, where a ResNet looks: images are padded right and
             bottom to k*stride+1 pixels, such as 769, and the logits cropped. A base network without that attribute
             gets no padding: its corner cells lie on the corner pixels, whatever the size.
-        factorised: False builds the literal tensors of Eq. 3 and 5; the numbers are the same.
+        factorized: False builds the literal tensors of Eq. 3 and 5; the numbers are the same.
 
     Raises:
         ConfigError: for an unknown variant; or aligned corners for a tapped network of unknown output stride.
@@ -60,7 +60,7 @@ class ACFNet(nn.Module):
         channels: int = 512,
         detach: bool = False,
         align_corners: bool | None = None,
-        factorised: bool = True,
+        factorized: bool = True,
     ):
         super().__init__()
         if variant is not None and variant not in ALL_VARIANTS:
@@ -80,7 +80,7 @@ class ACFNet(nn.Module):
         self.classifier: nn.Conv2d | None = None
         if variant is not None:
             feature_channels = cast(int, base.feature_channels)
-            self.acf = ACFModule(feature_channels, self.num_classes, channels, variant, factorised)
+            self.acf = ACFModule(feature_channels, self.num_classes, channels, variant, factorized)
             self.classifier = nn.Conv2d(channels, self.num_classes, 1)
 
     _version = 2  # of the state dict; from 2 on it notes the activations of in-place BatchNorms
@@ -101,7 +101,7 @@ class ACFNet(nn.Module):
         """Segment a batch of images.
 
         Args:
-            x: normalised images (B, 3, H, W).
+            x: normalized images (B, 3, H, W).
             center_probs: class maps (B, N, h, w) used instead of P_coarse in Eq. 2; averaged to feature size, each cell
                 over its own pixels. With aligned corners of size (H, W) or feature size, else of any size.
             attention_probs: the same for Eq. 3 and 5; after the averaging each cell is scaled to sum 1, so that one
@@ -222,7 +222,7 @@ def inspect(model: ACFNet, image: Tensor) -> Intermediates:
 
     Args:
         model: an ACFNet; its training mode, and that of each of its modules, is left as it was.
-        image: normalised image (3, H, W) or batch (B, 3, H, W); taken to the device and the dtype of the network.
+        image: normalized image (3, H, W) or batch (B, 3, H, W); taken to the device and the dtype of the network.
 
     Raises:
         ValueError: if the image has another shape, or integer colors.
@@ -230,7 +230,7 @@ def inspect(model: ACFNet, image: Tensor) -> Intermediates:
     if image.dim() not in (3, 4) or image.shape[-3] != 3:
         raise ValueError(f"image must be (3, H, W) or (B, 3, H, W), got {tuple(image.shape)}")
     if not image.is_floating_point():
-        raise ValueError(f"image is {image.dtype}: normalise it first, with acflib.datasets.transforms.normalize_image")
+        raise ValueError(f"image is {image.dtype}: normalize it first, with acflib.datasets.transforms.normalize_image")
     batch = image if image.dim() == 4 else image.unsqueeze(0)  # (3, H, W) -> (1, 3, H, W)
     parameter = next(model.parameters())
     with evaluation_mode(model):

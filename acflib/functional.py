@@ -3,7 +3,7 @@
 Shapes, everywhere: features ``F`` are (B, C, H, W); class maps ``P`` are (B, N, H, W) probabilities; class centers are
 (B, N, C); labels are int64 (B, H, W) with 255 for pixels that count for nothing.
 
-Each way of using the centers has two forms. The *literal* form builds what the paper writes. The *factorised* form
+Each way of using the centers has two forms. The *literal* form builds what the paper writes. The *factorized* form
 (``*_conv``) gives the same numbers after the 1x1 convolution that always follows, but applies that convolution to the N
 centers instead of the H*W pixels: a convolution is linear, so ``W (sum_i P_i F_i) = sum_i P_i (W F_i)``.
 """
@@ -174,7 +174,7 @@ def expand_centers(centers: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def attend_sum_conv(centers: Tensor, probabilities: Tensor, weight: Tensor) -> Tensor:
-    """Factorised ``conv2d(attend_sum(centers, P), weight)``: ``sum_i P_i (W F_i)``.
+    """Factorized ``conv2d(attend_sum(centers, P), weight)``: ``sum_i P_i (W F_i)``.
 
     Args:
         centers: (B, N, C).
@@ -189,7 +189,7 @@ def attend_sum_conv(centers: Tensor, probabilities: Tensor, weight: Tensor) -> T
 
 
 def attend_concat_conv(centers: Tensor, probabilities: Tensor, weight: Tensor) -> Tensor:
-    """Factorised ``conv2d(attend_concat(centers, P), weight)``: ``sum_i P_i (W_i F_i)``.
+    """Factorized ``conv2d(attend_concat(centers, P), weight)``: ``sum_i P_i (W_i F_i)``.
 
     Args:
         centers: (B, N, C).
@@ -205,7 +205,7 @@ def attend_concat_conv(centers: Tensor, probabilities: Tensor, weight: Tensor) -
 
 
 def expand_centers_conv(centers: Tensor, weight: Tensor) -> Tensor:
-    """Factorised ``conv2d(expand_centers(centers, size), weight)``: one vector per image, (B, O, 1, 1).
+    """Factorized ``conv2d(expand_centers(centers, size), weight)``: one vector per image, (B, O, 1, 1).
 
     Args:
         centers: (B, N, C).

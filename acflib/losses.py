@@ -170,11 +170,11 @@ def total_loss(
         class_weights: (N,) or None.
         denominator: see :func:`class_balanced_cross_entropy`.
         keep: k of bootstrapping for this part; by default from ``config`` and the size of ``labels``.
-        parts: micro-batches of this process that one optimiser step adds up.
+        parts: micro-batches of this process that one optimizer step adds up.
         mean_over_ranks: see :func:`bootstrapped_cross_entropy`.
 
     Returns:
-        Scalars "loss" (to minimise) and, detached and unweighted, "fine", and "coarse" and "aux" where present.
+        Scalars "loss" (to minimize) and, detached and unweighted, "fine", and "coarse" and "aux" where present.
     """
     fine_weight = config.fine_weight if "coarse" in logits else config.baseline_weight
     if config.bootstrap:

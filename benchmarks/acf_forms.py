@@ -1,4 +1,4 @@
-"""Time and memory of the literal and the factorised forms of Eq. 3, Eq. 5 and the center-only variant.
+"""Time and memory of the literal and the factorized forms of Eq. 3, Eq. 5 and the center-only variant.
 
     python benchmarks/acf_forms.py [--out results/benchmarks/acf_forms.json]
 
@@ -37,14 +37,14 @@ def literal_center(centers, probabilities, weight):
     return F.conv2d(acf.expand_centers(centers, probabilities.shape[-2:]), weight)
 
 
-def factorised_center(centers, probabilities, weight):
+def factorized_center(centers, probabilities, weight):
     return acf.expand_centers_conv(centers, weight).expand(-1, -1, *probabilities.shape[-2:])
 
 
 FORMS = {
     "sum": (literal_sum, acf.attend_sum_conv, CHANNELS),
     "concat": (literal_concat, acf.attend_concat_conv, CLASSES * CHANNELS),
-    "center": (literal_center, factorised_center, CLASSES * CHANNELS),
+    "center": (literal_center, factorized_center, CLASSES * CHANNELS),
 }
 
 
@@ -98,31 +98,31 @@ def step_peak(form, inputs, gradient) -> int:
 
 def measure(variant: str, repeats: int) -> dict[str, float]:
     """Medians and ratios of one variant."""
-    literal, factorised, in_channels = FORMS[variant]
+    literal, factorized, in_channels = FORMS[variant]
     inputs = make_inputs(in_channels)
     gradient = torch.randn(1, CHANNELS, SIZE, SIZE)
-    forms = {"literal": literal, "factorised": factorised}
+    forms = {"literal": literal, "factorized": factorized}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in forms}
     for form in forms.values():
         step(form, inputs, gradient)  # warm up
     for _ in range(repeats):
         for name, form in forms.items():  # in turn, so that a busy moment of the machine hits both
             times[name].append(step(form, inputs, gradient))
-    found: dict[str, float] = {"max_difference": difference(literal, factorised, inputs)}
+    found: dict[str, float] = {"max_difference": difference(literal, factorized, inputs)}
     for name, form in forms.items():
         found[f"{name}_forward_ms"] = 1e3 * statistics.median(t[0] for t in times[name])
         found[f"{name}_step_ms"] = 1e3 * statistics.median(t[1] for t in times[name])
         found[f"{name}_saved_mb"] = saved_bytes(form, inputs) / 1e6
         found[f"{name}_peak_mb"] = step_peak(form, inputs, gradient) / 1e6
     for name, ratio in QUANTITIES.items():
-        found[f"ratio_{ratio}"] = found[f"literal_{name}"] / found[f"factorised_{name}"]
+        found[f"ratio_{ratio}"] = found[f"literal_{name}"] / found[f"factorized_{name}"]
     return found
 
 
 @torch.no_grad()
-def difference(literal, factorised, inputs) -> float:
+def difference(literal, factorized, inputs) -> float:
     """Largest absolute difference of the two results, float32."""
-    return float((forward(literal, *inputs) - forward(factorised, *inputs)).abs().max())
+    return float((forward(literal, *inputs) - forward(factorized, *inputs)).abs().max())
 
 
 def main() -> None:
@@ -136,12 +136,12 @@ def main() -> None:
     print(f"{'':8}{'forward (ms)':>22}{'forward+backward (ms)':>30}{'saved (MB)':>26}{'peak (MB)':>26}")
     for variant, r in results.items():
         cells = [
-            f"{r['literal_' + name]:.1f} -> {r['factorised_' + name]:.2f} = {r['ratio_' + ratio]:.1f}x"
+            f"{r['literal_' + name]:.1f} -> {r['factorized_' + name]:.2f} = {r['ratio_' + ratio]:.1f}x"
             for name, ratio in QUANTITIES.items()
         ]
         print(f"{variant:8}{cells[0]:>22}{cells[1]:>30}{cells[2]:>26}{cells[3]:>26}")
     worst = max(r["max_difference"] for r in results.values())
-    print(f"literal -> factorised = ratio; the results differ by at most {worst:.1e} (float32)")
+    print(f"literal -> factorized = ratio; the results differ by at most {worst:.1e} (float32)")
     if arguments.out:
         settings = {"repeats": arguments.repeats, "threads": arguments.threads}
         write_result(arguments.out, "python benchmarks/acf_forms.py", settings=settings, results=results)

@@ -3,7 +3,7 @@
     python benchmarks/costs.py --out results/benchmarks/costs.json
 
 Counted, for each preset and for torchvision's networks at the preset's crop and batch: parameters, bytes of a
-checkpoint, memory of an optimiser step, and its multiplications and additions (``acflib.cli.estimates``: the real
+checkpoint, memory of an optimizer step, and its multiplications and additions (``acflib.cli.estimates``: the real
 training step on tensors without content). Counts are the same on every machine.
 
 Projected: hours of 40,000 iterations = counted arithmetic / (published peak of the GPU x share of it that is reached).

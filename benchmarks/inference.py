@@ -11,7 +11,7 @@ turns in one process; medians are compared. The exit status does not depend on t
 for a test.
 
 With ``--data`` (a Cityscapes folder) or ``--generate`` (one that is made) the images of its val split are segmented
-too: read from PNG files of 1024x2048 (on a CPU then resized to the size of the run), normalised, segmented, and counted
+too: read from PNG files of 1024x2048 (on a CPU then resized to the size of the run), normalized, segmented, and counted
 into a confusion matrix, as ``acflib evaluate`` does.
 """
 

@@ -3,7 +3,7 @@
     python benchmarks/loader.py [--workers 0 2] [--out results/benchmarks/loader.json]
 
 Measured is what a training step waits for: whole batches from ``acflib.training.make_loader``, with flip, scale 0.5 to
-2, crop 769x769 and normalisation. The images are those of ``full_size_folder.py`` or of a real Cityscapes folder
+2, crop 769x769 and normalization. The images are those of ``full_size_folder.py`` or of a real Cityscapes folder
 (``--data``). Both sources take turns in the same process, so that a busy moment of the machine hits both; the medians
 of the rounds are compared. A round is timed from the start of its workers to its last batch.
 

@@ -1,4 +1,4 @@
-"""Time and memory of an optimiser step of each preset, beside torchvision's networks; with files, of training itself.
+"""Time and memory of an optimizer step of each preset, beside torchvision's networks; with files, of training itself.
 
     python benchmarks/training_step.py --out results/benchmarks/training_step.json          on a GPU
     python benchmarks/training_step.py --out results/benchmarks/training_step_cpu.json      on a CPU, reduced
@@ -7,7 +7,7 @@
 One iteration is ``acflib.training.optimizer_step``, what training runs: images and labels (noise) from pinned memory to
 the device, forward, class-balanced cross entropies at image size, backward, SGD. Peers are torchvision's
 deeplabv3_resnet101 and fcn_resnet101 with their auxiliary head, in the same step: same loss, precision, memory format,
-batch, optimiser and compile setting. Not included: evaluation, checkpoints, several processes.
+batch, optimizer and compile setting. Not included: evaluation, checkpoints, several processes.
 
 With ``--data`` (a Cityscapes folder) or ``--generate`` (one that is made) the same step also trains on batches from
 acflib's own loader, which reads, flips, scales and crops full-size PNGs, or with ``--cache`` the decoded copy. The

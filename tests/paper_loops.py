@@ -83,7 +83,7 @@ def conv1x1(x, weight, bias=None):
 
 
 def batch_norm(x, weight, bias, eps=1e-5):
-    """Batch normalisation with the statistics of the batch, channel by channel."""
+    """Batch normalization with the statistics of the batch, channel by channel."""
     result = torch.zeros_like(x)
     for c in range(x.shape[1]):
         values = x[:, c]

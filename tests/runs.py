@@ -47,7 +47,7 @@ def final_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def assert_same_run(folder: Path, reference: Path) -> None:
-    """Weights bit for bit, optimiser state, and both logs but for their time columns."""
+    """Weights bit for bit, optimizer state, and both logs but for their time columns."""
     a, b = load_checkpoint(folder / "checkpoint.pt"), load_checkpoint(reference / "checkpoint.pt")
     assert a["position"] == b["position"]
     for name, value in b["model"].items():

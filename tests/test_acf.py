@@ -1,4 +1,4 @@
-"""The blocks of Fig. 3 and the ACF module against loops from the paper; factorised against literal."""
+"""The blocks of Fig. 3 and the ACF module against loops from the paper; factorized against literal."""
 
 import copy
 
@@ -13,7 +13,7 @@ from tests import paper_loops as loops
 CLOSE = dict(rtol=0, atol=1e-10)
 
 
-def randomise(module):
+def randomize(module):
     """Give BatchNorm weights and biases that are not 1 and 0, so that a test notices them."""
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
@@ -32,7 +32,7 @@ def conv_bn_relu(x, conv, bn):
 
 @pytest.mark.parametrize("batch", [1, 2])
 def test_class_center_block(batch):
-    block = randomise(ClassCenterBlock(6, channels=3))
+    block = randomize(ClassCenterBlock(6, channels=3))
     features, probabilities = inputs(batch)
     reduced = conv_bn_relu(features, block.reduce[0], block.reduce[1])
     torch.testing.assert_close(block(features, probabilities), loops.eq2(reduced, probabilities), **CLOSE)
@@ -41,7 +41,7 @@ def test_class_center_block(batch):
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("variant, equation", [("sum", loops.eq3), ("concat", loops.eq5)])
 def test_class_attention_block(batch, variant, equation):
-    block = randomise(ClassAttentionBlock(4, channels=3, out_channels=5, variant=variant))
+    block = randomize(ClassAttentionBlock(4, channels=3, out_channels=5, variant=variant))
     centers, probabilities = torch.randn(batch, 4, 3, dtype=torch.float64), inputs(batch)[1]
     expected = conv_bn_relu(equation(centers, probabilities), block.refine, block.bn)
     torch.testing.assert_close(block(centers, probabilities), expected, **CLOSE)
@@ -51,7 +51,7 @@ def test_class_attention_block(batch, variant, equation):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_module(batch, variant):
     """Section 3.2: concatenate the attentional class feature and the feature map, refine by a 1x1 conv."""
-    module = randomise(ACFModule(6, 4, channels=3, variant=variant))
+    module = randomize(ACFModule(6, 4, channels=3, variant=variant))
     features, probabilities = inputs(batch)
     found = module(features, probabilities)
     reduced = conv_bn_relu(features, module.center_block.reduce[0], module.center_block.reduce[1])
@@ -69,13 +69,13 @@ def test_module(batch, variant):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_factorised_equals_literal(variant, training):
+def test_factorized_equals_literal(variant, training):
     """Outputs, gradients of inputs and parameters, and running buffers."""
-    fast = randomise(ACFModule(6, 4, channels=3, variant=variant)).train(training)
+    fast = randomize(ACFModule(6, 4, channels=3, variant=variant)).train(training)
     for buffer in fast.buffers():
         if buffer.is_floating_point():
             buffer.copy_(torch.rand_like(buffer) + 0.5)
-    slow = randomise(ACFModule(6, 4, channels=3, variant=variant, factorised=False)).train(training)
+    slow = randomize(ACFModule(6, 4, channels=3, variant=variant, factorized=False)).train(training)
     slow.load_state_dict(fast.state_dict())
     results = []
     for module in (fast, slow):
@@ -92,7 +92,7 @@ def test_factorised_equals_literal(variant, training):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_gradcheck(variant):
-    module = randomise(ACFModule(3, 2, channels=2, variant=variant))
+    module = randomize(ACFModule(3, 2, channels=2, variant=variant))
     features = torch.randn(2, 3, 2, 3, dtype=torch.float64, requires_grad=True)
     probabilities = torch.randn(2, 2, 2, 3, dtype=torch.float64).softmax(1).requires_grad_()
     names, parameters = zip(*module.named_parameters(), strict=True)
@@ -106,7 +106,7 @@ def test_gradcheck(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_probabilities_from_outside_replace_p_where_they_should(variant):
-    module = randomise(ACFModule(6, 4, channels=3, variant=variant)).eval()
+    module = randomize(ACFModule(6, 4, channels=3, variant=variant)).eval()
     features, p = inputs(2)
     q = torch.randn_like(p).softmax(1)
     plain, centers_only, attention_only = module(features, p), module(features, p, q), module(features, p, None, q)

@@ -125,7 +125,7 @@ def test_defaults_are_the_paper_s_network():
     assert (config.detach, config.align_corners, config.weights) == (False, True, "auto")
     with torch.device("meta"):
         network = build_model(without_weights(config))
-    assert network.acf.variant == "sum" and network.acf.attention_block.factorised
+    assert network.acf.variant == "sum" and network.acf.attention_block.factorized
     assert (network.detach, network.align_corners, network.num_classes) == (False, True, 19)
 
 
@@ -218,7 +218,7 @@ def test_inspect_takes_the_dtype_of_the_network():
     found, expected = inspect(model, image), inspect(model, image.double())
     assert torch.equal(found.fine_logits, expected.fine_logits) and found.fine_logits.dtype == torch.float64
     assert inspect(tiny().bfloat16(), image).fine_logits.dtype == torch.bfloat16
-    with pytest.raises(ValueError, match="uint8.*normalise"):
+    with pytest.raises(ValueError, match="uint8.*normalize"):
         inspect(tiny(), torch.zeros(3, 33, 65, dtype=torch.uint8))
     for shape in ((33, 65), (33, 65, 3), (1, 1, 3, 33, 65), (1, 4, 33, 65)):
         with pytest.raises(ValueError, match=r"\(3, H, W\) or \(B, 3, H, W\)"):

@@ -58,7 +58,7 @@ def test_center_only_equals_the_paper(batch):
 
 
 @BATCHES
-def test_factorised_forms_equal_the_convolution_of_the_literal_ones(batch):
+def test_factorized_forms_equal_the_convolution_of_the_literal_ones(batch):
     _, probabilities, centers, _ = make(batch)
     narrow = torch.randn(6, 3, 1, 1, dtype=torch.float64)
     wide = torch.randn(6, 12, 1, 1, dtype=torch.float64)
@@ -70,8 +70,8 @@ def test_factorised_forms_equal_the_convolution_of_the_literal_ones(batch):
         (concat, loops.conv1x1(loops.eq5(centers, probabilities), wide)),
         (center, F.conv2d(acf.expand_centers(centers, (5, 7)), wide)),
     ]
-    for factorised, literal in pairs:
-        torch.testing.assert_close(factorised, literal, **CLOSE)
+    for factorized, literal in pairs:
+        torch.testing.assert_close(factorized, literal, **CLOSE)
 
 
 def test_gradients():

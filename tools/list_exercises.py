@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from acflib.course.checks.catalogue import FILE  # noqa: E402
+from acflib.course.checks.catalog import FILE  # noqa: E402
 from acflib.course.grading.cells import calls_in  # noqa: E402
 from acflib.engine.files import write_whole  # noqa: E402
 from tools.notebook_cells import lessons  # noqa: E402

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from acflib.course.checks.catalogue import exercises_of  # noqa: E402
+from acflib.course.checks.catalog import exercises_of  # noqa: E402
 from acflib.engine.files import write_whole  # noqa: E402
 from acflib.engine.machine import write_result  # noqa: E402
 from tools.notebook_cells import lessons  # noqa: E402

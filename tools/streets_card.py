@@ -39,7 +39,7 @@ TEXT, LEGEND_COLUMNS, BAND = 12, 10, 18  # size of the letters, and of the bands
 
 
 def cityscapes_share() -> np.ndarray:
-    """Percent of the labelled pixels of Cityscapes' train split, (19,)."""
+    """Percent of the labeled pixels of Cityscapes' train split, (19,)."""
     share = np.exp(1 / np.array(ERFNET_WEIGHTS)) - 1.10  # of all pixels, those without a label too
     return 100 * share / share.sum()
 

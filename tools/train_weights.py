@@ -36,7 +36,7 @@ def read_arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("data/streets-256x128"), help="Streets folder")
     parser.add_argument("--runs", type=Path, default=Path("runs/weights"), help="folder for checkpoints and logs")
     parser.add_argument("--out", type=Path, default=Path("data/weights"), help="folder for weights and sidecars")
-    parser.add_argument("--iterations", type=int, default=ITERATIONS, help="optimiser steps (default: %(default)s)")
+    parser.add_argument("--iterations", type=int, default=ITERATIONS, help="optimizer steps (default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE, help="initial (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps (default: %(default)s)")

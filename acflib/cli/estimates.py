@@ -1,6 +1,6 @@
 """What a run will take: memory and arithmetic, counted without a GPU, and time, where it was measured.
 
-Optimiser steps of the library's own training loop run on *fake* tensors, which have a shape and a dtype and no content.
+Optimizer steps of the library's own training loop run on *fake* tensors, which have a shape and a dtype and no content.
 
 Memory: every tensor that is made and dropped is counted. So weights, gradients, momentum and activations are exact up
 to what the device's own kernels do. Not counted: the device's workspaces and fragmentation, see ``OVERHEAD``.

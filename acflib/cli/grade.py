@@ -20,7 +20,7 @@ class GradeConfig:
     seed: int | None = option(
         None, "of the random inputs, 0: those that students see; none: a new one, told at the end"
     )
-    timeout: float = option(120.0, "seconds that a cell or a judgement may take")
+    timeout: float = option(120.0, "seconds that a cell or a judgment may take")
 
 
 def run_grade(given: argparse.Namespace) -> int:

@@ -36,7 +36,7 @@ class Cityscapes(SegmentationDataset):
     """
 
     splits = ("train", "val", "trainval", "test")
-    labelled_splits: tuple[str, ...] = ("train", "val")
+    labeled_splits: tuple[str, ...] = ("train", "val")
     known_weights: tuple[float, ...] | None = CITYSCAPES_CLASS_WEIGHTS
     color_advice = "Was a *_color.png given? Use *_labelIds.png or *_labelTrainIds.png."
 
@@ -45,7 +45,7 @@ class Cityscapes(SegmentationDataset):
         root = Path(root)
         require_folder(root, "Give the folder that holds leftImg8bit and gtFine.")
         parts = ("train", "val") if split == "trainval" else (split,)
-        frames = [frame for part in parts for frame in _frames(root, part, part in self.labelled_splits)]
+        frames = [frame for part in parts for frame in _frames(root, part, part in self.labeled_splits)]
         super().__init__(root, split, frames, CITYSCAPES_CLASSES, CITYSCAPES_COLORS, self.known_weights)
 
     def train_id_table(self, path: Path) -> np.ndarray:
@@ -53,7 +53,7 @@ class Cityscapes(SegmentationDataset):
         return TRAIN_IDS if path.name.endswith(TRAIN_IDS_END) else TRAIN_ID_OF_ID
 
 
-def _frames(root: Path, split: str, labelled: bool) -> list[Frame]:
+def _frames(root: Path, split: str, labeled: bool) -> list[Frame]:
     """Pair the images of one split with their label files, by name."""
     images_folder, labels_folder = root / "leftImg8bit" / split, root / "gtFine" / split
     require_folder(images_folder, "Unpack leftImg8bit_trainvaltest.zip in the root, or give another root.")
@@ -63,7 +63,7 @@ def _frames(root: Path, split: str, labelled: bool) -> list[Frame]:
             f"{images_folder}: no CITY/*{IMAGE_END} in this split. "
             "Unpack leftImg8bit_trainvaltest.zip in the root, or choose another split."
         )
-    if not labelled:
+    if not labeled:
         return [Frame(path.name.removesuffix(IMAGE_END), path, None) for path in images.values()]
 
     require_folder(labels_folder, "Unpack gtFine_trainvaltest.zip in the root, beside leftImg8bit.")

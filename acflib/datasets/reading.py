@@ -25,7 +25,7 @@ UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError
 def read_image(path: str | Path | BinaryIO) -> np.ndarray:
     """Read any photograph as RGB, uint8 (H, W, 3).
 
-    Palettes are looked up, grey becomes three equal colors, alpha is left out, a turn in EXIF is made, and other
+    Palettes are looked up, gray becomes three equal colors, alpha is left out, a turn in EXIF is made, and other
     depths follow the one rule of :func:`as_rgb`.
 
     Raises:
@@ -35,7 +35,7 @@ def read_image(path: str | Path | BinaryIO) -> np.ndarray:
     with picture:
         negative = sixteen and isinstance(picture, TiffImageFile) and picture.tag_v2.get(TIFF_BLACK, 1) == 0
         picture = ImageOps.exif_transpose(picture)
-        if picture.mode.startswith(("I", "F")):  # one grey value of more than 8 bits a pixel
+        if picture.mode.startswith(("I", "F")):  # one gray value of more than 8 bits a pixel
             values = np.asarray(picture).astype(np.uint16) if sixteen else np.asarray(picture)
             return as_rgb(~values if negative else values, str(path))
         try:
@@ -48,7 +48,7 @@ def read_image(path: str | Path | BinaryIO) -> np.ndarray:
 
 
 def as_rgb(array: np.ndarray, name: str = "photograph") -> np.ndarray:
-    """An array of grey, grey and alpha, RGB or RGBA values as RGB, uint8 (H, W, 3). Alpha is left out.
+    """An array of gray, gray and alpha, RGB or RGBA values as RGB, uint8 (H, W, 3). Alpha is left out.
 
     The rule for all depths: black is 0 and white is the largest value of the type, 255 or 65535, or 1 for floats. What
     has no such white is refused and not guessed: 32-bit integers, floats beyond 1, and 10, 12 or 14 bits in values of
@@ -84,7 +84,7 @@ def as_rgb(array: np.ndarray, name: str = "photograph") -> np.ndarray:
 
 
 def read_label_values(path: Path, color_advice: str = "Give class numbers, not colors.") -> np.ndarray:
-    """Read the values of a label PNG as they were written, uint8 (H, W): 1, 2, 4 or 8 bits, grey or palette.
+    """Read the values of a label PNG as they were written, uint8 (H, W): 1, 2, 4 or 8 bits, gray or palette.
 
     Args:
         path: the label file.
@@ -105,10 +105,10 @@ def read_label_values(path: Path, color_advice: str = "Give class numbers, not c
             raise DataError(
                 f"{path}: a label file holds one id per pixel (8 bit), this one is a {picture.mode} picture. {advice}"
             )
-        grey = picture.mode == "L"
+        gray = picture.mode == "L"
         values = np.array(ImageOps.exif_transpose(picture)).astype(np.uint8)
-    # Pillow stretches grey of 2 and 4 bits to 0..255, as a photograph needs it.
-    return values // (255 // (2 ** _png_depth(path) - 1)) if grey else values
+    # Pillow stretches gray of 2 and 4 bits to 0..255, as a photograph needs it.
+    return values // (255 // (2 ** _png_depth(path) - 1)) if gray else values
 
 
 def is_turned(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Augmentation and normalisation of an image together with its labels.
+"""Augmentation and normalization of an image together with its labels.
 
 Built on ``torchvision.transforms.v2``: a transform gets ``(tv_tensors.Image, tv_tensors.Mask)``, draws its random
 numbers once, and applies them to both.
@@ -92,7 +92,7 @@ def resize_part(
 
 
 class NormalizePair(v2.Transform):
-    """Image uint8 -> normalised float32; train ids uint8 -> int64, as the losses want them."""
+    """Image uint8 -> normalized float32; train ids uint8 -> int64, as the losses want them."""
 
     def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
         if isinstance(inpt, tv_tensors.Mask):
@@ -103,7 +103,7 @@ class NormalizePair(v2.Transform):
 class RandomPad(v2.Transform):
     """Place a picture that is smaller than (height, width) at random in a frame of that size.
 
-    It comes after normalisation, so that the border is exactly 0, the mean color. Labels there are 255.
+    It comes after normalization, so that the border is exactly 0, the mean color. Labels there are 255.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -129,7 +129,7 @@ def training_transform(
     scale_range: tuple[float, float] = (0.5, 2.0),
     flip_probability: float = 0.5,
 ) -> v2.Transform:
-    """Random flip, scale and crop as in section 4.2 of the paper, then normalisation.
+    """Random flip, scale and crop as in section 4.2 of the paper, then normalization.
 
     Args:
         crop_size: (height, width) of the result; smaller images are padded (image 0, labels 255).
@@ -159,7 +159,7 @@ def training_transform(
 
 
 def evaluation_transform() -> v2.Transform:
-    """Normalisation alone: (Image uint8 (3, H, W), Mask uint8 (H, W)) -> (float32 (3, H, W), int64 (H, W))."""
+    """Normalization alone: (Image uint8 (3, H, W), Mask uint8 (H, W)) -> (float32 (3, H, W), int64 (H, W))."""
     return v2.Compose([NormalizePair(), v2.ToPureTensor()])
 
 
@@ -193,7 +193,7 @@ class SeededAugmentation(Dataset):
 
 
 def class_balance(dataset: SegmentationDataset) -> tuple[float, ...]:
-    """Weights for a class-balanced loss: 1 / ln(1.02 + f), f = share of the class among labelled pixels; mean 1.
+    """Weights for a class-balanced loss: 1 / ln(1.02 + f), f = share of the class among labeled pixels; mean 1.
 
     The formula is ENet's (Paszke et al. 2016). A class that never occurs gets the largest weight.
 

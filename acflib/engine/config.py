@@ -37,9 +37,9 @@ class TrainConfig:
     crop_size: tuple[int, int] = option((769, 769), "height and width of the training crop, in pixels")
     scale_range: tuple[float, float] = option((0.5, 2.0), "smallest and largest random scale")
     flip_probability: float = option(0.5, "chance of a mirrored image")
-    batch_size: int = option(8, "images per optimiser step, over all processes")
-    micro_steps: int = option(1, "forward passes that share one optimiser step (for small GPUs)")
-    iterations: int = option(40_000, "optimiser steps")
+    batch_size: int = option(8, "images per optimizer step, over all processes")
+    micro_steps: int = option(1, "forward passes that share one optimizer step (for small GPUs)")
+    iterations: int = option(40_000, "optimizer steps")
     learning_rate: float = option(0.01, "initial learning rate")
     momentum: float = option(0.9, "of SGD")
     weight_decay: float = option(0.0005, "of SGD, on all parameters")
@@ -51,10 +51,10 @@ class TrainConfig:
     compile: bool = option(False, "torch.compile the network: minutes at the start, then faster steps")
     workers: int = option(4, "data loading processes per training process, in evaluations too")
     prefetch: int = option(2, "batches that each data loading process holds ready")
-    log_every: int = option(10, "optimiser steps between log lines")
-    eval_every: int = option(2000, "optimiser steps between evaluations; 0: only at the end")
+    log_every: int = option(10, "optimizer steps between log lines")
+    eval_every: int = option(2000, "optimizer steps between evaluations; 0: only at the end")
     eval_batch_size: int = option(1, "images per evaluation step; above 1 only for images of one size")
-    save_every: int = option(500, "optimiser steps between checkpoints")
+    save_every: int = option(500, "optimizer steps between checkpoints")
     tensorboard: bool = option(True, "also write TensorBoard files, where it is installed")
 
     def __post_init__(self):
@@ -96,7 +96,7 @@ class TrainConfig:
 
     @property
     def crop_pixels(self) -> int:
-        """Pixels of all crops of one optimiser step."""
+        """Pixels of all crops of one optimizer step."""
         return self.batch_size * self.crop_size[0] * self.crop_size[1]
 
     def with_classes(self, num_classes: int) -> "TrainConfig":

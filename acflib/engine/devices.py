@@ -108,7 +108,7 @@ def has_bf16(device: torch.device) -> bool:
 def has_fused_sgd(device: torch.device, precision: str) -> bool:
     """Whether SGD updates all weights in a few kernels. Not on a CPU, where results stay those of the plain loop.
 
-    Not in fp16 either: the fused kernel leaves the momentum uninitialised in a first step that the gradient scaler
+    Not in fp16 either: the fused kernel leaves the momentum uninitialized in a first step that the gradient scaler
     skips for an overflow, and at the scaler's first scale of 65536 that step usually overflows.
     """
     return device.type == "cuda" and precision != "fp16"

@@ -48,7 +48,7 @@ class RunLog:
             self.board.close()
 
     def step(self) -> None:
-        """One optimiser step was done."""
+        """One optimizer step was done."""
         self.bar.update()
 
     def losses(self, position: int, epoch: int, losses: dict[str, float | None], learning_rate: float) -> None:

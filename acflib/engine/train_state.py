@@ -19,14 +19,14 @@ from acflib.engine.config import TrainConfig
 from acflib.engine.devices import has_fused_sgd, place, weights_dtype
 from acflib.errors import CheckpointError, TrainingError
 from acflib.layers.inplace import use_inplace
-from acflib.layers.norm import synchronise
+from acflib.layers.norm import synchronize
 
 LOSSES = ("loss", "fine", "coarse", "aux")
 
 
 @dataclass
 class TrainState:
-    """Network, optimiser and position of a run.
+    """Network, optimizer and position of a run.
 
     Attributes:
         model: the network itself, an ACFNet or any other with the same dict of logits as its result.
@@ -117,9 +117,9 @@ def prepare(
     """
     several = distributed.world_size() > 1
     if config.norm == "inplace":
-        model = use_inplace(model)  # synchronised too
+        model = use_inplace(model)  # synchronized too
     elif config.norm == "sync" and several:
-        model = synchronise(model, device.type)
+        model = synchronize(model, device.type)
     model = place(model, device, precision).train()
     if config.freeze == "base":
         model.base.requires_grad_(False)

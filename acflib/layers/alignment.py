@@ -36,7 +36,7 @@ def padded_size(size: Size, stride: int) -> Size:
 
 
 def pad_to_stride(images: Tensor, stride: int) -> Tensor:
-    """Normalised images (B, C, H, W), padded right and bottom to :func:`padded_size`.
+    """Normalized images (B, C, H, W), padded right and bottom to :func:`padded_size`.
 
     The last row and column go on. The mean color, 0, would be an edge beside pixels that count.
     """

@@ -34,7 +34,7 @@ def field_of_view(base: nn.Module, images: Tensor, draws: int = 4, seed: int = 0
     Args:
         base: a base network (:class:`acflib.ResNetBase`, or :func:`acflib.tap` of any other network), or any module
             whose result is a feature map (B, C, h, w).
-        images: normalised images (B, 3, H, W) to take the mean gradient over; they should be wider than the field.
+        images: normalized images (B, 3, H, W) to take the mean gradient over; they should be wider than the field.
         draws: random directions in feature space per image, of whose gradient the mean is taken.
         seed: of these directions.
     """

@@ -21,7 +21,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from acflib import distributed
 from acflib.errors import ConfigError
-from acflib.layers.norm import EndsInBatchNormReLU, check_values_per_channel, synchronise, take_over
+from acflib.layers.norm import EndsInBatchNormReLU, check_values_per_channel, synchronize, take_over
 
 SMALLEST_SCALE = 1e-3
 PIXELS = (0, 2, 3)  # all dimensions of (B, C, H, W) but the channels
@@ -232,7 +232,7 @@ def use_inplace(model: nn.Module, slope: float = 0.01) -> nn.Module:
     Converted are convolution, BatchNorm, ReLU in a row in an ``nn.Sequential``, the blocks of the ACF module, and
     torchvision's BasicBlock and Bottleneck. Any other BatchNorm stays plain, with the activation that follows it,
     because its input may be needed elsewhere; its statistics are taken over all processes too. Use it instead of
-    :func:`acflib.layers.norm.synchronise`, not before it: that one would take the activations out again.
+    :func:`acflib.layers.norm.synchronize`, not before it: that one would take the activations out again.
 
     Args:
         model: parameters, buffers and the names in its state dict are kept.
@@ -249,7 +249,7 @@ def use_inplace(model: nn.Module, slope: float = 0.01) -> nn.Module:
     if isinstance(model, BasicBlock | Bottleneck):
         return InPlaceResidual(model, slope)
     if isinstance(model, nn.BatchNorm2d):
-        return synchronise(model, "cpu") if distributed.world_size() > 1 else model  # this kind runs on any device
+        return synchronize(model, "cpu") if distributed.world_size() > 1 else model  # this kind runs on any device
     if isinstance(model, nn.Sequential):
         for i in range(len(model) - 2):
             conv, norm, relu = model[i], model[i + 1], model[i + 2]

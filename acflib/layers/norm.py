@@ -1,4 +1,4 @@
-"""Batch normalisation: one process, several processes, and a clear error when a batch is too small."""
+"""Batch normalization: one process, several processes, and a clear error when a batch is too small."""
 
 import torch
 import torch.distributed as dist
@@ -34,7 +34,7 @@ class GlooSyncBatchNorm(nn.BatchNorm2d):
     processes. Mean first, then the sum of squared distances to it: exact to rounding, unlike E[x^2] - E[x]^2.
     """
 
-    running_mean: Tensor  # always tracked: synchronise converts no other kind
+    running_mean: Tensor  # always tracked: synchronize converts no other kind
     running_var: Tensor
     num_batches_tracked: Tensor
     momentum: float
@@ -63,12 +63,12 @@ def check_values_per_channel(x: Tensor, processes: int) -> None:
     """Raise ConfigError where batch statistics would be taken over one value: they would erase the features."""
     if x.numel() // x.shape[1] * processes == 1:
         raise ConfigError(
-            f"batch normalisation in training saw one value per channel (input {tuple(x.shape)}): use a batch size of "
+            f"batch normalization in training saw one value per channel (input {tuple(x.shape)}): use a batch size of "
             'at least 2 per process, a larger crop, or norm="sync" on several processes; context "psp" pools to 1x1'
         )
 
 
-def synchronise(model: nn.Module, device_type: str) -> nn.Module:
+def synchronize(model: nn.Module, device_type: str) -> nn.Module:
     """Replace every BatchNorm of ``model`` by one that takes its statistics over all processes.
 
     Args:
@@ -86,13 +86,13 @@ def synchronise(model: nn.Module, device_type: str) -> nn.Module:
     if isinstance(model, nn.BatchNorm2d):
         return _as_gloo_norm(model)
     for name, child in model.named_children():
-        setattr(model, name, synchronise(child, device_type))
+        setattr(model, name, synchronize(child, device_type))
     return model
 
 
 def _as_gloo_norm(norm: nn.BatchNorm2d) -> GlooSyncBatchNorm:
     if not norm.affine or not norm.track_running_stats or norm.momentum is None:
-        raise ConfigError(f'{norm} cannot be synchronised on a CPU; use norm="batch", or a GPU')
+        raise ConfigError(f'{norm} cannot be synchronized on a CPU; use norm="batch", or a GPU')
     new = GlooSyncBatchNorm(norm.num_features, norm.eps, norm.momentum)
     take_over(norm, new)
     return new

@@ -25,7 +25,7 @@ class InferenceConfig:
     """How to segment an image. The default is one pass over the whole image."""
 
     window: tuple[int, int] | None = option(None, "height and width of a sliding window; none: the whole image")
-    overlap: float = option(1 / 3, "share of a window that neighbours have in common, at least")
+    overlap: float = option(1 / 3, "share of a window that neighbors have in common, at least")
     scales: tuple[float, ...] = option((1.0,), "image scales to average over; the paper's: 0.75 1 1.25 1.5 1.75 2")
     flip: bool = option(False, "average over the mirrored image too")
 
@@ -78,7 +78,7 @@ def predict_probabilities(
 
     Args:
         model: an ACFNet (or a module with the same dict result) in evaluation mode.
-        images: normalised (B, 3, H, W) on the model's device.
+        images: normalized (B, 3, H, W) on the model's device.
         config: window, scales, flip.
         outputs: the results wanted; one that the network does not have is left out.
         class_maps: ``center_probs`` or ``attention_probs`` of ``ACFNet.forward``, for a pass over whole images.
@@ -131,7 +131,7 @@ def _add_scale(
 def windows(length: int, window: int, overlap: float) -> list[int]:
     """First positions of windows that cover 0..length-1, the last one flush with the end.
 
-    Neighbours share at least ``overlap`` of the window. A length below the window gives the one position 0.
+    Neighbors share at least ``overlap`` of the window. A length below the window gives the one position 0.
     """
     if length <= window:
         return [0]

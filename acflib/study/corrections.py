@@ -1,7 +1,7 @@
 """Where the fine result corrects the coarse one, by class and by how sure the coarse result was (the paper's Fig. 4).
 
 The paper says that a pixel that the coarse segmentation confuses is put right by the class centers of its own image.
-Here that is counted, within one network: every labelled pixel has one of five outcomes.
+Here that is counted, within one network: every labeled pixel has one of five outcomes.
 """
 
 from collections.abc import Sequence

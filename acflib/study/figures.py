@@ -15,7 +15,7 @@ from acflib.engine.files import replacing
 from acflib.engine.runlog import read_csv
 
 # Okabe and Ito's colors: told apart with any kind of color vision.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#666666"
 
 
 def training_curve(folder: Path) -> Figure:
@@ -35,7 +35,7 @@ def training_curve(folder: Path) -> Figure:
         if points:
             losses.plot(*zip(*points, strict=True), line, color=color, label=name)
     losses.set(title="Training loss", ylabel="class-balanced cross entropy", ylim=(0, None))
-    rate.plot([int(row["iteration"]) for row in log], [float(row["learning_rate"]) for row in log], color=GREY)
+    rate.plot([int(row["iteration"]) for row in log], [float(row["learning_rate"]) for row in log], color=GRAY)
     rate.set(title="Learning rate (poly)", ylim=(0, None))
     for name, color, line in styles[:2]:
         column = f"miou_{name}"

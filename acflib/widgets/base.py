@@ -21,7 +21,7 @@ from acflib.widgets.bundle import styles
 from acflib.widgets.names import name_places
 from acflib.widgets.packing import pack_labels, pack_picture
 from acflib.widgets.photographs import labels_to_size, read_photograph
-from acflib.widgets.scene import Picture, Scene, analyse
+from acflib.widgets.scene import Picture, Scene, analyze
 
 MAX_UPLOAD = 64 * 2**20
 Source = str | Path | bytes | np.ndarray
@@ -39,7 +39,7 @@ class AcfWidget(anywidget.AnyWidget):
 
     A mistake (a picture that cannot be read, a pixel outside, a network without class centers ...) is shown as a line
     of text in the widget and kept in ``message``; the state stays as it was. What was done to a picture to make it fit
-    (grey, alpha, 16 bit, turned, made smaller) is shown as a line, too, and kept in ``note``.
+    (gray, alpha, 16 bit, turned, made smaller) is shown as a line, too, and kept in ``note``.
     """
 
     _css = styles()
@@ -195,7 +195,7 @@ class AcfWidget(anywidget.AnyWidget):
         self._show(Picture(name, found.image, labels), found.note)
 
     def _show(self, picture: Picture, note: str = "") -> None:
-        scene = analyse(picture, self._model, self._baseline, *self._names, progress=self._progress)
+        scene = analyze(picture, self._model, self._baseline, *self._names, progress=self._progress)
         state = self._first_state(scene)  # raises for a network that cannot be shown
         self.scene, self.state, self.note = scene, state, note
         self.scenery = {

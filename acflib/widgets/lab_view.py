@@ -70,7 +70,7 @@ def mass_shares(probabilities: Tensor) -> list[float]:
 
 
 def right_share(labels: np.ndarray, truth: np.ndarray | None) -> float | None:
-    """The share of labelled pixels with the right class; None without ground truth."""
+    """The share of labeled pixels with the right class; None without ground truth."""
     if truth is None or (truth == 255).all():
         return None
     return float((labels == truth)[truth != 255].mean())

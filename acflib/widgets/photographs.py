@@ -12,7 +12,7 @@ from acflib.errors import DataError
 
 MAX_SIDE = 1024
 MIN_SIDE = 16
-GREY_MODES = ("1", "L", "LA", "La")
+GRAY_MODES = ("1", "L", "LA", "La")
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
@@ -22,7 +22,7 @@ class Photograph:
 
     Attributes:
         image: RGB, uint8 (H, W, 3).
-        note: what was done to it, such as "grey, shown as RGB; turned as its EXIF tag says"; empty for a plain picture.
+        note: what was done to it, such as "gray, shown as RGB; turned as its EXIF tag says"; empty for a plain picture.
         full_size: height and width before it was made smaller.
     """
 
@@ -56,7 +56,7 @@ def read_photograph(
 
     Args:
         source: the bytes of a picture file, a path, or an array: (H, W) or (H, W, 1 to 4); 8 bit, 16 bit, or floats
-            from 0 to 1. Grey, alpha and EXIF orientation are dealt with.
+            from 0 to 1. Gray, alpha and EXIF orientation are dealt with.
         name: for messages, where ``source`` is not a path.
         max_side: longest side of the result, in pixels.
 
@@ -88,11 +88,11 @@ def _read_file(source: str | Path | _NamedBytes) -> tuple[np.ndarray, list[str]]
         source.seek(0)
     with Image.open(source) as picture:  # its header alone: that it can be read is known by now
         mode = picture.mode
-        deep = any(";16" in str(tile) for tile in picture.tile)  # 16 bit a color; Pillow's mode says it of grey alone
+        deep = any(";16" in str(tile) for tile in picture.tile)  # 16 bit a color; Pillow's mode says it of gray alone
         has_alpha = mode in ALPHA_MODES or "transparency" in picture.info
         turned = picture.getexif().get(ORIENTATION, 1) in range(2, 9)
     notes = ["16 bit, shown with 8"] if deep else []
-    notes += ["grey, shown as RGB"] if mode in GREY_MODES or mode.startswith(("I", "F")) else []
+    notes += ["gray, shown as RGB"] if mode in GRAY_MODES or mode.startswith(("I", "F")) else []
     notes += ["its alpha channel is left out"] if has_alpha else []
     notes += ["turned as its EXIF tag says"] if turned else []
     return image, notes
@@ -101,7 +101,7 @@ def _read_file(source: str | Path | _NamedBytes) -> tuple[np.ndarray, list[str]]
 def _notes_on_array(array: np.ndarray) -> list[str]:
     channels = 1 if array.ndim == 2 else array.shape[2]
     notes = ["16 bit, shown with 8"] if array.dtype == np.uint16 else []
-    notes += ["grey, shown as RGB"] if channels < 3 else []
+    notes += ["gray, shown as RGB"] if channels < 3 else []
     return notes + (["its alpha channel is left out"] if channels in (2, 4) else [])
 
 

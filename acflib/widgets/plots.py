@@ -169,7 +169,7 @@ def _plane(axis: Axes, state: LabState, scene: Scene, edited: Tensor, result: Wh
     for i in sorted(shown, key=lambda i: -distances[i]):
         (x0, y0), (x1, y1) = project(before[i][None], *basis)[0].tolist(), project(after[i][None], *basis)[0].tolist()
         color = np.array(scene.colors[i]) / 255
-        axis.plot([x0, x1], [y0, y1], color="grey", linewidth=1)
+        axis.plot([x0, x1], [y0, y1], color="gray", linewidth=1)
         axis.plot(x0, y0, "o", markerfacecolor="none", markeredgecolor=color, markersize=7)
         axis.plot(x1, y1, "o", color=color, markeredgecolor="black", markeredgewidth=0.6, markersize=7)
         places += [(scene.classes[i], (x1, y1)), ("", (x0, y0))]

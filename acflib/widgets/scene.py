@@ -147,7 +147,7 @@ def as_network(model: nn.Module, name: str = "model") -> ACFNet:
 def name_classes(
     number: int, classes: Sequence[str] | None = None, colors: Sequence[tuple[int, int, int]] | None = None
 ) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
-    """Names and colors for N classes: those given, or those of Cityscapes (19) or CamVid (11), or numbers and greys.
+    """Names and colors for N classes: those given, or those of Cityscapes (19) or CamVid (11), or numbers and grays.
 
     Raises:
         ConfigError: as many names or colors as classes are needed.
@@ -162,7 +162,7 @@ def name_classes(
     return names, shades
 
 
-def analyse(
+def analyze(
     picture: Picture,
     model: nn.Module,
     baseline: nn.Module | None = None,

@@ -184,7 +184,7 @@ def test_upload(explorer, widget, tmp_path):
     photograph = tmp_path / "mine.jpg"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 160), dtype=np.uint8)).save(photograph)
     explorer.upload(widget, photograph)
-    assert message(widget) == "" and widget.locator(".acf-note").inner_text() == "mine.jpg: grey, shown as RGB"
+    assert message(widget) == "" and widget.locator(".acf-note").inner_text() == "mine.jpg: gray, shown as RGB"
     assert captions(widget)[:3] == ["picture", "coarse prediction", "fine prediction"]  # there is no ground truth
     explorer.click(widget, first_stack(widget), (89, 159), size=(90, 160))
     assert widget.get_attribute("data-pixel") == "89,159"

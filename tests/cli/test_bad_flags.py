@@ -76,15 +76,15 @@ def test_the_window_may_be_taken_back(capsys):
     assert from_flags(InferenceConfig(), parser.parse_args(["--window", "64", "32"])).window == (64, 32)
 
 
-def test_a_grey_picture_of_16_bit_keeps_its_upper_byte(tmp_path, monkeypatch):
+def test_a_gray_picture_of_16_bit_keeps_its_upper_byte(tmp_path, monkeypatch):
     """Pillow calls its mode "I;16", older ones "I"; converting it would make nearly all of it white."""
-    Image.fromarray(np.array([[0, 256, 32768, 65535]], dtype=np.uint16)).save(tmp_path / "grey.png")
+    Image.fromarray(np.array([[0, 256, 32768, 65535]], dtype=np.uint16)).save(tmp_path / "gray.png")
     expected = [[[v] * 3 for v in (0, 1, 128, 255)]]
-    assert read_image(tmp_path / "grey.png").tolist() == expected
+    assert read_image(tmp_path / "gray.png").tolist() == expected
     older = Image.fromarray(np.array([[0, 256, 32768, 65535]], dtype=np.int32))
     older.format, older.tile = "PNG", []
     monkeypatch.setattr(Image, "open", lambda path: older)
-    assert read_image(tmp_path / "grey.png").tolist() == expected
+    assert read_image(tmp_path / "gray.png").tolist() == expected
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("float64", torch.float64)])

@@ -51,11 +51,11 @@ def test_predict_any_photograph(run_folder, tmp_path, capsys):
     photographs.mkdir()
     generator = np.random.default_rng(0)
     Image.fromarray(generator.integers(0, 255, (50, 91, 3), dtype=np.uint8)).save(photographs / "a.jpg")
-    Image.fromarray(generator.integers(0, 255, (40, 40), dtype=np.uint8)).save(photographs / "grey.png")
+    Image.fromarray(generator.integers(0, 255, (40, 40), dtype=np.uint8)).save(photographs / "gray.png")
     arguments = ["--checkpoint", str(run_folder / "checkpoint.pt"), "--out", str(tmp_path / "out")]
     assert cli.main(["predict", *arguments, str(photographs)]) == 0
     assert np.asarray(Image.open(tmp_path / "out" / "a_classes.png")).shape == (50, 91)
-    picture = Image.open(tmp_path / "out" / "grey_overlay.png")
+    picture = Image.open(tmp_path / "out" / "gray_overlay.png")
     assert picture.height > picture.width  # a square photograph with a legend below
     assert cli.main(["predict", *arguments, str(tmp_path / "none.png")]) == 2
     assert "none.png: no such photograph" in capsys.readouterr().err

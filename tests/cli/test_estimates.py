@@ -19,7 +19,7 @@ from benchmarks.memory import cpu_allocations, cpu_peak, saved_bytes
 
 
 def real_steps(config, precision, count=2):
-    """Optimiser steps on real tensors, and the state after them."""
+    """Optimizer steps on real tensors, and the state after them."""
     config = replace(config, model=without_weights(config.model))
     state = start_state(config, None, torch.device("cpu"), precision, [1.0] * 19)
     for _ in range(count):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nbformat.v4 import new_code_cell, new_notebook
 
-from acflib.course.checks.catalogue import FILE, exercises, exercises_of
+from acflib.course.checks.catalog import FILE, exercises, exercises_of
 from acflib.course.grading.cells import check_calls
 from tools.list_exercises import listing
 

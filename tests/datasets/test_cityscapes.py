@@ -72,11 +72,11 @@ def test_any_picture_becomes_rgb(cityscapes, mode):
         assert np.array_equal(loaded, picture(0))
 
 
-def test_sixteen_bit_grey_keeps_its_upper_byte(cityscapes):
+def test_sixteen_bit_gray_keeps_its_upper_byte(cityscapes):
     image, _ = files(cityscapes)
-    grey = np.arange(32 * 64, dtype=np.uint16).reshape(32, 64) * 31
-    save(grey, image)
-    assert np.array_equal(Cityscapes(cityscapes, "train").load_image(0)[..., 1], grey >> 8)
+    gray = np.arange(32 * 64, dtype=np.uint16).reshape(32, 64) * 31
+    save(gray, image)
+    assert np.array_equal(Cityscapes(cityscapes, "train").load_image(0)[..., 1], gray >> 8)
 
 
 def test_exif_orientation_is_applied(cityscapes):

@@ -95,7 +95,7 @@ def test_label_values_are_those_that_were_written(tmp_path, bits, mode):
         drawn.putpalette([i % 256 for i in range(7, 775)])
         drawn.save(tmp_path / "labels.png", bits=bits)
     else:
-        (tmp_path / "labels.png").write_bytes(grey_png(values, bits))
+        (tmp_path / "labels.png").write_bytes(gray_png(values, bits))
     content = (tmp_path / "labels.png").read_bytes()
     assert (content[24], content[25]) == (bits, 0 if mode == "L" else 3)  # depth and kind, as the header says
     found = read_label_values(tmp_path / "labels.png")
@@ -103,8 +103,8 @@ def test_label_values_are_those_that_were_written(tmp_path, bits, mode):
     np.testing.assert_array_equal(found, values)
 
 
-def grey_png(values: np.ndarray, bits: int) -> bytes:
-    """A grey PNG of 1, 2, 4 or 8 bits a pixel, one chunk after the other, as the standard has them."""
+def gray_png(values: np.ndarray, bits: int) -> bytes:
+    """A gray PNG of 1, 2, 4 or 8 bits a pixel, one chunk after the other, as the standard has them."""
     digits = np.unpackbits(values[..., None], axis=2)[..., 8 - bits :]  # (H, W, bits)
     lines = b"".join(b"\0" + np.packbits(line.ravel()).tobytes() for line in digits)
 

@@ -30,7 +30,7 @@ def pair_from(labels: torch.Tensor, levels: tuple[int, int] = (40, 200)):
 
 
 def bright(image: torch.Tensor) -> torch.Tensor:
-    """Normalised image -> True where it shows class 1."""
+    """Normalized image -> True where it shows class 1."""
     middle = normalize_image(torch.full((3, 1, 1), 120, dtype=torch.uint8))
     return (image > middle).all(0)
 
@@ -122,7 +122,7 @@ def test_scale_is_one_factor_within_the_range():
 
 
 def test_crop_larger_than_the_image_pads():
-    """The border is 0 after normalisation (the mean color) and 255 in the labels; nothing of the image is lost."""
+    """The border is 0 after normalization (the mean color) and 255 in the labels; nothing of the image is lost."""
     image, labels = pair_from(torch.ones(10, 20))
     places = set()
     for _ in range(20):

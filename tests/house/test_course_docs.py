@@ -12,7 +12,7 @@ from tools.measure_notebooks import BEGIN, END, PAGE, RESULTS, filled
 from tools.notebook_cells import lessons
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("instructors.md", "glossary.md", "data-licences.md")
+PAGES = ("instructors.md", "glossary.md", "data-licenses.md")
 
 
 @pytest.mark.parametrize("name", PAGES)

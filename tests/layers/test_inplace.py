@@ -164,7 +164,7 @@ def make_like(norm):
     return twin
 
 
-def test_an_expanded_map_can_be_normalised():
+def test_an_expanded_map_can_be_normalized():
     norm, _ = make_norms()
     x = torch.randn(3, 5, 1, 1, dtype=torch.float64, requires_grad=True).expand(SHAPE)
     torch.testing.assert_close(norm(x), reference(make_like(norm), x))

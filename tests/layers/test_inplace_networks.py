@@ -55,7 +55,7 @@ def two_layers():
     return nn.Sequential(conv_bn_relu(3, 8), Bottleneck(8, 2, norm_layer=BatchNorm))
 
 
-def randomise(module, dtype=torch.float64):
+def randomize(module, dtype=torch.float64):
     """Weights of the norms of either sign and at least 0.1, no dropout."""
     for layer in module.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -83,7 +83,7 @@ def results(module, x):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_converted_network_equals_one_with_leaky_relu(name, training):
     """float64, relative to the largest number of each tensor. The names in the state dict are the same."""
-    plain = randomise(NETWORKS[name]())
+    plain = randomize(NETWORKS[name]())
     converted = use_inplace(copy.deepcopy(plain)).train(training)
     expected_network = leaky(plain).train(training)
     assert list(converted.state_dict()) == list(expected_network.state_dict())
@@ -168,7 +168,7 @@ def test_norms_that_cannot_be_converted_are_named():
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_gradients_under_autocast(dtype):
     """Half precision maps in channels_last: finite, and close to the gradients in float32."""
-    model = use_inplace(randomise(network(), torch.float32)).to(memory_format=torch.channels_last)
+    model = use_inplace(randomize(network(), torch.float32)).to(memory_format=torch.channels_last)
     x = torch.randn(2, 3, 32, 40).contiguous(memory_format=torch.channels_last)
     full = results(model, x)["classifier.weight"].clone()
     model.zero_grad()
@@ -182,7 +182,7 @@ def test_gradients_under_autocast(dtype):
 
 def test_activation_checkpointing_gives_the_same_gradients():
     """The forward pass runs twice then; results are written over fresh maps both times."""
-    block = use_inplace(randomise(two_layers()))
+    block = use_inplace(randomize(two_layers()))
     x = torch.randn(2, 3, 6, 6, dtype=torch.float64, requires_grad=True)
     found = []
     for function in (block, lambda x: checkpoint(block, x, use_reentrant=False)):
@@ -194,7 +194,7 @@ def test_activation_checkpointing_gives_the_same_gradients():
 
 def test_a_compiled_network_gives_the_same_gradients():
     """The norm itself stays outside the compiled parts."""
-    block = use_inplace(randomise(two_layers()))
+    block = use_inplace(randomize(two_layers()))
     x = torch.randn(2, 3, 6, 6, dtype=torch.float64)
     expected = results(copy.deepcopy(block), x)
     for name, value in results(torch.compile(block, backend="aot_eager"), x).items():

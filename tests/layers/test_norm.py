@@ -9,7 +9,7 @@ from torch import nn
 
 from acflib.acfnet import ModelConfig, build_model
 from acflib.errors import ConfigError
-from acflib.layers.norm import BatchNorm, GlooSyncBatchNorm, check_values_per_channel, conv_bn_relu, synchronise
+from acflib.layers.norm import BatchNorm, GlooSyncBatchNorm, check_values_per_channel, conv_bn_relu, synchronize
 
 TINY = ModelConfig(backbone="tiny", num_classes=3, channels=4, align_corners=False, weights=None)
 
@@ -25,7 +25,7 @@ def used_norm(kind=BatchNorm):
 
 
 def test_one_value_per_channel_is_refused_with_a_way_out():
-    """Batch normalisation would map it to 0, whatever it is."""
+    """Batch normalization would map it to 0, whatever it is."""
     for norm in (BatchNorm(4), conv_bn_relu(4, 4)[1]):
         with pytest.raises(ConfigError, match="batch size of at least 2"):
             norm(torch.ones(1, 4, 1, 1))
@@ -68,13 +68,13 @@ def test_state_dicts_fit_each_other(source, target):
 
 
 @pytest.mark.parametrize("device_type, kind", [("cpu", GlooSyncBatchNorm), ("cuda", nn.SyncBatchNorm)])
-def test_synchronise_changes_the_norms_and_nothing_else(device_type, kind):
+def test_synchronize_changes_the_norms_and_nothing_else(device_type, kind):
     network = build_model(TINY)
     network(torch.randn(2, 3, 32, 40))  # so that the running buffers are not those of the start
     before = {name: value.clone() for name, value in network.state_dict().items()}
     modules = [name for name, _ in network.named_modules()]
     parameters = dict(network.named_parameters())
-    changed = synchronise(network, device_type)
+    changed = synchronize(network, device_type)
     assert changed is network and [name for name, _ in changed.named_modules()] == modules
     after = changed.state_dict()
     assert list(after) == list(before) and all(torch.equal(after[name], before[name]) for name in before)
@@ -83,21 +83,21 @@ def test_synchronise_changes_the_norms_and_nothing_else(device_type, kind):
     assert len(norms) > 10 and all(isinstance(m, kind) for m in norms)
 
 
-def test_synchronise_keeps_settings_and_mode():
+def test_synchronize_keeps_settings_and_mode():
     for training in (True, False):
         norm = nn.BatchNorm2d(4, eps=0.5, momentum=0.25).train(training)
-        found = synchronise(norm, "cpu")
+        found = synchronize(norm, "cpu")
         assert isinstance(found, GlooSyncBatchNorm)
         assert (found.eps, found.momentum, found.training) == (0.5, 0.25, training)
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_without_processes_the_synchronised_norm_is_plain_batchnorm(training):
+def test_without_processes_the_synchronized_norm_is_plain_batchnorm(training):
     plain = used_norm(nn.BatchNorm2d).train(training)
     twin = nn.BatchNorm2d(4)
     twin.load_state_dict(plain.state_dict())
     x = torch.randn(2, 4, 3, 5)
-    assert torch.equal(synchronise(twin, "cpu").train(training)(x), plain(x))
+    assert torch.equal(synchronize(twin, "cpu").train(training)(x), plain(x))
 
 
 def test_conv_bn_relu_keeps_the_size():
@@ -108,6 +108,6 @@ def test_conv_bn_relu_keeps_the_size():
 
 
 @pytest.mark.parametrize("settings", [{"affine": False}, {"track_running_stats": False}, {"momentum": None}])
-def test_norms_that_cannot_be_synchronised_on_a_cpu_are_refused(settings):
-    with pytest.raises(ConfigError, match="cannot be synchronised on a CPU"):
-        synchronise(nn.Sequential(nn.BatchNorm2d(3, **settings)), "cpu")
+def test_norms_that_cannot_be_synchronized_on_a_cpu_are_refused(settings):
+    with pytest.raises(ConfigError, match="cannot be synchronized on a CPU"):
+        synchronize(nn.Sequential(nn.BatchNorm2d(3, **settings)), "cpu")

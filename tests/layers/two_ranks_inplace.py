@@ -57,7 +57,7 @@ def layers() -> nn.Sequential:
 
 
 def train(make, cut: int = 3) -> dict[str, torch.Tensor]:
-    """Two optimiser steps under DistributedDataParallel on 4 images: gradients of each, the state at the end."""
+    """Two optimizer steps under DistributedDataParallel on 4 images: gradients of each, the state at the end."""
     torch.manual_seed(0)
     model = use_inplace(make()).double()
     images = torch.randn(2, 4, 3, 32, 40, dtype=torch.float64)

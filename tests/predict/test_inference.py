@@ -159,7 +159,7 @@ def test_windows_cover_everything_and_overlap_enough(overlap):
             assert starts[-1] + window == length or (length < window and starts == [0])
             for a, b in zip(starts[:-1], starts[1:], strict=True):
                 shared = a + window - b
-                # Neighbours must move by a pixel at least, so a small window cannot overlap by 99 %.
+                # Neighbors must move by a pixel at least, so a small window cannot overlap by 99 %.
                 assert shared >= min(overlap * window - 1e-9, window - 1)
 
 

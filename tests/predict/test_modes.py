@@ -10,7 +10,7 @@ from acflib.datasets import open_dataset
 from acflib.predict.evaluation import evaluate, probability_batches
 from acflib.predict.export import export_predictions
 from acflib.widgets.lab_view import what_if
-from acflib.widgets.scene import Picture, analyse
+from acflib.widgets.scene import Picture, analyze
 
 PICTURE = Picture("noise", np.random.default_rng(0).integers(0, 256, (32, 64, 3), dtype=np.uint8))
 
@@ -27,7 +27,7 @@ def refused(model, data, folder):
 
 
 def lab(model, data, folder):
-    scene = analyse(PICTURE, model)
+    scene = analyze(PICTURE, model)
     what_if(scene, scene.probabilities)
 
 

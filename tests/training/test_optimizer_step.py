@@ -69,7 +69,7 @@ def test_bootstrapping_in_micro_batches_keeps_each_its_share():
 def test_an_overflow_in_the_first_step_of_fp16_leaves_no_trace(monkeypatch):
     """The gradient scaler starts at 65536, so the first step usually overflows: it is skipped, the next one is small.
 
-    A fused SGD keeps uninitialised memory as its momentum in such a step, and the network is lost in the next. CPU
+    A fused SGD keeps uninitialized memory as its momentum in such a step, and the network is lost in the next. CPU
     tensors have the kernels of a GPU too, so the choice is tried as a GPU gets it.
     """
     as_on_a_gpu = partial(has_fused_sgd, torch.device("cuda", 0))

@@ -30,7 +30,7 @@ COMPILERS = ("c++", "g++", "clang++")
 
 
 def two_steps(config):
-    """Losses of two optimiser steps on fixed noise, and the state after them."""
+    """Losses of two optimizer steps on fixed noise, and the state after them."""
     state = start_state(config, None, CPU, config.precision)
     generator = torch.Generator().manual_seed(1)
     losses = []

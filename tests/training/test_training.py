@@ -67,7 +67,7 @@ def test_same_seed_same_weights_other_seed_others(finished, streets, tmp_path):
 
 
 def train_until_power_cut(config, steps, monkeypatch):
-    """Train, and fail without warning after ``steps`` optimiser steps."""
+    """Train, and fail without warning after ``steps`` optimizer steps."""
     step, done = training.optimizer_step, []
 
     def failing_step(*arguments):

@@ -63,7 +63,7 @@ def ignore_last_half(labels: torch.Tensor) -> None:
 
 
 def train(config: TrainConfig = CONFIG, ignored_half: bool = False, eval_mode: bool = False) -> dict[str, torch.Tensor]:
-    """Two optimiser steps: losses and gradients of each, and all weights and buffers at the end.
+    """Two optimizer steps: losses and gradients of each, and all weights and buffers at the end.
 
     ``eval_mode``: BatchNorm with its running statistics, so that it does not matter how a batch is cut.
     """
@@ -100,7 +100,7 @@ def score(count: int) -> dict[str, torch.Tensor]:
 
 
 def norm_parts(dtype: torch.dtype, cut: int = 3, size: tuple[int, int] = (3, 5), batch: int = 4) -> dict:
-    """Batch normalisation of one batch: the first ``cut`` images are rank 0's, the others rank 1's.
+    """Batch normalization of one batch: the first ``cut`` images are rank 0's, the others rank 1's.
 
     "out" and "input gradient" belong to this process, "weight gradient" must be summed over processes.
     """

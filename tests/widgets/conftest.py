@@ -5,7 +5,7 @@ import pytest
 from acflib.datasets.labels import TRAIN_ID_OF_ID
 from acflib.datasets.streets import render_street
 from acflib.widgets import Picture
-from acflib.widgets.scene import analyse
+from acflib.widgets.scene import analyze
 from tests.widgets.cases import CLASSES, network
 
 
@@ -35,4 +35,4 @@ def picture():
 
 @pytest.fixture(scope="module")
 def scene(picture):
-    return analyse(picture, network(), baseline=network(None))
+    return analyze(picture, network(), baseline=network(None))

@@ -7,7 +7,7 @@ import torch
 
 from acflib.widgets import attention_state, explorer_state, lab_edits, lab_state, lab_view, plots
 from acflib.widgets.lab_edits import Mix, Stroke, Truth
-from acflib.widgets.scene import Picture, analyse
+from acflib.widgets.scene import Picture, analyze
 from tests.widgets.cases import batch, network
 
 SIZE, CELLS = (60, 75), (9, 11)  # padded: 65 x 81
@@ -17,7 +17,7 @@ SIZE, CELLS = (60, 75), (9, 11)  # padded: 65 x 81
 def scene():
     draw = np.random.default_rng(0)
     image, truth = draw.integers(0, 256, (*SIZE, 3), dtype=np.uint8), draw.integers(0, 19, SIZE, dtype=np.uint8)
-    return analyse(Picture("noise", image, truth), network(align_corners=True))
+    return analyze(Picture("noise", image, truth), network(align_corners=True))
 
 
 def test_the_cell_under_a_pixel(scene):

@@ -9,7 +9,7 @@ from acflib.errors import ConfigError
 from acflib.layers.alignment import CellGrid
 from acflib.widgets import attention_state, lab_edits, lab_state, lab_view
 from acflib.widgets.lab_edits import Absent, Mix, Stroke, Temperature, Truth
-from acflib.widgets.scene import analyse
+from acflib.widgets.scene import analyze
 from tests.widgets.cases import SIZE, batch, network
 
 # ---- edits of the coarse map
@@ -95,7 +95,7 @@ def test_edits_that_belong_together():
 
 def test_what_if_is_the_networks_own_result(picture):
     for variant in ("sum", "concat", "center"):
-        found = analyse(picture, network(variant))
+        found = analyze(picture, network(variant))
         edited = lab_edits.edited_map(
             found.probabilities, (Mix(0, 1, 0.7), Stroke(3, 9, ((20, 20), (40, 90)))), None, SIZE
         )
@@ -191,7 +191,7 @@ def test_an_absent_class(scene):
 
 @pytest.mark.parametrize(("variant", "what"), [(None, "no ACF module"), ("self", 'the variant "self"')])
 def test_networks_without_class_centers(picture, variant, what):
-    found = analyse(picture, network(variant))
+    found = analyze(picture, network(variant))
     with pytest.raises(ConfigError, match=what):
         lab_state.check_scene(found)
     with pytest.raises(ConfigError, match=what):

@@ -1,4 +1,4 @@
-"""Pictures from anywhere: what the widgets make of grey, alpha, 16 bit, turned, large and damaged ones."""
+"""Pictures from anywhere: what the widgets make of gray, alpha, 16 bit, turned, large and damaged ones."""
 
 import io
 import struct
@@ -15,17 +15,17 @@ from tests.widgets.cases import png_bytes, tell
 
 def test_photographs(tmp_path):
     rgb = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    grey = rgb[..., 0]
-    alpha = np.dstack([rgb, grey])
-    deep = grey.astype(np.uint16) * 257
+    gray = rgb[..., 0]
+    alpha = np.dstack([rgb, gray])
+    deep = gray.astype(np.uint16) * 257
     assert np.array_equal(load_photograph(rgb), rgb)
-    for source in (grey, png_bytes(grey), deep, grey / 255, grey[..., None]):
-        assert np.array_equal(load_photograph(source), np.dstack([grey] * 3))
+    for source in (gray, png_bytes(gray), deep, gray / 255, gray[..., None]):
+        assert np.array_equal(load_photograph(source), np.dstack([gray] * 3))
     for source in (alpha, png_bytes(alpha), rgb / 255):
         assert np.array_equal(load_photograph(source), rgb)
     sixteen = io.BytesIO()
     Image.fromarray(deep).save(sixteen, format="PNG")
-    assert np.array_equal(load_photograph(sixteen.getvalue()), np.dstack([grey] * 3))
+    assert np.array_equal(load_photograph(sixteen.getvalue()), np.dstack([gray] * 3))
     turned = Image.Exif()
     turned[0x0112] = 6  # to be turned by 90 degrees
     content = png_bytes(rgb, exif=turned)
@@ -38,7 +38,7 @@ def test_a_large_photograph_is_made_smaller():
     assert load_photograph(np.zeros((3000, 1500, 3), np.uint8)).shape == (1024, 512, 3)
     assert load_photograph(np.zeros((1024, 1000), np.uint8)).shape == (1024, 1000, 3)
     for size in (40, 3000):  # torch warns of an array that must not be written to
-        assert load_photograph(png_bytes(np.zeros((40, size), np.uint8))).flags.writeable
+        assert load_photograph(png_bytes(np.zeros((40, size), np.uint8))).flags.writable
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_as_rgb_keeps_its_input():
 
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 72, 3), dtype=np.uint8)
-GREY = RGB[..., 0]
+GRAY = RGB[..., 0]
 
 
 def turned_bytes():
@@ -80,7 +80,7 @@ def turned_bytes():
 
 def deep_color_bytes():
     """A PNG of 16 bit a color, which Pillow reads but does not write: one chunk after the other by hand."""
-    height, width = GREY.shape
+    height, width = GRAY.shape
     pixels = (RGB.astype(">u2") * 257).reshape(height, -1)
     lines = b"".join(b"\0" + line.tobytes() for line in pixels)
     header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
@@ -94,17 +94,17 @@ def deep_color_bytes():
 
 KINDS = {
     "plain": (lambda: png_bytes(RGB), "", RGB),
-    "grey": (lambda: png_bytes(GREY), "grey, shown as RGB", np.dstack([GREY] * 3)),
-    "alpha": (lambda: png_bytes(np.dstack([RGB, GREY])), "its alpha channel is left out", RGB),
-    "grey and alpha": (
+    "gray": (lambda: png_bytes(GRAY), "gray, shown as RGB", np.dstack([GRAY] * 3)),
+    "alpha": (lambda: png_bytes(np.dstack([RGB, GRAY])), "its alpha channel is left out", RGB),
+    "gray and alpha": (
         lambda: png_bytes(RGB[..., :2]),
-        "grey, shown as RGB; its alpha channel is left out",
-        np.dstack([GREY] * 3),
+        "gray, shown as RGB; its alpha channel is left out",
+        np.dstack([GRAY] * 3),
     ),
     "16 bit": (
-        lambda: png_bytes(GREY.astype(np.uint16) * 257),
-        "16 bit, shown with 8; grey, shown as RGB",
-        np.dstack([GREY] * 3),
+        lambda: png_bytes(GRAY.astype(np.uint16) * 257),
+        "16 bit, shown with 8; gray, shown as RGB",
+        np.dstack([GRAY] * 3),
     ),
     "16 bit color": (deep_color_bytes, "16 bit, shown with 8", RGB),
     "turned": (turned_bytes, "turned as its EXIF tag says", np.rot90(RGB, 3)),
@@ -126,10 +126,10 @@ def test_what_was_done_to_a_picture_is_a_line_of_text(widget, kind):
     ("array", "note"),
     [
         (RGB, ""),
-        (GREY, "grey, shown as RGB"),
-        (np.dstack([RGB, GREY]), "its alpha channel is left out"),
-        (RGB[..., :2], "grey, shown as RGB; its alpha channel is left out"),
-        (GREY.astype(np.uint16) * 257, "16 bit, shown with 8; grey, shown as RGB"),
+        (GRAY, "gray, shown as RGB"),
+        (np.dstack([RGB, GRAY]), "its alpha channel is left out"),
+        (RGB[..., :2], "gray, shown as RGB; its alpha channel is left out"),
+        (GRAY.astype(np.uint16) * 257, "16 bit, shown with 8; gray, shown as RGB"),
         (np.zeros((30, 2048, 3), np.uint8), "made smaller, from 2048 x 30 to 1024 x 16 pixels"),
     ],
 )

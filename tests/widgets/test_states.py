@@ -13,7 +13,7 @@ from acflib.acfnet import ACFNet
 from acflib.errors import ConfigError, DataError
 from acflib.layers.tapping import tap
 from acflib.widgets import attention_state, explorer_state
-from acflib.widgets.scene import Picture, analyse, name_classes
+from acflib.widgets.scene import Picture, analyze, name_classes
 from tests.widgets.cases import SIZE, batch, network
 
 # ---- the scene
@@ -39,7 +39,7 @@ def test_scene_holds_what_the_network_computes(scene, picture):
 
 def test_scene_leaves_the_training_mode_as_it_was(picture):
     model = network().train()
-    analyse(picture, model)
+    analyze(picture, model)
     assert model.training
 
 
@@ -55,32 +55,32 @@ def test_scene_leaves_the_training_mode_as_it_was(picture):
     ],
 )
 def test_every_variant_has_a_scene(picture, variant, layers, has_centers):
-    found = analyse(picture, network(variant))
+    found = analyze(picture, network(variant))
     assert list(found.layers) == layers
     assert (found.coarse is None) == (variant is None) and (found.reduced is not None) == has_centers
 
 
 def test_a_tapped_network_has_a_scene(picture):
     conv = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3, 4, 1), torch.nn.ReLU(), torch.nn.Conv2d(6, 5, 1))
-    alone = analyse(Picture("x", picture.image), tap(conv, "2"))
+    alone = analyze(Picture("x", picture.image), tap(conv, "2"))
     assert list(alone.layers) == ["baseline"] and alone.classes == tuple(f"class {i}" for i in range(5))
     with pytest.raises(DataError, match="0 to 4 or 255"):
-        analyse(Picture("x", picture.image, np.full(SIZE, 7)), tap(conv, "2"))
-    whole = analyse(Picture("x", picture.image), ACFNet(tap(conv, "2"), channels=8).eval())
+        analyze(Picture("x", picture.image, np.full(SIZE, 7)), tap(conv, "2"))
+    whole = analyze(Picture("x", picture.image), ACFNet(tap(conv, "2"), channels=8).eval())
     assert list(whole.layers) == ["before coarse", "before fine", "attended"]
 
 
 def test_progress_is_told(picture):
     told = []
-    analyse(picture, network(), network(None), progress=lambda *step: told.append(step))
+    analyze(picture, network(), network(None), progress=lambda *step: told.append(step))
     assert [(done, total) for _, done, total in told] == [(0, 3), (1, 3), (2, 3)]
 
 
 def test_what_cannot_be_a_scene(picture):
     with pytest.raises(ConfigError, match=r"a Conv2d has no coarse output.*acflib.tap"):
-        analyse(picture, torch.nn.Conv2d(3, 19, 1))
+        analyze(picture, torch.nn.Conv2d(3, 19, 1))
     with pytest.raises(DataError, match=r"labels are \(3, 4\), the picture is \(64, 128\)"):
-        analyse(Picture("x", picture.image, np.zeros((3, 4))), network())
+        analyze(Picture("x", picture.image, np.zeros((3, 4))), network())
     with pytest.raises(ConfigError, match="19 classes; 2 names"):
         name_classes(19, ["a", "b"], [(0, 0, 0)] * 2)
 
@@ -183,23 +183,23 @@ def test_explorer_says_what_is_not_possible(scene, action, message):
 
 
 def test_wrong_pixels_need_truth_and_a_coarse_result(picture):
-    without = analyse(Picture("x", picture.image), network())
+    without = analyze(Picture("x", picture.image), network())
     with pytest.raises(ConfigError, match="without ground truth"):
         explorer(without, {"do": "wrong", "kind": "broken"})
     with pytest.raises(ConfigError, match="no ACF module"):
-        explorer(analyse(picture, network(None)), {"do": "wrong", "kind": "broken"})
+        explorer(analyze(picture, network(None)), {"do": "wrong", "kind": "broken"})
 
 
 def test_a_new_picture_keeps_the_choices(scene, picture):
     state = dataclasses.replace(explorer(scene), pixel=(60, 120), pins=((1, 1), None), layer="baseline", width=512)
-    small = analyse(Picture("small", picture.image[:32, :40]), network())
+    small = analyze(Picture("small", picture.image[:32, :40]), network())
     after = explorer_state.after_new_scene(state, small)
     assert after.pixel == (16, 20) and after.pins == (None, None) and after.layer == "all" and after.width == 512
 
 
 def test_aligned_corners_reach_the_cells(picture):
     image = np.asarray(picture.image)[:57, :121]  # 8k + 1
-    found = analyse(Picture("x", image), network(align_corners=True))
+    found = analyze(Picture("x", image), network(align_corners=True))
     assert found.cells == (8, 16)
     assert found.cell((56, 120)) == (7, 15) and found.cell((4, 3)) == (1, 0)
 
@@ -234,4 +234,4 @@ def test_a_network_that_is_sure_of_nothing_shows_its_highest_peak(scene):
 
 def test_the_center_variant_has_no_attention(picture):
     with pytest.raises(ConfigError, match='the variant "center"'):
-        attention_state.check_scene(analyse(picture, network("center")))
+        attention_state.check_scene(analyze(picture, network("center")))

@@ -59,5 +59,5 @@ def test_colors_of_the_theme_are_used():
         for value in re.findall(r"(?:color|background|border|fill|stroke)[\w-]*: ?([^;]+);", line):
             plain = re.sub(r"var\([^()]*(\([^()]*\))?[^()]*\)", "", value)
             allowed = "acf-cross" in line or "acf-pin" in line or "acf-brush" in line or "acf-names" in line
-            words = set(re.findall(r"#\w+|rgb|\b(?:white|black|grey|red|blue)\b", plain))
+            words = set(re.findall(r"#\w+|rgb|\b(?:white|black|gray|red|blue)\b", plain))
             assert words <= (marks if allowed else set()), line

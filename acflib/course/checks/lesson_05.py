@@ -69,9 +69,9 @@ def balanced_cross_entropy(student: Answer) -> Verdict:
         "The ignored pixels are averaged in: you divide by all pixels. They must not enter the denominator either.": (
             lambda z, y, w: weighted(z, y, w) / y.numel()
         ),
-        "You divide by the number of labelled pixels. Divide by the sum of their weights: then doubling all weights "
+        "You divide by the number of labeled pixels. Divide by the sum of their weights: then doubling all weights "
         "changes nothing.": lambda z, y, w: weighted(z, y, w) / (y != IGNORE_INDEX).sum().clamp(min=1),
-        "The class weights are forgotten: this is the plain mean over the labelled pixels.": (
+        "The class weights are forgotten: this is the plain mean over the labeled pixels.": (
             lambda z, y, w: right(z, y)
         ),
         "The ignored pixels (255) count as class 0. Mask them: their weight is 0.": (
@@ -101,7 +101,7 @@ def balanced_cross_entropy(student: Answer) -> Verdict:
 def hard_pixel_mask(student: Answer) -> Verdict:
     """Lesson 05, exercise 3. ``student(logits, labels, threshold, keep)`` -> which pixels count, bool (B, H, W).
 
-    Inputs of all kinds: more hard pixels than ``keep``, fewer, and fewer labelled pixels than ``keep``.
+    Inputs of all kinds: more hard pixels than ``keep``, fewer, and fewer labeled pixels than ``keep``.
     """
 
     def at_most(z: Tensor, y: Tensor, t: float, k: int) -> Tensor:
@@ -172,9 +172,9 @@ def losses_of_parts(student: Answer) -> Verdict:
             own
         ),
         "Each part is divided by its own sum of weights, and then by the number of parts: a mean of means. A part with "
-        "few labelled pixels weighs too much.": lambda parts, w: [loss / len(parts) for loss in own(parts, w)],
+        "few labeled pixels weighs too much.": lambda parts, w: [loss / len(parts) for loss in own(parts, w)],
         "Each part gets the share of its images in the batch. Its share is that of its weights.": by_images,
-        "The common denominator counts the labelled pixels. It must add up their weights.": (
+        "The common denominator counts the labeled pixels. It must add up their weights.": (
             divided(lambda parts, w: total_weight(parts, None))
         ),
         "The common denominator counts the ignored pixels too.": (
@@ -212,7 +212,7 @@ def _ignored_case(random: torch.Generator) -> Case:
 
 
 def _pixels_case(random: torch.Generator, push: float) -> tuple[Tensor, Tensor, float, int, int]:
-    """Logits that favor the true class by ``push``, labels, theta, the number of hard and of labelled pixels."""
+    """Logits that favor the true class by ``push``, labels, theta, the number of hard and of labeled pixels."""
     n, h, w = distinct_sizes(random, 3, low=5, high=9)
     b = int(torch.randint(2, 5, (), generator=random))
     labels = torch.randint(n, (b, h, w), generator=random)
@@ -246,6 +246,6 @@ def _parts_case(random: torch.Generator) -> Case:
     for number in range(count):
         size = int(torch.randint(1, 4, (), generator=random))
         labels = torch.randint(n, (size, h, w), generator=random)
-        labels[:, : 1 + number % (h - 1)] = IGNORE_INDEX  # another share of labelled pixels in each part
+        labels[:, : 1 + number % (h - 1)] = IGNORE_INDEX  # another share of labeled pixels in each part
         parts.append((2 * torch.randn(size, n, h, w, generator=random, dtype=torch.float64), labels))
     return parts, 0.5 + 2 * torch.rand(n, generator=random, dtype=torch.float64)

@@ -173,7 +173,7 @@ def resumed(student: Answer) -> Verdict:
         return poly_learning_rate(a, place, n, power)
 
     mistakes = {
-        "The velocity starts at 0 again: this resume forgets the optimiser.": run(rest, going_on, use_velocity=False),
+        "The velocity starts at 0 again: this resume forgets the optimizer.": run(rest, going_on, use_velocity=False),
         "The learning rate starts at its initial value again. It follows from the position.": run(rest, afresh),
         "The data start from the first batch again. Go on with targets[position].": (
             run(lambda n, position: range(n - position), going_on)

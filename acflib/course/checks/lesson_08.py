@@ -90,7 +90,7 @@ def hard_shares(student: Answer) -> Verdict:
         "You divide by the number of all pixels. Divide by those of the class.": (
             shares(below, lambda one_hot, chosen, y: torch.tensor(float(y.numel())))
         ),
-        "You divide by the number of labelled pixels. Divide by those of the class.": (
+        "You divide by the number of labeled pixels. Divide by those of the class.": (
             shares(below, lambda one_hot, chosen, y: (y != IGNORE_INDEX).sum().double())
         ),
         "These are counts. Divide by the number of pixels of the class.": (

@@ -114,7 +114,7 @@ def within_between(student: Answer) -> Verdict:
         ),
         "The second number is the mean over all pairs. Leave out the pairs of one class.": all_pairs,
     }
-    return judge(student, random_cases(_labelled_case), means, mistakes, hints=SIMILARITY)
+    return judge(student, random_cases(_labeled_case), means, mistakes, hints=SIMILARITY)
 
 
 def nearest_center_map(student: Answer) -> Verdict:
@@ -211,7 +211,7 @@ def _feature_case(random: torch.Generator) -> Case:
     return (features,)
 
 
-def _labelled_case(random: torch.Generator) -> Case:
+def _labeled_case(random: torch.Generator) -> Case:
     c, h, w = distinct_sizes(random, 3, low=4)
     labels = torch.full((h * w,), 2)
     labels[:2], labels[2:5], labels[5:8] = IGNORE_INDEX, 0, 1  # classes of different size

@@ -93,7 +93,7 @@ def label_ids(student: Answer) -> Verdict:
 def micro_steps(student: Answer) -> Verdict:
     """Lesson 11, exercise 3. ``student(batch_size, gpus, fits)`` -> the fewest micro-steps.
 
-    Each GPU takes batch_size / gpus images an optimiser step, in micro-steps of equal size of at most ``fits`` images.
+    Each GPU takes batch_size / gpus images an optimizer step, in micro-steps of equal size of at most ``fits`` images.
     """
 
     def fewest(images: int, fits: int) -> int:

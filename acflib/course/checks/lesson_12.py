@@ -124,7 +124,7 @@ def hooked_layer(student: Answer) -> Verdict:
         "These are probabilities. Take the layer's result before any softmax.": (
             with_logits(lambda network, images, logits: logits.softmax(1))
         ),
-        "The features are those before the activation. Take what goes into the layer, not what its neighbour gives.": (
+        "The features are those before the activation. Take what goes into the layer, not what its neighbor gives.": (
             lambda network, name, images: (network.first(images), right(network, name, images)[1])
         ),
     }
@@ -171,7 +171,7 @@ def coarse_to_fine(student: Answer) -> Verdict:
         "Softmax over the wrong axis: over all pixels. The classes of one pixel must share its 1: dim 1.": (
             fused(lambda f, z: attend(f, z.flatten(2).softmax(2).view_as(z)))
         ),
-        "The class centers are not normalised: divide each by the sum of P over the pixels (Eq. 2).": fused(sums),
+        "The class centers are not normalized: divide each by the sum of P over the pixels (Eq. 2).": fused(sums),
         "Each pixel takes the center of its most likely class alone. Eq. 3 mixes all centers, weighted with P.": (
             fused(best_center)
         ),

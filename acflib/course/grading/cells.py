@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acflib.course.checks.catalogue import exercises
+from acflib.course.checks.catalog import exercises
 from acflib.datasets.folders import visible
 from acflib.errors import ConfigError, DataError, package_fault
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from acflib import __version__
-from acflib.course.checks.catalogue import Exercise, exercises_of
+from acflib.course.checks.catalog import Exercise, exercises_of
 from acflib.course.grading.cells import CheckCall, check_calls, lesson_of, read_notebook
 from acflib.course.grading.session import KernelLost, Session
 from acflib.engine.files import write_whole
@@ -25,7 +25,7 @@ COLUMNS = ("notebook", "lesson", "exercise", "check", "title", "points", "earned
 
 @dataclass(frozen=True)
 class Grade:
-    """What was found of one exercise; ``seconds`` are those of the judgement."""
+    """What was found of one exercise; ``seconds`` are those of the judgment."""
 
     exercise: Exercise
     solved: bool
@@ -97,7 +97,7 @@ def grade_notebook(path: Path, seed: int, timeout: float = 120) -> GradedNoteboo
     Args:
         path: the student's notebook.
         seed: of the random inputs; 0 gives those that students see.
-        timeout: seconds that a cell, or one judgement, may take.
+        timeout: seconds that a cell, or one judgment, may take.
 
     Raises:
         DataError: the file is no notebook of a lesson with exercises.

@@ -1,4 +1,4 @@
-"""One run of a student's notebook in a kernel of its own, with the judgements after it."""
+"""One run of a student's notebook in a kernel of its own, with the judgments after it."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ class Session:
     Args:
         notebook: the student's.
         folder: where the kernel works, as in JupyterLab: the folder of the notebook.
-        timeout: seconds that a cell, or one judgement, may take.
+        timeout: seconds that a cell, or one judgment, may take.
         lost: index of a cell -> why it is left out, because it ended the kernel of a session before.
     """
 

@@ -51,7 +51,7 @@ class Look:
         grain: (34,) which noise field a class is textured with.
         roughness: (34,) strength of that texture.
         light: (3,) factor on red, green and blue: the tint of the daylight.
-        haze: 0 to 1, how far everything fades to grey.
+        haze: 0 to 1, how far everything fades to gray.
         noise: (64, 64) numbers from 0 to 1 on a lattice that repeats: what all textures are made of.
     """
 
@@ -120,7 +120,7 @@ def colorize(canvas: Canvas, noise: np.ndarray, look: Look, light: np.ndarray, v
         noise: the texture, (H, W).
         look: the colors.
         light: factor on every pixel, (H, W).
-        veil: share of grey air before every pixel, (H, W).
+        veil: share of gray air before every pixel, (H, W).
     """
     shade = canvas.shade * (1 + 2 * look.roughness.astype(np.float32)[canvas.labels] * noise)
     own = look.palette.astype(np.float32)[canvas.labels]  # (H, W, 3)
@@ -128,8 +128,8 @@ def colorize(canvas: Canvas, noise: np.ndarray, look: Look, light: np.ndarray, v
     image = own * dark + (1 - own) * bright  # shade 0 is black, 1 the own color, 2 white
     image = image * np.float32(1 - look.haze) + np.float32(0.65 * look.haze)
     image = image * light[..., None]
-    grey = np.float32(0.62) * np.clip(light, 0.3, 1)[..., None]
-    image = image + veil[..., None] * (grey - image)
+    gray = np.float32(0.62) * np.clip(light, 0.3, 1)[..., None]
+    image = image + veil[..., None] * (gray - image)
     return np.clip(image * look.light.astype(np.float32), 0, 1)
 
 

@@ -66,7 +66,7 @@ class Streets(Cityscapes):
         DataError: the folder is missing, or its writing was never finished.
     """
 
-    labelled_splits = ("train", "val", "test")
+    labeled_splits = ("train", "val", "test")
     known_weights = None  # the weights of Cityscapes are not those of Streets: see class_balance
 
     def __init__(self, root: str | Path, split: str) -> None:
@@ -247,5 +247,5 @@ def _write_street(folder: Path, split: str, city: str, k: int, street: Street) -
 
 
 def _save(array: np.ndarray, path: Path) -> None:
-    """Write a PNG; uint16 becomes 16-bit grey."""
+    """Write a PNG; uint16 becomes 16-bit gray."""
     Image.fromarray(array).save(path, compress_level=3)

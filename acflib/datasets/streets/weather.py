@@ -1,7 +1,7 @@
 """Weather and time of day of Streets: one draw per image, which changes light and never a label.
 
 All of it acts on brightness: how dark a shadow is, which lamps shine, how the wet road mirrors what stands on it. Fog
-and falling rain or snow are the only things that mix in a color, grey. So the hue of a class stays the same all over an
+and falling rain or snow are the only things that mix in a color, gray. So the hue of a class stays the same all over an
 image in every weather.
 """
 
@@ -106,7 +106,7 @@ def lighting(canvas: Canvas, camera: Camera, weather: Weather, lamps: list[tuple
 
 
 def veil(canvas: Canvas, weather: Weather) -> np.ndarray:
-    """How much grey air lies before every pixel, float32 (H, W), 0 to 0.85."""
+    """How much gray air lies before every pixel, float32 (H, W), 0 to 0.85."""
     clear = 1 / (1 + weather.fog * canvas.depth)  # a quotient instead of an exponential: alike on every machine
     return np.minimum(1 - clear * clear, 0.85).astype(np.float32)
 

@@ -14,7 +14,7 @@ from acflib.study.ablation.results import Loaded
 from acflib.study.ablation.rows import Study
 from acflib.study.ablation.stats import Interval, mean_interval
 from acflib.study.ablation.table import make_table, scores
-from acflib.study.figures import BLUE, GREY, ORANGE
+from acflib.study.figures import BLUE, GRAY, ORANGE
 
 FINE, COARSE = -0.14, 0.2  # places within a line; y grows downwards
 
@@ -48,8 +48,8 @@ def ablation_plot(study: Study, loaded: Loaded, evaluation: str | None = None) -
             draw(right, place, gains, row.gain, BLUE, "o")
     mark = mean_interval([*baseline.values()])
     if mark is not None:
-        left.axvline(mark.mean, color=GREY, linestyle="--", linewidth=1, zorder=0)
-    right.axvline(0, color=GREY, linestyle="--", linewidth=1, zorder=0)
+        left.axvline(mark.mean, color=GRAY, linestyle="--", linewidth=1, zorder=0)
+    right.axvline(0, color=GRAY, linestyle="--", linewidth=1, zorder=0)
     left.set_yticks(range(len(lines)), [f"{row.title}  ({len(row.seeds)})" for row in table.rows])
     left.set(title=f"mIoU on {main}", xlabel="mIoU (%)", ylim=(len(lines) - 0.4, -0.6))
     right.set(title=f"fine − {study.baseline}, seed by seed", xlabel="points of mIoU")
@@ -86,14 +86,14 @@ def add_row_legend(figure: Figure, baseline: str) -> None:
         matplotlib.lines.Line2D(
             [],
             [],
-            color=GREY,
+            color=GRAY,
             marker="o",
             markersize=4.5,
             fillstyle="none",
             linestyle="",
             label="one run: its shape, small and open",
         ),
-        matplotlib.lines.Line2D([], [], color=GREY, linestyle="--", linewidth=1, label=f"mean of the {baseline}"),
+        matplotlib.lines.Line2D([], [], color=GRAY, linestyle="--", linewidth=1, label=f"mean of the {baseline}"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
 

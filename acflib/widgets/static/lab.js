@@ -174,7 +174,7 @@ function build({ ask }) {
 
   const short = (edits) => (edits.length > 6 ? `${edits.length - 6} earlier; ` : "") + edits.slice(-6).join("; ");
 
-  // Changed pixels in their new class, all others light grey.
+  // Changed pixels in their new class, all others light gray.
   function paintChanged(fine) {
     const shown = fine.map((label, i) => (label === fineBefore[i] ? scenery.classes.length : label));
     paintLabels(changed.canvas, shown, scenery.size, [...scenery.colors, [225, 225, 225]]);

@@ -34,7 +34,7 @@ def written_by_columns(f, p):
     return (f.transpose(1, 2) @ p.flatten(2)).reshape(b, -1, w, h).transpose(2, 3)
 
 
-def factorised(f, p, weight):
+def factorized(f, p, weight):
     b, n, c = f.shape
     blocks = weight[:, :, 0, 0].reshape(-1, n, c)
     each = torch.stack([f[:, i] @ blocks[:, i].T for i in range(n)], dim=1)
@@ -143,7 +143,7 @@ ANSWERS = {
         },
     },
     "attend_concat_conv": {
-        "right": [factorised, in_place_sum, functional.attend_concat_conv],
+        "right": [factorized, in_place_sum, functional.attend_concat_conv],
         "mistakes": {
             "cut wrongly": (with_cut(lambda w, n, c: w.reshape(-1, c, n).transpose(1, 2)), "not (O, C, N)"),
             "first block": (with_cut(lambda w, n, c: w[:, None, :c].repeat(1, n, 1)), "same block"),
@@ -152,9 +152,9 @@ ANSWERS = {
                 lambda f, p, w: (f.flatten(1) @ w[:, :, 0, 0].T)[..., None, None] + 0 * p[:, :1],
                 "P is forgotten",
             ),
-            "read by columns": (lambda f, p, w: factorised(f, p.mT.reshape(p.shape), w), "read column by column"),
+            "read by columns": (lambda f, p, w: factorized(f, p.mT.reshape(p.shape), w), "read column by column"),
             "written by columns": (
-                lambda f, p, w: factorised(f, p, w).reshape(len(p), -1, p.shape[3], p.shape[2]).mT,
+                lambda f, p, w: factorized(f, p, w).reshape(len(p), -1, p.shape[3], p.shape[2]).mT,
                 "written column by column",
             ),
             "literal": (lambda f, p, w: F.conv2d(eq5(f, p), w), "you build the long vector"),

@@ -87,7 +87,7 @@ def strides_added(layers):
 
 
 def early_relu(x, z, reduce, refine, fuse, classify):
-    """`refine` at the centers, as in the factorised form, but with its ReLU."""
+    """`refine` at the centers, as in the factorized form, but with its ReLU."""
     p, small = z.softmax(1), torch.einsum("oc,bchw->bohw", reduce, x).relu()
     centers = torch.einsum("bchw,bnhw->bnc", small, p) / p.sum((2, 3))[..., None]
     heard = torch.einsum("bno,bnhw->bohw", torch.einsum("oc,bnc->bno", refine, centers).relu(), p)

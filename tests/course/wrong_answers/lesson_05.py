@@ -124,7 +124,7 @@ ANSWERS = {
         "right": [balanced, torch_balanced_guarded],
         "mistakes": {
             "over all pixels": (lambda z, y, w: (pixels(z, y, w)[0] * pixels(z, y, w)[1]).mean(), "averaged in"),
-            "over the labelled": (
+            "over the labeled": (
                 lambda z, y, w: (pixels(z, y, w)[0] * pixels(z, y, w)[1]).sum() / (y != 255).sum().clamp(min=1),
                 "doubling all weights",
             ),

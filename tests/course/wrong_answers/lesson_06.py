@@ -168,7 +168,7 @@ ANSWERS = {
     "resumed": {
         "right": go_on,
         "mistakes": {
-            "velocity": (lambda w, v, *rest: go_on(w, torch.zeros_like(v), *rest), "forgets the optimiser"),
+            "velocity": (lambda w, v, *rest: go_on(w, torch.zeros_like(v), *rest), "forgets the optimizer"),
             "rate": (lambda *a: go_on(*a, rate_from=0), "initial value again"),
             "data": (lambda *a: go_on(*a, data_from=0), "first batch again"),
             "position": (lambda *a: go_on(*a, data_from=0, rate_from=0), "forgets the position"),

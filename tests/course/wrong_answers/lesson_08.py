@@ -95,7 +95,7 @@ ANSWERS = {
             "easy": (lambda p, y, t, n: torch.where(counts(p, y, 2, n) > 0, 1 - shares(p, y, t, n), 0), "easy pixels"),
             "of hard": (lambda p, y, t, n: counts(p, y, t, n) / counts(p, y, t, n).sum(), "number of hard pixels"),
             "of all": (lambda p, y, t, n: counts(p, y, t, n) / y.numel(), "number of all pixels"),
-            "of labelled": (lambda p, y, t, n: counts(p, y, t, n) / (y != 255).sum(), "number of labelled pixels"),
+            "of labeled": (lambda p, y, t, n: counts(p, y, t, n) / (y != 255).sum(), "number of labeled pixels"),
             "counts": (counts, "These are counts"),
             "255 first": (lambda p, y, t, n: shares(p, torch.where(y == 255, 0, y), t, n), "count as class 0"),
             "255 last": (lambda p, y, t, n: shares(p, y.clamp(max=n - 1), t, n), "count as the last class"),

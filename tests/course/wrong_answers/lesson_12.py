@@ -162,7 +162,7 @@ ANSWERS = {
                 "class_centers and attend_sum want probabilities",
             ),
             "over pixels": (over_pixels, "over all pixels"),
-            "sums": (unnormalised, "not normalised"),
+            "sums": (unnormalised, "not normalized"),
             "winner": (winner, "most likely class alone"),
             "order": (lambda f, z: fine(f, z).roll(f.shape[1], 1), "order is swapped"),
             "features twice": (lambda f, z: torch.cat([f, f], 1), "twice"),

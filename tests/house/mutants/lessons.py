@@ -18,7 +18,7 @@ LESSONS = {
         "Eq. 3: weights sum to 1 over the pixels, not over the classes",
         "Eq. 3: map transposed",
         "Eq. 5: channels in the wrong order",
-        "Eq. 5 factorised: columns of W in the wrong order",
+        "Eq. 5 factorized: columns of W in the wrong order",
     ),
     "05_losses_and_schedule": (
         "loss averaged over ignored pixels",

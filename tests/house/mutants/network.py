@@ -109,7 +109,7 @@ MUTATIONS = [
         "return scaled.flatten(1, 2)", "return scaled.transpose(1, 2).flatten(1, 2)", EQUATIONS,
     ),
     Mutation(
-        "Eq. 5 factorised: columns of W in the wrong order", FUNCTIONAL,
+        "Eq. 5 factorized: columns of W in the wrong order", FUNCTIONAL,
         "weight.reshape(-1, num_classes, channels)",
         "weight.reshape(-1, channels, num_classes).transpose(1, 2)", EQUATIONS,
     ),

@@ -75,8 +75,8 @@ MUTATIONS = [
         "[i % len(dataset) for i in range(first, -(-len(dataset) // step) * step, step)]", RANKS,
     ),
     Mutation(
-        "grey label files of 2 and 4 bits stretched", READING,
-        "return values // (255 // (2 ** _png_depth(path) - 1)) if grey else values", "return values", READ,
+        "gray label files of 2 and 4 bits stretched", READING,
+        "return values // (255 // (2 ** _png_depth(path) - 1)) if gray else values", "return values", READ,
     ),
     Mutation(
         "white of pictures with fewer bits than their values guessed", READING,

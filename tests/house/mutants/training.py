@@ -169,7 +169,7 @@ MUTATIONS = [
         "scaled = _resize_thriftily(images, _scaled_size(map_size(images), scale), False)", PREDICT,
     ),
     Mutation(
-        "batch normalisation takes a single value", NORM,
+        "batch normalization takes a single value", NORM,
         "* processes == 1:", "* processes == 0:", ("tests/layers/test_norm.py",),
     ),
     Mutation(
