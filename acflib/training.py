@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -194,10 +195,11 @@ def optimizer_step(
     parts = distributed.world_size() * config.micro_steps
     keep = pixels_to_keep(config.loss.bootstrap_keep, config.crop_pixels, parts)
     totals = torch.zeros(len(LOSSES), dtype=state.loss_sums.dtype, device=device)
+    num_classes = cast(int, config.model.num_classes)  # as the data has, see `started`
     micro_batches = list(zip(images.chunk(config.micro_steps), labels.chunk(config.micro_steps), strict=True))
     for i, (micro_images, micro_labels) in enumerate(micro_batches):
         with average_gradients(state.network, now=i == len(micro_batches) - 1):
-            class_maps = oracle_probs(config.oracle, micro_labels, state.model.num_classes)
+            class_maps = oracle_probs(config.oracle, micro_labels, num_classes)
             with autocast(device, state.precision):
                 logits = state.network(micro_images, **class_maps)
             losses = total_loss(
