@@ -31,7 +31,8 @@ def map_size(maps: Tensor) -> Size:
 
 def padded_size(size: Size, stride: int) -> Size:
     """The smallest (k * stride + 1, l * stride + 1) that holds ``size``."""
-    height, width = (-(-(length - 1) // stride) * stride + 1 for length in size)
+    # Rounded up without negative numbers: graphs of other runtimes divide those toward 0.
+    height, width = ((length + stride - 2) // stride * stride + 1 for length in size)
     return height, width
 
 

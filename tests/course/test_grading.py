@@ -163,7 +163,7 @@ def recall(x, z):
 
 
 def test_missing_renamed_and_repeated(tmp_path):
-    renamed = STUB.format(check="hard_centers")
+    renamed = STUB.format(check="hard_means")
     two_arguments = "checks.merge_centers(1, 2)"
     path = write(tmp_path / "a.ipynb", renamed, ROWS, RIGHT["centers_from_logits"], two_arguments)
     messages = found(grade(path))
