@@ -84,7 +84,7 @@ def test_a_read_picture_may_be_written_to(written):
     cached = open_cache(written, "train")
     first = cached.load_image(0)
     cached[0][0].zero_()
-    assert first.flags.writable and np.array_equal(cached.load_image(0), first)
+    assert first.flags.writeable and np.array_equal(cached.load_image(0), first)
 
 
 @pytest.mark.parametrize("kind", ["images", "labels"])
@@ -180,7 +180,7 @@ def test_too_little_disk(source, tmp_path, monkeypatch):
 
 def test_cost_is_said_and_building_again_opens(source, tmp_path, capsys):
     images = build_cache(source, tmp_path).folder / "images.u8"
-    assert "cache of 6 frames 64x32 needs 0.0 GB in" in capsys.readouterr().out
+    assert "cache of 6 frames 64x32 needs 0.0 GB in" in capsys.readouterr().err
     before = images.stat().st_mtime_ns
     build_cache(source, tmp_path)
     assert images.stat().st_mtime_ns == before and not capsys.readouterr().out
