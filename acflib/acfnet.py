@@ -271,41 +271,26 @@ def build_model(config: ModelConfig) -> ACFNet:
         raise ConfigError(f"num_classes must be at least 1, got {config.num_classes}")
     if config.channels < 1:
         raise ConfigError(f"channels must be at least 1, got {config.channels}")
-    if config.backbone.startswith(TIMM):
-        return _build_timm(config, config.num_classes)
-    base = ResNetBase(
-        backbone=config.backbone,
-        num_classes=config.num_classes,
-        context=config.context,
-        context_channels=config.channels,
-        output_stride=config.output_stride,
-        aux=config.aux,
-        weights=config.weights,
-        align_corners=config.align_corners,
-        recompute=config.recompute,
-        field=config.field,
-    )
+    same = ("num_classes", "context", "output_stride", "aux", "align_corners")  # of every base network, same names
+    shared = {name: getattr(config, name) for name in same} | {"context_channels": config.channels}
+    base = _timm_base(config, shared) if config.backbone.startswith(TIMM) else _resnet_base(config, shared)
     return ACFNet(base, variant=config.variant, channels=config.channels, detach=config.detach)
 
 
-def _build_timm(config: ModelConfig, num_classes: int) -> ACFNet:
+def _resnet_base(config: ModelConfig, shared: dict[str, Any]) -> nn.Module:
+    own: dict[str, Any] = {"weights": config.weights, "recompute": config.recompute, "field": config.field}
+    return ResNetBase(backbone=config.backbone, **own, **shared)
+
+
+def _timm_base(config: ModelConfig, shared: dict[str, Any]) -> nn.Module:
     from acflib.layers.timm_base import TimmBase
 
     if config.recompute:
         raise ConfigError("recompute=True is for ResNets; a smaller batch_size or more micro_steps save memory too")
     if config.field is not None:
         raise ConfigError(f"field={config.field} is a setting of the tiny base; leave it out for {config.backbone}")
-    base = TimmBase(
-        name=config.backbone.removeprefix(TIMM),
-        num_classes=num_classes,
-        context=config.context,
-        context_channels=config.channels,
-        output_stride=config.output_stride,
-        aux=config.aux,
-        weights="auto" if config.weights == IMAGENET_WEIGHTS else config.weights,  # a preset's, for its own backbone
-        align_corners=config.align_corners,
-    )
-    return ACFNet(base, variant=config.variant, channels=config.channels, detach=config.detach)
+    weights = "auto" if config.weights == IMAGENET_WEIGHTS else config.weights  # torchvision's name, in presets
+    return TimmBase(name=config.backbone.removeprefix(TIMM), weights=weights, **shared)
 
 
 def without_weights(config: ModelConfig) -> ModelConfig:

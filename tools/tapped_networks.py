@@ -21,7 +21,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
 from acflib import ACFNet, inspect, tap  # noqa: E402
-from acflib.engine.checkpoints import write_whole  # noqa: E402
+from acflib.engine.files import write_whole  # noqa: E402
 from acflib.functional import attend_sum, class_centers  # noqa: E402
 from tools.tapped_cases import CASES, NUM_CLASSES, Case  # noqa: E402
 

@@ -19,7 +19,7 @@ from acflib.engine.machine import AROUND, PACKAGE, write_result
 from acflib.errors import AcflibError, CheckpointError, ConfigError
 from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
 from acflib.predict.sharing import CONFIG, load_folder
-from acflib.predict.stored import FORMAT, PATHS, as_safetensors, read_weights, stored_network
+from acflib.predict.stored import FORMAT, PATHS, as_safetensors, build_stored, read_weights
 
 KEYS = {
     "format", "name", "command", "machine", "model", "norm", "classes", "colors", "normalization", "position",
@@ -64,7 +64,7 @@ def load_pretrained(name: str | Path, device: str = "cpu", folder: str | Path | 
     info = pretrained_info(str(name), folder)
     path = _folder(folder) / f"{name}.safetensors"
     weights = read_weights(path, info["sha256"], info["bytes"], path.with_suffix(".json").name, AGAIN)
-    model = stored_network(path, info["model"], info["norm"], weights)
+    model = build_stored(path, info["model"], info["norm"], weights)
     model.info = info
     return model.to(place)
 
@@ -72,7 +72,7 @@ def load_pretrained(name: str | Path, device: str = "cpu", folder: str | Path | 
 def _load_checkpoint(path: Path) -> ACFNet:
     checkpoint = load_checkpoint(path)
     config = checkpoint["config"]
-    model = stored_network(path, config["model"], config["norm"], checkpoint["model"])
+    model = build_stored(path, config["model"], config["norm"], checkpoint["model"])
     model.info = {key: checkpoint[key] for key in OF_CHECKPOINT}
     return model
 

@@ -20,7 +20,7 @@ from acflib.errors import CheckpointError, ConfigError
 from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
 from acflib.metrics import Scores
 from acflib.predict.model_card import MADE_BY, model_card
-from acflib.predict.stored import FORMAT, PATHS, as_safetensors, read_weights, stored_network
+from acflib.predict.stored import FORMAT, PATHS, as_safetensors, build_stored, read_weights
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 NEEDED = {"format", "model", "norm", "classes", "colors", "position", "sha256", "bytes"}  # to load a network
@@ -109,7 +109,7 @@ def load_folder(folder: str | Path) -> ACFNet:
     if not isinstance(config, dict) or config.get("format") != FORMAT or not config.keys() >= NEEDED:
         raise CheckpointError(f"{path}: not the configuration of a network of acflib (format {FORMAT})")
     weights = read_weights(path.with_name(WEIGHTS), config["sha256"], config["bytes"], CONFIG, AGAIN)
-    model = stored_network(path, config["model"], config["norm"], weights)
+    model = build_stored(path, config["model"], config["norm"], weights)
     model.info = config
     return model
 

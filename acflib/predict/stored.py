@@ -16,7 +16,7 @@ PATHS = ("data", "cache", "out")  # settings of a training run that say where, n
 LFS_POINTER = b"version https://git-lfs"
 
 
-def stored_network(path: Path, config: dict[str, Any], norm: str, weights: dict[str, Tensor]) -> ACFNet:
+def build_stored(path: Path, config: dict[str, Any], norm: str, weights: dict[str, Tensor]) -> ACFNet:
     """The network of a stored configuration (fields of ModelConfig) with its stored weights, in evaluation mode.
 
     Raises:

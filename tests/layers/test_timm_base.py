@@ -19,7 +19,7 @@ from acflib.layers.norm import synchronise
 from acflib.layers.timm_base import TimmBase, make_features, plan_features
 from acflib.layers.timm_weights import PACKAGES, packaged_file, read_packaged
 from acflib.predict.pretrained import load_pretrained
-from acflib.predict.stored import stored_network
+from acflib.predict.stored import build_stored
 from acflib.training import train
 from tests.runs import tiny_config
 
@@ -156,7 +156,7 @@ def test_a_run_is_trained_stored_and_loaded(streets, tmp_path):
     train(tiny_config(streets, tmp_path / "run", model=model, iterations=2, eval_every=0), progress=False)
     found = load_pretrained(tmp_path / "run" / "checkpoint.pt")
     assert found.info["config"]["model"]["backbone"] == "timm/mobilenetv3_small_050"
-    again = stored_network(tmp_path, config_as_dict(without_weights(model)), "batch", found.state_dict())
+    again = build_stored(tmp_path, config_as_dict(without_weights(model)), "batch", found.state_dict())
     x = torch.randn(1, 3, 32, 64)
     with torch.no_grad():
         assert torch.equal(again(x)["out"], found(x)["out"])
