@@ -23,6 +23,7 @@ from acflib.layers.tapping import tap
 
 if TYPE_CHECKING:
     from acflib.predict.pretrained import load_pretrained
+    from acflib.predict.sharing import save_pretrained
 
 __all__ = [
     "ACFModule",
@@ -42,14 +43,19 @@ __all__ = [
     "functional",
     "inspect",
     "load_pretrained",
+    "save_pretrained",
     "tap",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """``load_pretrained`` is imported when it is asked for: it needs files and data sets, which no other name does."""
+    """What reads and writes trained networks is imported when asked for: it needs files and data sets, as no other."""
     if name == "load_pretrained":
         from acflib.predict.pretrained import load_pretrained
 
         return load_pretrained
+    if name == "save_pretrained":
+        from acflib.predict.sharing import save_pretrained
+
+        return save_pretrained
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

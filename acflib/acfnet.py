@@ -13,9 +13,11 @@ from acflib.acf import ALL_VARIANTS, ACFModule
 from acflib.errors import ConfigError
 from acflib.functional import sum_to_one
 from acflib.layers.alignment import CellGrid, check_cells, map_size, pad_to_stride, padded_size
-from acflib.layers.bases import ResNetBase
+from acflib.layers.bases import IMAGENET_WEIGHTS, ResNetBase
 from acflib.layers.inplace import check_activations
 from acflib.options import option
+
+TIMM = "timm/"  # before the name of a backbone of timm
 
 
 class Intermediates(NamedTuple):
@@ -241,7 +243,7 @@ def inspect(model: ACFNet, image: Tensor) -> Intermediates:
 class ModelConfig:
     """Everything that defines a network. The defaults are the paper's ResNet-101 + ACF(sum)."""
 
-    backbone: str = option("resnet101", "tiny, resnet18, resnet34, resnet50 or resnet101")
+    backbone: str = option("resnet101", "tiny, resnet18, resnet34, resnet50, resnet101, or timm/NAME")
     context: str | None = option(None, "spatial context of the base network: none, aspp or psp")
     variant: str | None = option(
         "sum", "sum, concat or center; none: the baseline; controls: self, global, psp, permuted"
@@ -269,19 +271,26 @@ def build_model(config: ModelConfig) -> ACFNet:
         raise ConfigError(f"num_classes must be at least 1, got {config.num_classes}")
     if config.channels < 1:
         raise ConfigError(f"channels must be at least 1, got {config.channels}")
-    base = ResNetBase(
-        backbone=config.backbone,
-        num_classes=config.num_classes,
-        context=config.context,
-        context_channels=config.channels,
-        output_stride=config.output_stride,
-        aux=config.aux,
-        weights=config.weights,
-        align_corners=config.align_corners,
-        recompute=config.recompute,
-        field=config.field,
-    )
+    same = ("num_classes", "context", "output_stride", "aux", "align_corners")  # of every base network, same names
+    shared = {name: getattr(config, name) for name in same} | {"context_channels": config.channels}
+    base = _timm_base(config, shared) if config.backbone.startswith(TIMM) else _resnet_base(config, shared)
     return ACFNet(base, variant=config.variant, channels=config.channels, detach=config.detach)
+
+
+def _resnet_base(config: ModelConfig, shared: dict[str, Any]) -> nn.Module:
+    own: dict[str, Any] = {"weights": config.weights, "recompute": config.recompute, "field": config.field}
+    return ResNetBase(backbone=config.backbone, **own, **shared)
+
+
+def _timm_base(config: ModelConfig, shared: dict[str, Any]) -> nn.Module:
+    from acflib.layers.timm_base import TimmBase
+
+    if config.recompute:
+        raise ConfigError("recompute=True is for ResNets; a smaller batch_size or more micro_steps save memory too")
+    if config.field is not None:
+        raise ConfigError(f"field={config.field} is a setting of the tiny base; leave it out for {config.backbone}")
+    weights = "auto" if config.weights == IMAGENET_WEIGHTS else config.weights  # torchvision's name, in presets
+    return TimmBase(name=config.backbone.removeprefix(TIMM), weights=weights, **shared)
 
 
 def without_weights(config: ModelConfig) -> ModelConfig:

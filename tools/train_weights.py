@@ -20,7 +20,7 @@ from acflib.engine.config import TrainConfig
 from acflib.engine.presets import PRESETS
 from acflib.errors import AcflibError, ConfigError
 from acflib.predict.evaluation import evaluate
-from acflib.predict.pretrained import load_pretrained, save_pretrained
+from acflib.predict.pretrained import load_pretrained, save_shipped
 from acflib.training import train
 
 VARIANTS = {"streets-baseline": None, "streets-acf-sum": "sum"}
@@ -104,7 +104,7 @@ def make(name: str, arguments: argparse.Namespace) -> Path | None:
         scores = {key: value for key, value in metrics[split].items() if key.startswith("miou")}
         print(f"{name}, {split}: " + ", ".join(f"{key} {value:.2f}" for key, value in scores.items()))
     data = {"name": "Streets", **manifest}
-    return save_pretrained(model, name, arguments.out, model.info, command_of(name, arguments), data, metrics)
+    return save_shipped(model, name, arguments.out, model.info, command_of(name, arguments), data, metrics)
 
 
 def main(given: list[str] | None = None) -> int:

@@ -12,7 +12,7 @@ from acflib.engine.devices import pick_device, pick_precision, place
 from acflib.errors import ConfigError
 from acflib.predict.pretrained import load_pretrained
 
-CHECKPOINT = "checkpoint.pt of a run, or the name of pretrained weights, such as streets-acf-sum"
+CHECKPOINT = "checkpoint.pt of a run, or a shared folder, or the name of pretrained weights, such as streets-acf-sum"
 DATA = "a Cityscapes, CamVid or Streets folder"
 INTERRUPTED = 130  # exit status, as a shell gives it after Ctrl-C
 

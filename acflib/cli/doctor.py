@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from acflib.cli.doctor_cityscapes import check_frames, check_layout, is_cityscapes
 from acflib.cli.doctor_preset import check_disk, check_preset
+from acflib.cli.doctor_weights import check_weights
 from acflib.cli.findings import SHOWN, Finding
 from acflib.datasets import SegmentationDataset, open_dataset
 from acflib.datasets.reading import is_turned
@@ -26,6 +27,8 @@ OPTIONAL = {
     "ipywidgets": "the lessons",
     "tensorboard": "TensorBoard files",
     "safetensors": "weights that come with the lessons",
+    "timm": "backbones of timm",
+    "huggingface_hub": "sharing networks on a hub",
 }
 LARGEST = "r101-aspp-acf-ob"  # of the presets; a run of it needs most space
 
@@ -70,7 +73,7 @@ def check_environment() -> list[Finding]:
         findings.append(Finding(True, f"GPU {i}: {torch.cuda.get_device_name(i)}, {memory:.0f} GiB"))
     if not torch.cuda.device_count():
         findings.append(Finding(None, "no CUDA GPU: training runs on the CPU"))
-    return findings
+    return findings + check_weights()
 
 
 def _check_optional(name: str, use: str) -> Finding:

@@ -1,4 +1,4 @@
-"""The command line: ``python -m acflib train | evaluate | export | predict | ablate | data streets | ... | doctor``."""
+"""The command line: ``python -m acflib train | evaluate | export | predict | share | ... | doctor``."""
 
 import argparse
 import errno
@@ -16,6 +16,7 @@ from acflib.cli.evaluate import EvaluateConfig, run_evaluate
 from acflib.cli.export import ExportConfig, run_export
 from acflib.cli.grade import GradeConfig, run_grade
 from acflib.cli.predict import PredictConfig, run_predict
+from acflib.cli.share import ShareConfig, run_share
 from acflib.cli.train import run_train
 from acflib.engine.config import TrainConfig
 from acflib.engine.presets import PRESETS
@@ -100,6 +101,9 @@ def make_parser() -> argparse.ArgumentParser:
     grade = _add(subparsers, "grade", run_grade, text, GradeConfig)
     grade.usage = "acflib grade NOTEBOOK [NOTEBOOK ...] [options, see below]"
     grade.add_argument("notebooks", nargs="+", type=Path, help="notebooks of one lesson or of several, or folders")
+    text = "write a trained network as a folder for others: weights, configuration, model card"
+    share = _add(subparsers, "share", run_share, text, ShareConfig)
+    share.epilog = "Others load it with acflib.load_pretrained(FOLDER), or --checkpoint FOLDER."
     data = subparsers.add_parser("data", help="make data").add_subparsers(title="kinds", metavar="KIND", required=True)
     text = "write generated street scenes in the layout of Cityscapes"
     streets = _add(data, "streets", run_streets, text, StreetsConfig)

@@ -18,9 +18,7 @@ from torchvision.transforms import v2
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.labels import IGNORE_INDEX
 from acflib.errors import ConfigError, DataError
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
 
 
 def normalize_image(image: Tensor) -> Tensor:

@@ -13,13 +13,15 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from acflib.errors import ConfigError
-from acflib.layers.contexts import ASPP, PSP
+from acflib.layers.contexts import make_context
 from acflib.layers.norm import BatchNorm, conv_bn_relu
 from acflib.layers.recompute import run_blocks
 
 BACKBONES = ("tiny", "resnet18", "resnet34", "resnet50", "resnet101")
 CONTEXTS = (None, "aspp", "psp")
 IMAGENET_WEIGHTS = "IMAGENET1K_V1"  # torchvision's name; every ResNet of it has them
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of its colors from 0 to 1: images come with mean 0 and deviation 1
+IMAGENET_STD = (0.229, 0.224, 0.225)
 # What a pixel of the tiny base sees, in pixels, at output stride 8: which of its last layers look beside the pixel.
 TINY_FIELDS = {47: (), 111: ("layer3",), 239: ("layer3", "layer4")}
 TINY_FIELD = 239  # also that of a checkpoint that names none
@@ -114,12 +116,7 @@ class ResNetBase(nn.Module):
         self.layer3, self.layer4 = network.layer3, network.layer4
         layer3_channels, layer4_channels = out_channels(self.layer3), out_channels(self.layer4)
         self.feature_channels = layer4_channels if context is None else context_channels
-        if context is None:
-            self.context: nn.Module = nn.Identity()
-        elif context == "aspp":
-            self.context = ASPP(layer4_channels, context_channels)
-        else:
-            self.context = PSP(layer4_channels, context_channels, align_corners=align_corners)
+        self.context = make_context(context, layer4_channels, context_channels, align_corners)
         self.classifier = nn.Conv2d(self.feature_channels, num_classes, 1)
         self.aux_head = make_aux_head(layer3_channels, num_classes) if aux else None
 

@@ -74,3 +74,12 @@ class PSP(PyramidPooling):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, channels, H, W)."""
         return self.project(torch.cat([x, super().forward(x)], dim=1))
+
+
+def make_context(name: str | None, in_channels: int, channels: int, align_corners: bool) -> nn.Module:
+    """What a base network ends with: "aspp", "psp", or None: nothing. (B, in_channels, H, W) -> (B, channels, H, W)."""
+    if name is None:
+        return nn.Identity()
+    if name == "aspp":
+        return ASPP(in_channels, channels)
+    return PSP(in_channels, channels, align_corners=align_corners)

@@ -1,5 +1,7 @@
 """Batch normalization: one process, several processes, and a clear error when a batch is too small."""
 
+from typing import cast
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -59,6 +61,16 @@ class GlooSyncBatchNorm(nn.BatchNorm2d):
         return (centered * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)).to(dtype)  # (C,) -> (1, C, 1, 1)
 
 
+class GlooSyncBatchNormAct(GlooSyncBatchNorm):
+    """The same with an activation behind it: timm's ``BatchNormAct2d`` is a BatchNorm2d that holds one."""
+
+    act: nn.Module
+    drop: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.drop(super().forward(x)))
+
+
 def check_values_per_channel(x: Tensor, processes: int) -> None:
     """Raise ConfigError where batch statistics would be taken over one value: they would erase the features."""
     if x.numel() // x.shape[1] * processes == 1:
@@ -82,6 +94,10 @@ def synchronize(model: nn.Module, device_type: str) -> nn.Module:
         ConfigError: on a CPU, for a BatchNorm without weights, running statistics or momentum.
     """
     if device_type == "cuda":
+        if any(_holds_activation(module) for module in model.modules()):
+            from timm.layers import convert_sync_batchnorm  # torch's own would leave the activations out
+
+            return convert_sync_batchnorm(model)
         return nn.SyncBatchNorm.convert_sync_batchnorm(model)
     if isinstance(model, nn.BatchNorm2d):
         return _as_gloo_norm(model)
@@ -90,10 +106,17 @@ def synchronize(model: nn.Module, device_type: str) -> nn.Module:
     return model
 
 
+def _holds_activation(module: nn.Module) -> bool:
+    return isinstance(module, nn.BatchNorm2d) and hasattr(module, "act") and hasattr(module, "drop")
+
+
 def _as_gloo_norm(norm: nn.BatchNorm2d) -> GlooSyncBatchNorm:
     if not norm.affine or not norm.track_running_stats or norm.momentum is None:
         raise ConfigError(f'{norm} cannot be synchronized on a CPU; use norm="batch", or a GPU')
-    new = GlooSyncBatchNorm(norm.num_features, norm.eps, norm.momentum)
+    kind = GlooSyncBatchNormAct if _holds_activation(norm) else GlooSyncBatchNorm
+    new = kind(norm.num_features, norm.eps, norm.momentum)
+    if isinstance(new, GlooSyncBatchNormAct):
+        new.act, new.drop = cast(nn.Module, norm.act), cast(nn.Module, norm.drop)
     take_over(norm, new)
     return new
 

@@ -1,6 +1,7 @@
 """``tap``: use any segmentation network as a base network (paper: "any off-the-shelf segmentation network")."""
 
 import threading
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,13 +9,15 @@ from torch import Tensor, nn
 from acflib.errors import ConfigError
 from acflib.layers.bases import BaseOutput
 
+_CHECKING = threading.Lock()  # one check at a time: it turns the network to evaluation and back
+
 
 class TappedNetwork(nn.Module):
     """A base network made of another network; see :func:`tap`."""
 
     def __init__(
         self, network: nn.Module, classifier: str, feature_channels: int, num_classes: int,
-        output_stride: int | None = None,
+        output_stride: int | None = None, *, check: bool = True,
     ):  # fmt: skip
         super().__init__()
         self.network = network
@@ -22,6 +25,7 @@ class TappedNetwork(nn.Module):
         self.feature_channels = feature_channels
         self.num_classes = num_classes
         self.output_stride = output_stride
+        self._to_check = [True] if check else []  # a list: the copies that DataParallel makes share it
 
     def forward(self, x: Tensor) -> BaseOutput:
         """Images (B, 3, H, W) -> features and coarse logits as the network's own last layer sees and makes them."""
@@ -43,6 +47,11 @@ class TappedNetwork(nn.Module):
         features, coarse = seen[0]
         aux = output.get("aux") if isinstance(output, dict) and self.training else None
         _check_maps(features, coarse, self.num_classes, self.classifier_name)
+        if self._to_check and type(x) is Tensor and not (x.is_meta or torch.compiler.is_compiling()):
+            with _CHECKING:
+                if self._to_check:  # no other thread was first
+                    check_result(self.network, self.classifier_name, x[:1], self.num_classes)
+                    self._to_check.clear()
         return BaseOutput(features, coarse, aux)
 
 
@@ -52,10 +61,14 @@ def tap(
     feature_channels: int | None = None,
     num_classes: int | None = None,
     output_stride: int | None = None,
+    *,
+    check: bool = True,
 ) -> TappedNetwork:
     """Turn any network whose last layer makes N-channel logits into a base network.
 
-    Features are that layer's input, coarse logits its output; an "aux" entry of the network's own result is kept.
+    Features are that layer's input, coarse logits its output; an "aux" entry of the network's own result is kept. The
+    first forward runs the network once more, on one image, to see that the layer's output is the network's own result
+    but for its size; ConfigError if it is not.
 
     Args:
         network: any module that takes images (B, 3, H, W).
@@ -65,6 +78,7 @@ def tap(
         output_stride: input pixels per feature pixel. Needed only for ``ACFNet(..., align_corners=True)``, which brings
             cell j onto pixel ``output_stride * j``; without it, each cell covers an equal part of the image. How the
             network itself would enlarge its logits plays no part.
+        check: False where the layer's output is not the network's own result, and you want it all the same.
 
     Raises:
         ConfigError: if there is no such layer, its numbers of channels cannot be told, or the stride is below 1.
@@ -88,7 +102,56 @@ def tap(
                 f'"{classifier}" is a {type(layer).__name__}, no Conv2d: name feature_channels and num_classes yourself'
             )
         feature_channels, num_classes = layer.in_channels, layer.out_channels
-    return TappedNetwork(network, classifier, feature_channels, num_classes, output_stride)
+    return TappedNetwork(network, classifier, feature_channels, num_classes, output_stride, check=check)
+
+
+@torch.no_grad()
+def check_result(network: nn.Module, classifier: str, image: Tensor, num_classes: int) -> None:
+    """See that nothing but resizing, and an activation by pixel, comes between a layer's output and the result.
+
+    The network runs in evaluation mode with that output held constant, another number in each channel. Resizing keeps
+    a constant map as it is, so the result must be this constant. A result without N channels cannot be compared.
+
+    Args:
+        image: (1, 3, H, W).
+
+    Raises:
+        ConfigError: the result is something else; the message says what to tap.
+    """
+    own_thread = threading.get_ident()
+    held = torch.linspace(-1, 1, num_classes, device=image.device).view(1, -1, 1, 1)
+
+    def hold(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        return held.to(output.dtype).expand_as(output).clone() if threading.get_ident() == own_thread else None
+
+    modes = [(module, module.training) for module in network.modules()]
+    hook = network.get_submodule(classifier).register_forward_hook(hold)
+    try:
+        results = _results(network.eval()(image), num_classes)
+    finally:
+        hook.remove()
+        for module, training in modes:
+            module.training = training
+    expected = (held, held.softmax(1), held.log_softmax(1), held.sigmoid())
+    errors = [float((result.float() - value).abs().max()) for result in results for value in expected]
+    if errors and min(errors) > 1e-3 + 8 * torch.finfo(results[0].dtype).eps:
+        raise ConfigError(
+            f'the layer "{classifier}" does not make the result of the network alone: with its output held constant, '
+            f"the result still differs from it by {min(errors):.2g}. Tap the layer of the main result, not of an "
+            "auxiliary one. Where the network adds up several layers, or learned ones follow, put these into one layer "
+            "of your own, and tap that; docs/networks.md shows it for LR-ASPP. If you mean it: tap(..., check=False)"
+        )
+
+
+def _results(output: Any, num_classes: int) -> list[Tensor]:
+    """What may be the main result (B, N, H, W): a tensor; in a dict all but "aux"; in a sequence the first such map."""
+    if isinstance(output, dict):
+        parts = [part for name, part in output.items() if name != "aux"]
+    else:
+        parts = list(output) if isinstance(output, list | tuple) else [output]
+    maps = [part for part in parts if torch.is_tensor(part) and part.dim() == 4 and part.is_floating_point()]
+    found = [part for part in maps if part.shape[1] == num_classes]
+    return found if isinstance(output, dict) else found[:1]
 
 
 def _check_maps(features: Tensor, coarse: Tensor, num_classes: int, classifier: str) -> None:

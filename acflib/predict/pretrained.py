@@ -10,27 +10,22 @@ import re
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from acflib.acfnet import ACFNet, ModelConfig, build_model, without_weights
+from acflib.acfnet import ACFNet
 from acflib.datasets.folders import visible
-from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from acflib.engine.checkpoints import load_checkpoint
 from acflib.engine.devices import pick_device
 from acflib.engine.files import write_whole
 from acflib.engine.machine import AROUND, PACKAGE, write_result
-from acflib.errors import CheckpointError, ConfigError, package_fault
-from acflib.layers.inplace import use_inplace
+from acflib.errors import AcflibError, CheckpointError, ConfigError
+from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
+from acflib.predict.sharing import CONFIG, load_folder
+from acflib.predict.stored import FORMAT, PATHS, as_safetensors, build_stored, read_weights
 
-FORMAT = 1
 KEYS = {
     "format", "name", "command", "machine", "model", "norm", "classes", "colors", "normalization", "position",
     "training", "data", "metrics", "parameters", "bytes", "sha256",
 }  # fmt: skip
 OF_CHECKPOINT = ("config", "classes", "colors", "position", "frames")  # what a network remembers of its checkpoint
-PATHS = ("data", "cache", "out")  # settings of a training run that say where, not what
-LFS_POINTER = b"version https://git-lfs"
 AGAIN = "use another copy: `git checkout -- data/weights` in a clone, or install acflib again"
 
 
@@ -39,50 +34,78 @@ def load_pretrained(name: str | Path, device: str = "cpu", folder: str | Path | 
 
     Args:
         name: path of the checkpoint of a run, such as "runs/mine/checkpoint.pt"; or one of :func:`available`, such as
-            "streets-acf-sum". A file goes before a name.
+            "streets-acf-sum"; or a folder of :func:`acflib.save_pretrained`, or such a folder's name on a hub,
+            "owner/name". A file goes before a name, and both before a hub.
         device: "cpu", "auto", "cuda", "cuda:1" or "mps".
         folder: where the weights of that name lie, if not those that come with acflib; no checkpoint is looked for.
 
     Returns:
         The network. Its ``info`` holds "classes", "colors" and "position" (optimizer steps); beside them what
-        :func:`pretrained_info` tells of weights with a name, and "config" and "frames" of a checkpoint.
+        :func:`pretrained_info` tells of weights with a name, what ``config.json`` tells in a shared folder, and
+        "config" and "frames" of a checkpoint.
 
     Raises:
-        ConfigError: no weights of that name in ``folder``, no such device, or safetensors is not installed.
-        CheckpointError: there is neither a file nor weights of that name, or a file is damaged, or does not fit its
-            sidecar; the message names it.
+        ConfigError: no weights of that name in ``folder``, no such device, the hub cannot be reached or has no such
+            network, or a package is not installed.
+        CheckpointError: there is neither a file nor weights nor a folder of that name, or a file is damaged, or does
+            not fit its sidecar; the message names it.
     """
+    place = pick_device(device)
     if folder is None and Path(name).is_file():
-        checkpoint = load_checkpoint(Path(name))
-        config = checkpoint["config"]
-        info = {key: checkpoint[key] for key in OF_CHECKPOINT}
-        model = _build(Path(name), config["model"], config["norm"], checkpoint["model"])
-    elif folder is None and str(name) not in available():
-        raise CheckpointError(
-            f"{name}: no such checkpoint (a run writes checkpoint.pt into its --out folder), and no pretrained "
-            f"weights of that name ({', '.join(available()) or 'there are none'})"
-        )
-    else:
-        info = pretrained_info(str(name), folder)
-        path = _folder(folder) / f"{name}.safetensors"
-        model = _build(path, info["model"], info["norm"], read_weights(path, info["sha256"], info["bytes"]))
+        return _load_checkpoint(Path(name)).to(place)
+    if folder is None and str(name) not in available():
+        shared = load_shared(str(name))
+        if shared is None:
+            raise CheckpointError(
+                f"{name}: no such checkpoint (a run writes checkpoint.pt into its --out folder), no pretrained weights "
+                f"of that name ({', '.join(available()) or 'there are none'}), and no folder of save_pretrained"
+            )
+        return shared.to(place)
+    info = pretrained_info(str(name), folder)
+    path = _folder(folder) / f"{name}.safetensors"
+    weights = read_weights(path, info["sha256"], info["bytes"], path.with_suffix(".json").name, AGAIN)
+    model = build_stored(path, info["model"], info["norm"], weights)
     model.info = info
-    return model.to(pick_device(device))
+    return model.to(place)
 
 
-def _build(path: Path, config: dict[str, Any], norm: str, weights: dict[str, Tensor]) -> ACFNet:
-    """The network of a stored configuration (fields of ModelConfig) with its stored weights, in evaluation mode."""
+def _load_checkpoint(path: Path) -> ACFNet:
+    checkpoint = load_checkpoint(path)
+    config = checkpoint["config"]
+    model = build_stored(path, config["model"], config["norm"], checkpoint["model"])
+    model.info = {key: checkpoint[key] for key in OF_CHECKPOINT}
+    return model
+
+
+def load_shared(name: str) -> ACFNet | None:
+    """A shared network by its folder or its name on a hub; None where it is neither.
+
+    Raises:
+        ConfigError: the hub cannot be reached or has no such network, or a package is not installed.
+        CheckpointError: a file is missing, damaged, or does not fit the others.
+    """
+    if (Path(name) / CONFIG).is_file():
+        return load_folder(name)
+    path = Path(name)
+    is_path = path.exists() or path.parent.exists() or path.suffix in (".pt", ".pth", ".safetensors", ".json")
+    if is_path or not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name):  # no mistyped path is sent to a hub
+        return None
     try:
-        model = build_model(without_weights(ModelConfig(**config)))
-    except (TypeError, ConfigError) as error:
-        raise CheckpointError(f"{path}: this acflib cannot build its network: {error}") from error
-    if norm == "inplace":  # the same weights with leaky ReLU instead of ReLU
-        use_inplace(model)
+        from acflib.predict.hub import SharedNetwork
+    except ImportError:
+        raise ConfigError(
+            f'{name}: no such folder; a network of that name on a hub needs pip install "acflib[hub]"'
+        ) from None
     try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: its weights do not fit its own configuration: {error}") from error
-    return model.eval()
+        shared = SharedNetwork.from_pretrained(name)
+    except AcflibError:
+        raise
+    except (OSError, ValueError) as error:  # of huggingface_hub: no connection, no such repository or file
+        raise ConfigError(
+            f"{name}: no such folder, and the hub does not give a network of that name ({error}): "
+            "check the name and the connection, or download its folder and name that"
+        ) from error
+    return shared.network
 
 
 def pretrained_info(name: str, folder: str | Path | None = None) -> dict[str, Any]:
@@ -118,7 +141,7 @@ def available(folder: str | Path | None = None) -> tuple[str, ...]:
     return tuple(path.stem for path in visible(_folder(folder).glob("*.json"), _folder(folder)))
 
 
-def save_pretrained(
+def save_shipped(
     model: ACFNet,
     name: str,
     folder: str | Path,
@@ -151,7 +174,7 @@ def save_pretrained(
         raise ConfigError(f"name={name!r}: give lower-case letters, digits and hyphens, such as streets-acf-sum")
     path = Path(folder) / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = _safetensors().save({key: _plain(value) for key, value in model.state_dict().items()})
+    content = as_safetensors(model)
     config = checkpoint["config"]
     about = {
         "format": FORMAT,
@@ -174,34 +197,6 @@ def save_pretrained(
     return path
 
 
-def read_weights(path: Path, sha256: str, size: int) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, by name, after its checksum was found right.
-
-    Args:
-        path: the file.
-        sha256: what its sidecar says, hexadecimal.
-        size: the same, in bytes.
-
-    Raises:
-        CheckpointError: the file is missing, a pointer of Git LFS, damaged, or another than the sidecar's.
-        ConfigError: safetensors is not installed.
-    """
-    safetensors = _safetensors()
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); {AGAIN}") from error
-    if content.startswith(LFS_POINTER):
-        raise CheckpointError(f"{path}: holds a pointer of Git LFS, not the weights; fetch them with `git lfs pull`")
-    if hashlib.sha256(content).hexdigest() != sha256:
-        sizes = f"{len(content)} bytes, {size} expected"
-        raise CheckpointError(f"{path}: damaged, or not the weights that {path.stem}.json describes ({sizes}); {AGAIN}")
-    try:
-        return safetensors.load(content)
-    except Exception as error:  # SafetensorError, or what a wrong header makes of it
-        raise CheckpointError(f"{path}: not a safetensors file ({error}); {AGAIN}") from error
-
-
 def _folder(folder: str | Path | None) -> Path:
     return weights_folder() if folder is None else Path(folder)
 
@@ -210,18 +205,3 @@ def weights_folder() -> Path:
     """Where the weights that come with this acflib lie: in an installed package, or in the clone around it."""
     inside = PACKAGE / "_weights"
     return inside if inside.is_dir() else AROUND / "data" / "weights"
-
-
-def _plain(value: Tensor) -> Tensor:
-    """On the CPU, rows in order; float32 if it is a float."""
-    dtype = torch.float32 if value.is_floating_point() else value.dtype
-    return value.detach().to("cpu", dtype).contiguous()
-
-
-def _safetensors():
-    """``safetensors.torch``, which is an extra of acflib."""
-    try:
-        import safetensors.torch
-    except Exception as error:
-        raise ConfigError(f"pretrained weights need safetensors: {package_fault('safetensors', error)}") from None
-    return safetensors.torch

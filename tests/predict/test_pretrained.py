@@ -19,7 +19,7 @@ from acflib.errors import CheckpointError, ConfigError
 from acflib.layers.inplace import InPlaceABN
 from acflib.predict import pretrained
 from acflib.predict.evaluation import evaluate
-from acflib.predict.pretrained import available, load_pretrained, pretrained_info, save_pretrained
+from acflib.predict.pretrained import available, load_pretrained, pretrained_info, save_shipped
 from acflib.training import train
 from tests.runs import tiny_config
 
@@ -40,7 +40,7 @@ def run(streets, tmp_path_factory):
 def folder(run, tmp_path):
     """A folder with the weights "small"."""
     model = load_pretrained(run)
-    assert save_pretrained(model, "small", tmp_path / "weights", model.info, **ABOUT).name == "small.safetensors"
+    assert save_shipped(model, "small", tmp_path / "weights", model.info, **ABOUT).name == "small.safetensors"
     return tmp_path / "weights"
 
 
@@ -93,7 +93,7 @@ def test_sidecar_says_how_the_weights_were_made(run, folder):
 def test_float64_and_channels_last_become_plain_float32(run, tmp_path):
     model = load_pretrained(run)
     other = load_pretrained(run).double().to(memory_format=torch.channels_last)
-    save_pretrained(other, "double", tmp_path, model.info, **ABOUT)
+    save_shipped(other, "double", tmp_path, model.info, **ABOUT)
     assert_same_network(load_pretrained("double", folder=tmp_path), model)
 
 
@@ -101,7 +101,7 @@ def test_activated_batchnorm_comes_back(streets, tmp_path):
     config = tiny_config(streets, tmp_path / "run", iterations=1, eval_every=0, norm="inplace")
     train(config, progress=False)
     model = load_pretrained(tmp_path / "run" / "checkpoint.pt")
-    save_pretrained(model, "leaky", tmp_path, model.info, **ABOUT)
+    save_shipped(model, "leaky", tmp_path, model.info, **ABOUT)
     found = load_pretrained("leaky", folder=tmp_path)
     assert any(isinstance(module, InPlaceABN) for module in found.modules())
     assert_same_network(found, model)
@@ -111,7 +111,7 @@ def test_names_that_are_no_file_names_are_refused(run, tmp_path):
     model = load_pretrained(run)
     for name in ("../x", "A", "a b", "", "a.pt", "-a"):
         with pytest.raises(ConfigError, match="lower-case letters"):
-            save_pretrained(model, name, tmp_path, model.info, **ABOUT)
+            save_shipped(model, name, tmp_path, model.info, **ABOUT)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -194,7 +194,7 @@ def test_without_safetensors_the_message_says_what_to_install(folder, monkeypatc
         load_pretrained("small", folder=folder)
     model = load_pretrained(run)
     with pytest.raises(ConfigError, match="pip install safetensors"):
-        save_pretrained(model, "other", folder, model.info, **ABOUT)
+        save_shipped(model, "other", folder, model.info, **ABOUT)
     assert available(folder) == ("small",)  # names and sidecars can be read without it
 
 

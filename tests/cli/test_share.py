@@ -1,0 +1,45 @@
+"""``acflib share``."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from acflib.cli import parser as cli
+from acflib.predict.pretrained import load_pretrained
+from acflib.training import train
+from tests.runs import tiny_config
+
+
+def test_a_run_is_shared_by_command(streets, tmp_path, capsys):
+    train(tiny_config(streets, tmp_path / "run", iterations=1, eval_every=0), progress=False)
+    run = tmp_path / "run" / "checkpoint.pt"
+    scores, out = tmp_path / "val.json", tmp_path / "shared"
+    assert cli.main(["evaluate", "--checkpoint", str(run), "--data", str(streets), "--json", str(scores)]) == 0
+    share = ["share", "--checkpoint", str(run), "--out", str(out), "--license", "mit", "--data-name", "Streets"]
+    assert cli.main([*share, "--scores", str(scores)]) == 0
+    assert "load_pretrained(" in capsys.readouterr().out
+    assert f"**{json.loads(scores.read_text())['miou_fine']:.2f}**" in (out / "README.md").read_text()
+    ours, theirs = load_pretrained(out).state_dict(), load_pretrained(run).state_dict()
+    assert all(torch.equal(ours[name], value) for name, value in theirs.items())
+    assert cli.main(share) == 0 and "carries no scores" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--data-name", "x"], "--license is missing.*terms of the data"),
+        (["--license", "mit"], "--data-name is missing"),
+        (["--license", "mit", "--data-name", "x", "--scores", "gone.json"], "gone.json: cannot be read"),
+        (["--license", "mit", "--data-name", "x", "--scores", "config.json"], "config.json: no scores"),
+        (["--license", "mit", "--data-name", "x", "--scores", "README.md"], "README.md: no JSON"),
+    ],
+)
+def test_share_says_what_is_missing(tmp_path, monkeypatch, capsys, flags, message):
+    monkeypatch.chdir(tmp_path)
+    Path("config.json").write_text("{}")
+    Path("README.md").write_text("# Mine")
+    assert cli.main(["share", "--checkpoint", "streets-baseline", "--out", "x", *flags]) == 2
+    assert re.search(message, capsys.readouterr().err)
