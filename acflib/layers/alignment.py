@@ -31,12 +31,13 @@ def map_size(maps: Tensor) -> Size:
 
 def padded_size(size: Size, stride: int) -> Size:
     """The smallest (k * stride + 1, l * stride + 1) that holds ``size``."""
-    height, width = (-(-(length - 1) // stride) * stride + 1 for length in size)
+    # No division of negative numbers: ONNX rounds them toward 0, Python down.
+    height, width = ((length + stride - 2) // stride * stride + 1 for length in size)
     return height, width
 
 
 def pad_to_stride(images: Tensor, stride: int) -> Tensor:
-    """Normalised images (B, C, H, W), padded right and bottom to :func:`padded_size`.
+    """Normalized images (B, C, H, W), padded right and bottom to :func:`padded_size`.
 
     The last row and column go on. The mean color, 0, would be an edge beside pixels that count.
     """

@@ -92,7 +92,9 @@ def core_modules() -> list[str]:
     """All modules but the entry point and the rooms that may need an extra."""
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.glob("acflib/**/*.py")]
     names = [name.removesuffix(".__init__") for name in names]
-    extra = re.compile(r"acflib\.(__main__|study\.figures|study\.ablation\.(figures|verdicts|conclusions)|widgets)\b")
+    figures = r"study\.figures|study\.ablation\.(figures|verdicts|conclusions)"
+    pages = r"site\.(markup|pages|library)"
+    extra = re.compile(rf"acflib\.(__main__|{figures}|widgets|{pages})\b")
     return sorted(name for name in names if not extra.match(name))
 
 

@@ -175,7 +175,7 @@ MUTATIONS = [
     ),
     Mutation(
         "padded to a multiple of the stride", ALIGNMENT,
-        "-(-(length - 1) // stride) * stride + 1", "-(-length // stride) * stride", ALIGNED,
+        "(length + stride - 2) // stride * stride + 1", "(length + stride - 1) // stride * stride", ALIGNED,
     ),
     Mutation(
         "the cell to the left of a pixel, not the nearest", ALIGNMENT,
