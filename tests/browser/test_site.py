@@ -25,10 +25,11 @@ near = partial(torch.testing.assert_close, rtol=1e-4, atol=1e-4)
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The folder, without lessons."""
+    """The folder, without lessons. Skipped where packages, npm or a network for npm are missing."""
     from acflib.site.build import build_site
 
     out = tmp_path_factory.mktemp("site") / "out"
+    os.environ.setdefault("npm_config_fetch_retries", "0")  # without a network npm would wait for more than a minute
     try:
         build_site(out, "streets-acf-sum", "streets-baseline", os.environ.get("ACFLIB_ORT_WEB"), lessons=False)
     except ConfigError as error:

@@ -93,7 +93,7 @@ def network(name: str) -> ACFNet:
 
 
 QUICK = ("sum", "none+psp", "tapped")
-SLOW = ("center", "psp", "concat", "literal", "self", "global", "none", "sum+aspp", "inplace", "align corners")
+SLOW = ("center", "psp", "permuted", "concat", "literal", "self", "global", "none", "sum+aspp", "inplace", "align corners")
 NETWORKS = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 
