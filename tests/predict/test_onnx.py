@@ -93,7 +93,8 @@ def network(name: str) -> ACFNet:
 
 
 QUICK = ("sum", "none+psp", "tapped")
-SLOW = ("center", "psp", "permuted", "concat", "literal", "self", "global", "none", "sum+aspp", "inplace", "align corners")
+WITHOUT_ATTENTION = ("none", "self", "global", "psp", "center")
+SLOW = (*WITHOUT_ATTENTION, "permuted", "concat", "literal", "sum+aspp", "inplace", "align corners")
 NETWORKS = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 
