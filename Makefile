@@ -16,7 +16,7 @@ STREETS := data/streets-128x64
 # Jupyter asks for this flag where one is root, as in most containers.
 AS_ROOT := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 
-.PHONY: help lab test test-slow mutate train study study-test lint notebooks venv
+.PHONY: help lab test test-slow mutate train study study-test lint notebooks site venv
 
 help:  ## show this list
 	@echo "make <target>:"
@@ -76,6 +76,10 @@ train: $(READY) $(STREETS)/streets.json  ## train a small ACFNet on generated st
 
 $(STREETS)/streets.json: | $(READY)
 	$(BIN)/python -m acflib data streets --out $(STREETS) --size 128x64
+
+# Needs npm (Node.js) once, for the runtime of the page.
+site: $(READY)  ## the playground and the lessons as static pages, in site/
+	$(BIN)/python -m acflib site --out site $(SITE_FLAGS)
 
 # The blocks of docs/study-plan.md in its order. Each goes on where it was stopped. JOBS: runs at a time, a thread each.
 JOBS ?= 1

@@ -15,8 +15,11 @@ from acflib.cli.doctor import DoctorConfig, run_doctor
 from acflib.cli.evaluate import EvaluateConfig, run_evaluate
 from acflib.cli.export import ExportConfig, run_export
 from acflib.cli.grade import GradeConfig, run_grade
+from acflib.cli.onnx import EPILOG as ONNX_EPILOG
+from acflib.cli.onnx import OnnxConfig, run_onnx
 from acflib.cli.predict import PredictConfig, run_predict
 from acflib.cli.share import ShareConfig, run_share
+from acflib.cli.site import SiteConfig, run_site
 from acflib.cli.train import run_train
 from acflib.engine.config import TrainConfig
 from acflib.engine.presets import PRESETS
@@ -104,6 +107,8 @@ def make_parser() -> argparse.ArgumentParser:
     text = "write a trained network as a folder for others: weights, configuration, model card"
     share = _add(subparsers, "share", run_share, text, ShareConfig)
     share.epilog = "Others load it with acflib.load_pretrained(FOLDER), or --checkpoint FOLDER."
+    text = "write a network as ONNX files, which run without PyTorch"
+    _add(subparsers, "onnx", run_onnx, text, OnnxConfig).epilog = ONNX_EPILOG
     data = subparsers.add_parser("data", help="make data").add_subparsers(title="kinds", metavar="KIND", required=True)
     text = "write generated street scenes in the layout of Cityscapes"
     streets = _add(data, "streets", run_streets, text, StreetsConfig)
@@ -113,6 +118,8 @@ def make_parser() -> argparse.ArgumentParser:
     text = "the similarity explorer and the what-if laboratory in a browser, without notebooks"
     app = _add(subparsers, "app", run_app, text, AppConfig)
     app.add_argument("images", nargs="*", type=Path, help="photographs, or folders (default: generated streets)")
+    text = "the playground in the browser and the lessons, as a folder of static pages"
+    _add(subparsers, "site", run_site, text, SiteConfig)
     text = "check this installation and, if given, a data folder and a preset"
     _add(subparsers, "doctor", run_doctor, text, DoctorConfig)
     return parser

@@ -30,7 +30,7 @@ def run_share(given: argparse.Namespace) -> int:
 
     config = from_flags(ShareConfig(), given)
     require(config.checkpoint, "--checkpoint", CHECKPOINT)
-    require(config.license, "--license", "that of the weights; mind the terms of the data (docs/data-licences.md)")
+    require(config.license, "--license", "that of the weights; mind the terms of the data (docs/data-licenses.md)")
     require(config.data_name, "--data-name", "the name of the data set they were trained on")
     scores = [read_scores(Path(path)) for path in config.scores or ()]
     notes = _read(Path(config.notes)) if config.notes else ""

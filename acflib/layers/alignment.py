@@ -31,7 +31,7 @@ def map_size(maps: Tensor) -> Size:
 
 def padded_size(size: Size, stride: int) -> Size:
     """The smallest (k * stride + 1, l * stride + 1) that holds ``size``."""
-    # Rounded up without negative numbers: graphs of other runtimes divide those toward 0.
+    # No division of negative numbers: ONNX rounds them toward 0, Python down.
     height, width = ((length + stride - 2) // stride * stride + 1 for length in size)
     return height, width
 

@@ -21,10 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.house.mutants import ablation, commands, evidence, network, networks, runs, training  # noqa: E402
+from tests.house.mutants import ablation, commands, evidence, network, networks, onnx, runs, training  # noqa: E402
 from tests.house.mutants.mutation import Mutation  # noqa: E402
 
-PARTS = (network, networks, training, runs, evidence, ablation, commands)
+PARTS = (network, networks, training, runs, evidence, ablation, commands, onnx)
 MUTATIONS: list[Mutation] = [mutation for part in PARTS for mutation in part.MUTATIONS]
 COPIED = ("acflib", "benchmarks", "tests", "conftest.py", "pyproject.toml")
 UNUSED_PLUGINS = ("nbval", "hypothesispytest", "anyio")  # they take longer to import than most tests to run

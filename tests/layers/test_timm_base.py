@@ -15,7 +15,7 @@ from acflib.acfnet import without_weights
 from acflib.cli.estimates import count_training_memory
 from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from acflib.engine.checkpoints import config_as_dict
-from acflib.layers.norm import synchronise
+from acflib.layers.norm import synchronize
 from acflib.layers.timm_base import TimmBase, make_features, plan_features
 from acflib.layers.timm_weights import PACKAGES, packaged_file, read_packaged
 from acflib.predict.pretrained import load_pretrained
@@ -181,7 +181,7 @@ def test_synchronized_batchnorm_keeps_the_activation_inside_it(device_type):
     with torch.no_grad():
         before = network(x)
         names = list(network.state_dict())
-        converted = synchronise(network, device_type)
+        converted = synchronize(network, device_type)
         after = converted(x)
     assert list(converted.state_dict()) == names
     kinds = {type(m).__name__ for m in converted.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)}
@@ -194,7 +194,7 @@ def test_synchronized_batchnorm_keeps_the_activation_inside_it(device_type):
 
 
 @needs_package
-def test_packaged_weights_recognise_a_photograph():
+def test_packaged_weights_recognize_a_photograph():
     """Grace Hopper in uniform, the picture of many demonstrations of ImageNet networks."""
     network = timm.create_model(LITE).eval()
     network.load_state_dict(read_packaged(packaged_file(LITE), network.state_dict()))

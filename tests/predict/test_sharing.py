@@ -104,7 +104,7 @@ def test_leaky_network_comes_back(streets, tmp_path):
 # ---- the model card
 
 
-def test_card_carries_scores_data_and_licence(folder):
+def test_card_carries_scores_data_and_license(folder):
     text = (folder / "README.md").read_text()
     _, header, body = text.split("---\n", 2)
     meta = yaml.safe_load(header)

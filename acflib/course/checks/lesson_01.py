@@ -64,7 +64,7 @@ def centers_from_logits(student: Answer) -> Verdict:
         "You take the most likely class only (argmax). Eq. 2 weights each pixel with its probability.": (
             lambda x, z: functional.hard_class_centers(x, z.argmax(1), z.shape[1])
         ),
-        "The normaliser is missing: these are weighted sums. Divide by the sum of P over the pixels.": (
+        "The normalizer is missing: these are weighted sums. Divide by the sum of P over the pixels.": (
             lambda x, z: _sums(x, z.softmax(1))
         ),
         "You divide by H*W. Eq. 2 divides by the sum of P of that class over the pixels.": (
@@ -99,7 +99,7 @@ def merge_centers(student: Answer) -> Verdict:
         "This is the plain mean of the two centers. A class with 3 pixels here and 300 there is not half and half: "
         "weight each center with its mass.": lambda a, m, b, k: (a + b) / 2,
         "The two masses are swapped: each center belongs to its own mass.": lambda a, m, b, k: right(a, k, b, m),
-        "The normaliser is missing: divide by the sum of both masses.": (
+        "The normalizer is missing: divide by the sum of both masses.": (
             lambda a, m, b, k: a * m[:, None] + b * k[:, None]
         ),
         "You just add the two centers. Weight each with its mass, and divide by the sum of both masses.": (

@@ -1,9 +1,10 @@
 // SimilarityExplorer: click a pixel, see which pixels are alike (Fig. 5 and 6).
 
-import { h, slider, choice, button, checkbox, bar, legend, chip, css, className, classAt, colorOf, percent } from "./elements.js";
+import { h, slider, choice, button, checkbox, bar, legend, chip, className, classAt, colorOf } from "./elements.js";
 import { labelsOf, floatsOf } from "./link.js";
 import { paintMap, paintLabels, paintPNG, colorBar } from "./paint.js";
 import { Panel, onArrows } from "./panel.js";
+import { pixelTable, table } from "./tables.js";
 import { makeView } from "./frame.js";
 
 const SHOWN_CLASSES = 6;
@@ -126,34 +127,23 @@ function build({ ask }) {
     const classes = named.map((what) =>
       h("span", { class: "acf-fact" }, what, chip(colorOf(scenery, facts[what]), className(scenery, facts[what]))),
     );
-    const order = facts.row.map((_, i) => i).sort((a, b) => facts.row[b] - facts.row[a]).slice(0, shown);
-    const lines = order.map((i) => {
-      const cells = [h("td", {}, chip(scenery.colors[i], scenery.classes[i]))];
-      cells.push(h("td", {}, bar(facts.row[i], css(scenery.colors[i])), percent(facts.row[i])));
-      if (facts.to_centers) {
-        const value = facts.to_centers[i];
-        cells.push(h("td", {}, bar(value, "var(--acf-neutral)"), value.toFixed(2)));
-      }
-      return h("tr", {}, ...cells);
-    });
-    const heads = ["class", "attention P", ...(facts.to_centers ? ["similarity to its center"] : [])];
-    const head = h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text))));
     const title = pin ? `Pixel ${pin}` : "The pixel";
     return h(
       "div",
       { class: "acf-card" },
       h("h4", {}, `${title}: row ${pixel[0]}, column ${pixel[1]}`),
       h("div", {}, ...classes),
-      h("table", {}, head, h("tbody", {}, ...lines)),
+      pixelTable(scenery, facts, shown),
     );
   }
 
   function comparison() {
-    const lines = frame.compare.map(({ layer, similarity }) =>
-      h("tr", {}, h("td", {}, layer), h("td", {}, bar(similarity, "var(--acf-neutral)"), similarity.toFixed(2))),
-    );
-    const head = h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "feature map"), h("th", { scope: "col" }, "cosine similarity")));
-    return h("div", { class: "acf-card acf-compare" }, h("h4", {}, "A beside B"), h("table", {}, head, h("tbody", {}, ...lines)));
+    const lines = frame.compare.map(({ layer, similarity }) => [
+      h("td", {}, layer),
+      h("td", {}, bar(similarity, "var(--acf-neutral)"), similarity.toFixed(2)),
+    ]);
+    const heading = h("h4", {}, "A beside B");
+    return h("div", { class: "acf-card acf-compare" }, heading, table(["feature map", "cosine similarity"], lines));
   }
 
   const shownPicture = () => ({

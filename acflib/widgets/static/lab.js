@@ -1,9 +1,11 @@
 // ClassCenterLab: spoil the coarse map with a brush, a mixture, a temperature; watch class centers and fine result.
 
-import { h, s, slider, choice, button, bar, legend, chip, css, className, classAt, colorOf, percent } from "./elements.js";
+import { h, slider, choice, button, legend, chip, className, classAt, colorOf, percent } from "./elements.js";
 import { labelsOf } from "./link.js";
 import { paintLabels, paintPNG, spread } from "./paint.js";
-import { Panel, onArrows, pixelAt } from "./panel.js";
+import { Panel, onArrows } from "./panel.js";
+import { addBrush } from "./brush.js";
+import { movementTable, table } from "./tables.js";
 import { makeView } from "./frame.js";
 import { Plane } from "./plane.js";
 
@@ -16,8 +18,6 @@ function build({ ask }) {
   let seen = [];
   let fineBefore = null;
   let labels = new Map(); // class maps by panel: [labels, cells]
-  let stroke = 0;
-  let cursor = [0, 0]; // of the brush, in pixels and fractions
   const pick = ([row, column]) => ask({ do: "pick", row, column }, { key: "pick" });
 
   const picture = new Panel("picture", {
@@ -39,52 +39,14 @@ function build({ ask }) {
 
   // ---- the brush
   const brush = choice("Class", [], () => {}, "Class of the brush");
-  const radius = slider("Radius", { min: 1, max: 48, step: 1, value: 10, oninput: () => showBrush(), format: (v) => `${v} px`, spoken: "Radius of the brush" });
-  coarse.root.classList.add("acf-paint");
-
-  function paintAt(point) {
-    cursor = point;
-    showBrush();
-    const action = { do: "paint", label: Number(brush.input.value), radius: radius.input.valueAsNumber, points: [point], number: stroke };
-    ask(action, { key: `stroke ${stroke}`, merge: (old, next) => ({ ...next, points: [...old.points, ...next.points] }) });
-  }
-
-  function newStroke() {
-    stroke = 1 + Math.floor(Math.random() * 1e9); // two views of one laboratory must not continue each other's strokes
-  }
-
-  function showBrush() {
-    if (!scenery) return;
-    const place = { cx: cursor[1], cy: cursor[0], r: radius.input.valueAsNumber };
-    coarse.overlay.replaceChildren(s("circle", { ...place, class: "acf-brush-rim" }), s("circle", { ...place, class: "acf-brush" }));
-  }
-
-  const inCoarse = (event) => pixelAt(event, coarse.canvas, scenery.size);
-  coarse.stack.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    coarse.stack.setPointerCapture(event.pointerId);
-    coarse.stack.focus({ preventScroll: true });
-    event.preventDefault();
-    newStroke();
-    paintAt(inCoarse(event));
-  });
-  coarse.stack.addEventListener("pointermove", (event) => {
-    cursor = inCoarse(event);
-    showBrush();
-    if (coarse.stack.hasPointerCapture(event.pointerId)) paintAt(cursor);
-  });
-  coarse.stack.addEventListener("pointerleave", () => coarse.overlay.replaceChildren());
-  coarse.stack.addEventListener("blur", () => coarse.overlay.replaceChildren());
-  coarse.stack.addEventListener("focus", showBrush);
-  onArrows(coarse.stack, () => cursor.map(Math.floor), () => scenery.size, () => 8, ([row, column]) => {
-    cursor = [row + 0.5, column + 0.5];
-    showBrush();
-  });
-  coarse.stack.addEventListener("keydown", (event) => {
-    if (event.key !== " ") return;
-    event.preventDefault();
-    newStroke();
-    paintAt(cursor);
+  const radius = slider("Radius", { min: 1, max: 48, step: 1, value: 10, oninput: () => brushed.show(), format: (v) => `${v} px`, spoken: "Radius of the brush" });
+  const brushed = addBrush(coarse, {
+    size: () => scenery && scenery.size,
+    radius: () => radius.input.valueAsNumber,
+    paint: (point, number) => {
+      const action = { do: "paint", label: Number(brush.input.value), radius: radius.input.valueAsNumber, points: [point], number };
+      ask(action, { key: `stroke ${number}`, merge: (old, next) => ({ ...next, points: [...old.points, ...next.points] }) });
+    },
   });
 
   // ---- the other edits
@@ -142,7 +104,7 @@ function build({ ask }) {
     second.set(at("rider", 1));
     gone.set(at("car", 0));
     swap.hidden = !(scenery.classes.includes("person") && scenery.classes.includes("rider"));
-    cursor = [scenery.size[0] / 2, scenery.size[1] / 2];
+    brushed.toMiddle();
     for (const panel of panels) panel.setSize(scenery.size, PANEL_WIDTH);
   }
 
@@ -186,20 +148,8 @@ function build({ ask }) {
   }
 
   function movements() {
-    const order = [...frame.centers].sort((a, b) => b.moved - a.moved);
-    const lines = order.map(({ label, moved, share_before, share_after, zero }) =>
-      h(
-        "tr",
-        {},
-        h("td", {}, chip(scenery.colors[label], scenery.classes[label])),
-        h("td", {}, bar(moved, css(scenery.colors[label])), zero ? "absent: 0" : percent(moved)),
-        h("td", {}, `${percent(share_before)} to ${percent(share_after)}`),
-      ),
-    );
-    const heads = ["class", "center moved by", "share of the map"];
-    const head = h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text))));
     const note = h("div", { class: "acf-note" }, "100 % is the mean distance between two centers.");
-    return h("div", { class: "acf-card" }, h("h4", {}, "How far each center moved"), h("table", {}, head, h("tbody", {}, ...lines)), note);
+    return h("div", { class: "acf-card" }, h("h4", {}, "How far each center moved"), movementTable(scenery, frame.centers), note);
   }
 
   function pixelFacts() {
@@ -209,12 +159,13 @@ function build({ ask }) {
     const classes = parts.map((what) => h("div", { class: "acf-fact" }, words[what], chip(colorOf(scenery, here[what]), className(scenery, here[what]))));
     const weight = (i) => Math.max(frame.row_before[i], frame.row_after[i]);
     const order = frame.row_before.map((_, i) => i).sort((a, b) => weight(b) - weight(a)).slice(0, SHOWN_CLASSES);
-    const lines = order.map((i) =>
-      h("tr", {}, h("td", {}, chip(scenery.colors[i], scenery.classes[i])), h("td", {}, percent(frame.row_before[i])), h("td", {}, percent(frame.row_after[i]))),
-    );
-    const head = h("thead", {}, h("tr", {}, ...["class", "P before", "P edited"].map((text) => h("th", { scope: "col" }, text))));
+    const lines = order.map((i) => [
+      h("td", {}, chip(scenery.colors[i], scenery.classes[i])),
+      h("td", {}, percent(frame.row_before[i])),
+      h("td", {}, percent(frame.row_after[i])),
+    ]);
     const title = `The pixel: row ${frame.pixel[0]}, column ${frame.pixel[1]}`;
-    return h("div", { class: "acf-card" }, h("h4", {}, title), ...classes.map((line) => h("div", {}, line)), h("table", {}, head, h("tbody", {}, ...lines)));
+    return h("div", { class: "acf-card" }, h("h4", {}, title), ...classes.map((line) => h("div", {}, line)), table(["class", "P before", "P edited"], lines));
   }
 
   const shownPicture = () => ({ rows: [panels.slice(0, 3).filter((p) => !p.root.hidden), panels.slice(3)], bar: null, legend: seen });

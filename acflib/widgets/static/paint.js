@@ -91,6 +91,11 @@ export function paintRGB(canvas, bytes, [height, width]) {
   put(canvas, picture);
 }
 
+// Pixels of four bytes, as canvases give them.
+export function paintRGBA(canvas, pixels, [height, width]) {
+  put(canvas, new ImageData(new Uint8ClampedArray(pixels), width, height));
+}
+
 function put(canvas, picture) {
   if (canvas.width !== picture.width) canvas.width = picture.width;
   if (canvas.height !== picture.height) canvas.height = picture.height;

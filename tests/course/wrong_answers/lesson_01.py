@@ -83,7 +83,7 @@ ANSWERS = {
             "pixels": (lambda x, z: sums(x, z.flatten(2).softmax(-1).view_as(z)), "over all pixels"),
             "sigmoid": (lambda x, z: functional.class_centers(x, z.sigmoid()), "sigmoid"),
             "argmax": (lambda x, z: eq1(x, z.argmax(1), z.shape[1]), "argmax"),
-            "sums": (lambda x, z: sums(x, z.softmax(1)), "normaliser is missing"),
+            "sums": (lambda x, z: sums(x, z.softmax(1)), "normalizer is missing"),
             "H*W": (lambda x, z: (x[:, None] * z.softmax(1)[:, :, None]).mean((3, 4)), "divide by H*W"),
             "channels": (channel_softmax, "softmax over channels"),
             "reshape": (lambda x, z: mixed_up(x, z.softmax(1)), "transpose is meant"),
@@ -97,7 +97,7 @@ ANSWERS = {
         "mistakes": {
             "plain mean": (lambda a, m, b, k: (a + b) / 2, "plain mean"),
             "swapped": (lambda a, m, b, k: merged(a, k, b, m), "swapped"),
-            "sums": (lambda a, m, b, k: a * m[:, None] + b * k[:, None], "normaliser is missing"),
+            "sums": (lambda a, m, b, k: a * m[:, None] + b * k[:, None], "normalizer is missing"),
             "added": (lambda a, m, b, k: a + b, "just add"),
             "total mass": (lambda a, m, b, k: (a * m.sum() + b * k.sum()) / (m.sum() + k.sum()), "total mass"),
             "absent class": (lambda a, m, b, k: (a * m[:, None] + b * k[:, None]) / (m + k)[:, None], "NaN"),

@@ -2,12 +2,12 @@
 
 from tests.house.mutants.mutation import Mutation
 
-COMMON, PRETRAINED = "acflib/cli/common.py", "acflib/predict/pretrained.py"
+DISTRIBUTED, PRETRAINED = "acflib/distributed.py", "acflib/predict/pretrained.py"
 
 MUTATIONS = [
     Mutation(
-        "processes not left after an error of evaluate or export", COMMON,
-        "    finally:\n        if joined:\n            distributed.shutdown()", "    finally:\n        pass",
+        "processes not left after an error of evaluate or export", DISTRIBUTED,
+        "    finally:\n        if own:\n            shutdown()", "    finally:\n        pass",
         ("tests/cli/test_cli.py",),
     ),
     Mutation(

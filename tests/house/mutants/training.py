@@ -121,7 +121,7 @@ MUTATIONS = [
     ),
     Mutation(
         "mirrored windows put in the wrong place", INFERENCE,
-        "place = _mirror(columns, width) if flip else columns", "place = columns", PREDICT,
+        "place = _mirror(columns, scaled.shape[-1]) if flip else columns", "place = columns", PREDICT,
     ),
     Mutation(
         "scaled results not resized back", INFERENCE,

@@ -1,0 +1,190 @@
+"""The site: a playground that runs in the browser, and the lessons and documents as pages. A folder of static files.
+
+index.html     the playground         play/  its modules, play/runtime/ onnxruntime-web
+widgets/       what paints, shared with the widgets of the notebooks
+data/          base.onnx, head.onnx, baseline.onnx, network.json, pictures
+lessons/ docs/ api/   pages to read, where the repository is at hand; search.html over all of them
+"""
+
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from acflib import __version__
+from acflib.acfnet import ACFNet
+from acflib.datasets.labels import TRAIN_ID_OF_ID
+from acflib.datasets.streets import render_street
+from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
+from acflib.errors import ConfigError, TrainingError
+from acflib.predict.onnx_export import export_onnx, require_packages
+from acflib.predict.pretrained import load_pretrained
+from acflib.site.runtime import bring_runtime
+
+STATIC = Path(__file__).parent / "static"
+PAINTERS = Path(__file__).parents[1] / "widgets" / "static"
+VIEWS = ("attention.js", "explorer.js", "lab.js", "frame.js")  # of the notebooks alone
+STREET_SEEDS = (3, 7, 11, 12, 20, 21)  # those of lessons 13 and 14
+STREET_SIZE = (256, 128)
+MAX_SIDE = 512  # of a photograph, in pixels; what two cores segment in about a second
+PAGE_PACKAGES = ("nbconvert", "latex2mathml", "pdoc")
+MARK = "site.json"  # says that a folder is a site of acflib, and may be replaced
+NAVIGATION = {"lessons": "Lessons", "docs": "Documents", "api": "Library", "search.html": "Search"}
+
+
+def build_site(
+    out: str | Path,
+    checkpoint: str,
+    baseline: str | None = None,
+    runtime: str | Path | None = None,
+    lessons: bool = True,
+    say: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Write the site; an older one in the same place is replaced as a whole, and stays if anything fails.
+
+    Args:
+        out: folder to write; new, empty, or an older site.
+        checkpoint: path of a checkpoint or name of pretrained weights; a network with class centers.
+        baseline: the same for the first similarity map, or None.
+        runtime: folder with the files of onnxruntime-web; None fetches them by npm.
+        lessons: also write lessons, documents and library reference.
+        say: told each step.
+
+    Returns:
+        The page to open.
+
+    Raises:
+        ConfigError: something to build with is missing, or the network or the folder does not fit.
+        CheckpointError, TrainingError: a network cannot be read, or a file cannot be written.
+    """
+    out = Path(out).absolute()
+    check_folder(out)
+    require_packages()
+    if lessons:
+        require_page_packages()
+    model = load_pretrained(checkpoint)
+    check_network(model, checkpoint)
+    base_model = None if baseline is None else load_pretrained(baseline)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".site-", dir=out.parent) as name:
+            new = Path(name) / "site"
+            say("bringing onnxruntime-web")
+            bring_runtime(new / "play" / "runtime", runtime)
+            say("writing the networks")
+            write_networks(new / "data", model, checkpoint, base_model)
+            copy_static(new)
+            if lessons:
+                from acflib.site.pages import write_pages
+
+                write_pages(new, say)
+            fill_front_page(new, model)
+            replace_folder(new, out)
+    except OSError as error:
+        raise TrainingError(f"{out}: cannot be written ({error}); free some space, or pass another --out") from error
+    return out / "index.html"
+
+
+def require_page_packages() -> None:
+    """Raise ConfigError unless the packages that make lessons and reference into pages are installed."""
+    missing = [name for name in PAGE_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"pages of lessons need the package{'s' * (len(missing) > 1)} {', '.join(missing)}: "
+            "pip install 'acflib[site]', or pass --no-lessons"
+        )
+
+
+def check_folder(out: Path) -> None:
+    """Raise ConfigError if the folder holds something that is not a site of ours."""
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out}: is a file; pass another --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+        raise ConfigError(f"{out}: holds files that are not a site of acflib, and would be lost; pass another --out")
+
+
+def check_network(model: ACFNet, name: str) -> None:
+    """Raise ConfigError unless the page can show the network."""
+    if model.acf is None or model.acf.center_block is None:
+        variant = None if model.acf is None else model.acf.variant
+        raise ConfigError(f"{name}: variant {variant} has no class centers to show; choose sum, concat or center")
+    if model.align_corners:
+        raise ConfigError(f"{name}: the page resizes as networks with align_corners=False do; this one has True")
+
+
+def write_networks(data: Path, model: ACFNet, name: str, baseline: ACFNet | None) -> None:
+    """The networks as ONNX, what is said of them, and the pictures to choose from."""
+    classes, colors = model.info["classes"], model.info["colors"]
+    export_onnx(model, data, classes, colors, Path(name).stem, only=("base", "head"))
+    if baseline is not None:
+        with tempfile.TemporaryDirectory(dir=data) as folder:
+            export_onnx(baseline, folder, baseline.info["classes"], baseline.info["colors"], only=("base",))
+            os.replace(Path(folder) / "base.onnx", data / "baseline.onnx")
+    assert model.acf is not None  # as check_network found
+    about = {
+        "name": Path(name).stem,
+        "classes": list(classes),
+        "colors": [list(color) for color in colors],
+        "mean": IMAGENET_MEAN,
+        "std": IMAGENET_STD,
+        "variant": model.acf.variant,
+        "baseline": baseline is not None,
+        "max_side": MAX_SIDE,
+        "gallery": write_gallery(data, with_truth=len(classes) == 19),
+    }
+    (data / "network.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def write_gallery(data: Path, with_truth: bool) -> list[dict[str, str | None]]:
+    """Generated streets as PNG, and their ground truth as one byte a pixel."""
+    gallery = []
+    for seed in STREET_SEEDS:
+        street = render_street(seed, *STREET_SIZE)
+        name = f"street-{seed}"
+        Image.fromarray(street.image).save(data / f"{name}.png", optimize=True)
+        item = {"name": name, "title": f"street {seed}", "image": f"data/{name}.png", "truth": None}
+        if with_truth:
+            (data / f"{name}.labels").write_bytes(TRAIN_ID_OF_ID[street.label_ids].tobytes())
+            item["truth"] = f"data/{name}.labels"
+        gallery.append(item)
+    return gallery
+
+
+def copy_static(new: Path) -> None:
+    """The page itself, and the painters of the notebook widgets."""
+    shutil.copytree(PAINTERS, new / "widgets", ignore=shutil.ignore_patterns(*VIEWS))
+    shutil.copytree(STATIC, new / "play", dirs_exist_ok=True, ignore=shutil.ignore_patterns("pdoc"))
+    (new / "play" / "index.html").replace(new / "index.html")
+
+
+def fill_front_page(new: Path, model: ACFNet) -> None:
+    """Fill in the front page, and mark the folder as a site."""
+    page = (new / "index.html").read_text(encoding="utf-8")
+    millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+    page = page.replace("<!-- parameters -->", f"{millions:.1f} million")
+    links = [
+        f'<a href="{target}{"" if target.endswith(".html") else "/index.html"}">{title}</a>'
+        for target, title in NAVIGATION.items()
+        if (new / target).exists()
+    ]
+    page = page.replace("<!-- links -->", " ".join(links))
+    (new / "index.html").write_text(page, encoding="utf-8")
+    (new / MARK).write_text(json.dumps({"acflib": __version__}), encoding="utf-8")
+
+
+def replace_folder(new: Path, out: Path) -> None:
+    """Put a finished folder in its place; the older one goes only when the new one is there."""
+    older = new.with_name("older")
+    if out.exists():
+        out.rename(older)
+    try:
+        new.rename(out)
+    except OSError:
+        if older.exists():
+            older.rename(out)
+        raise

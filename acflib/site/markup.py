@@ -1,0 +1,93 @@
+"""Markdown and notebooks as HTML, by nbconvert; mathematics as MathML, which browsers set without any program."""
+
+import html
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+from bs4 import BeautifulSoup
+from latex2mathml.converter import convert
+from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+ADDRESS = {"a": "href", "img": "src", "source": "srcset"}
+OUTSIDE = re.compile(r"^(https?:|mailto:|data:|#)")
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class Renderer(IPythonRenderer):
+    """nbconvert's renderer, with mathematics as MathML."""
+
+    def block_math(self, body: str) -> str:
+        return mathematics(body, display="block")
+
+    def inline_math(self, body: str) -> str:
+        return mathematics(body, display="inline")
+
+    def latex_environment(self, name: str, body: str) -> str:
+        return mathematics(f"\\begin{{{name}}}{body}\\end{{{name}}}", display="block")
+
+
+def mathematics(latex: str, display: str) -> str:
+    """LaTeX as MathML; as code, where there is something that the converter does not know."""
+    try:
+        found = convert(latex.strip(), display=display)
+    except Exception:  # it has many errors of its own
+        return f"<code>{html.escape(latex)}</code>"
+    label = html.escape(" ".join(latex.split()), quote=True)
+    return found.replace("<math ", f'<math aria-label="{label}" ', 1)
+
+
+def from_markdown(text: str) -> str:
+    """The body of a page."""
+    return MarkdownWithMath(renderer=Renderer(escape=False, anchor_link_text="#")).render(text)
+
+
+def from_notebook(path: Path) -> str:
+    """Cells and stored outputs of a notebook as the body of a page. Nothing is run."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)  # needs a kernel; the text beside it stays
+    notebook.metadata.pop("widgets", None)
+    exporter = HTMLExporter(template_name="basic")
+    exporter.register_filter("markdown2html", from_markdown)
+    return exporter.from_notebook_node(notebook)[0]
+
+
+def title_of(body: BeautifulSoup, otherwise: str) -> str:
+    """The first heading of a page."""
+    heading = body.find(["h1", "h2"])
+    return heading.get_text(" ", strip=True).rstrip("#¶ ") if heading else otherwise
+
+
+def rewrite_links(body: BeautifulSoup, rewrite: Callable[[str], str | None]) -> None:
+    """Send each link and picture where ``rewrite`` says; one that it has no place for becomes its text."""
+    for tag, attribute in ADDRESS.items():
+        for element in body.find_all(tag):
+            address = str(element.get(attribute, ""))
+            if not address or OUTSIDE.match(address):
+                continue
+            found = rewrite(address)
+            if found is not None:
+                element[attribute] = found
+            elif tag == "a":
+                element.name, element.attrs = "span", {"title": f"in the repository: {address}"}
+            else:
+                element.decompose()
+
+
+def sections(body: BeautifulSoup) -> list[tuple[str, str, str]]:
+    """(anchor, heading, text) of each part between two headings, for the search."""
+    body = BeautifulSoup(str(body), "html.parser")  # a copy
+    for formula in body.find_all("math"):
+        formula.decompose()
+    found: list[list[str]] = [["", "", ""]]
+    for element in body.find_all(["h1", "h2", "h3", "p", "li", "td", "th"]):
+        text = element.get_text(" ", strip=True)
+        if element.name in ("h1", "h2", "h3"):
+            found.append([str(element.get("id", "")), text.rstrip("#¶ "), ""])
+        elif not element.find(["p", "li"]):
+            found[-1][2] += " " + text
+    return [(anchor, heading, " ".join(text.split())) for anchor, heading, text in found if heading or text.strip()]

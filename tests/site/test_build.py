@@ -1,0 +1,94 @@
+"""``acflib site``: which networks and folders it takes, and that an older site stays where the new one fails."""
+
+import dataclasses
+
+import pytest
+
+from acflib.acfnet import ModelConfig, build_model
+from acflib.errors import ConfigError, TrainingError
+from acflib.site import build
+
+TINY = ModelConfig("tiny", num_classes=19, channels=8, align_corners=False, weights=None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"variant": None}, "variant None has no class centers"),
+        ({"variant": "psp"}, "variant psp has no class centers"),
+        ({"align_corners": True}, "this one has True"),
+    ],
+)
+def test_networks_that_the_page_cannot_show(changes, words):
+    with pytest.raises(ConfigError, match=f"mine.pt: .*{words}"):
+        build.check_network(build_model(dataclasses.replace(TINY, **changes)), "mine.pt")
+
+
+@pytest.mark.parametrize("variant", ["sum", "concat", "center"])
+def test_networks_that_it_can(variant):
+    build.check_network(build_model(dataclasses.replace(TINY, variant=variant)), "mine.pt")
+
+
+def test_other_files_are_not_replaced(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ConfigError, match="holds files that are not a site of acflib"):
+        build.check_folder(tmp_path)
+    with pytest.raises(ConfigError, match="is a file"):
+        build.check_folder(tmp_path / "thesis.tex")
+    build.check_folder(tmp_path / "new")
+
+
+def small_site(monkeypatch):
+    """A build with a network that was not trained, without files of networks and runtime."""
+    monkeypatch.setattr(build, "load_pretrained", lambda name: build_model(TINY))
+    monkeypatch.setattr(build, "require_packages", lambda: None)
+    monkeypatch.setattr(build, "bring_runtime", lambda out, folder: out.mkdir(parents=True))
+    monkeypatch.setattr(build, "write_networks", lambda data, *rest: data.mkdir())
+
+
+def test_a_site_is_replaced_as_a_whole_or_stays(tmp_path, monkeypatch):
+    small_site(monkeypatch)
+    out = tmp_path / "site"
+    page = build.build_site(out, "mine.pt", lessons=False)
+    assert page == out / "index.html" and " million parameters" in page.read_text() and "<!-- " not in page.read_text()
+    assert not (out / "play" / "pdoc").exists() and not (out / "widgets" / "lab.js").exists()
+    (out / "stale.html").write_text("of an older version")
+    build.build_site(out, "mine.pt", lessons=False)
+    assert not (out / "stale.html").exists()
+    (out / "mine.html").write_text("still here")
+
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(build, "write_networks", full_disk)
+    with pytest.raises(TrainingError, match="site: cannot be written .*No space left"):
+        build.build_site(out, "mine.pt", lessons=False)
+    assert (out / "mine.html").read_text() == "still here"
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]  # no temporary folder is left
+    monkeypatch.undo()
+    small_site(monkeypatch)
+    monkeypatch.setattr(build.Path, "rename", refuse_the_new(build.Path.rename))
+    with pytest.raises(TrainingError):
+        build.build_site(out, "mine.pt", lessons=False)
+    assert (out / "mine.html").read_text() == "still here"
+
+
+def refuse_the_new(real):
+    def rename(path, target):
+        if path.name == "site" and path.parent.name.startswith(".site-"):
+            raise OSError(13, "Permission denied")
+        return real(path, target)
+
+    return rename
+
+
+def test_streets_of_another_number_of_classes_have_no_truth(tmp_path):
+    assert {item["truth"] for item in build.write_gallery(tmp_path, with_truth=False)} == {None}
+    assert not list(tmp_path.glob("*.labels"))
+
+
+def test_missing_packages_of_the_pages_are_named(monkeypatch):
+    real = build.importlib.util.find_spec
+    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None if name == "pdoc" else real(name) or True)
+    with pytest.raises(ConfigError, match=r"need the package pdoc: pip install 'acflib\[site\]', or pass --no-lessons"):
+        build.require_page_packages()

@@ -1,0 +1,129 @@
+"""Lessons and documents as pages: mathematics, links, and that nothing is loaded from elsewhere."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import unquote, urljoin
+
+import nbformat
+import pytest
+
+pytest.importorskip("nbconvert")
+pytest.importorskip("latex2mathml")
+pytest.importorskip("pdoc")
+
+from bs4 import BeautifulSoup  # noqa: E402
+
+from acflib.errors import ConfigError  # noqa: E402
+from acflib.site import markup, pages  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+LOADED = {"img": "src", "script": "src", "link": "href", "source": "srcset", "iframe": "src", "video": "src"}
+
+
+def test_mathematics_is_mathml():
+    found = BeautifulSoup(
+        markup.from_markdown(r"Eq. 2: $$c_i = \frac{\sum_j P_{ij} f_j}{\sum_j P_{ij}}$$ and $x<y$."), "html.parser"
+    )
+    block, inline = found.find_all("math")
+    assert block["display"] == "block" and block.find("mfrac") and block["aria-label"].startswith(r"c_i = \frac")
+    assert inline["display"] == "inline" and "$" not in found.get_text()
+
+
+@pytest.mark.skipif(not (ROOT / "notebooks").is_dir(), reason="a copy without the lessons")
+def test_every_formula_of_the_lessons_is_understood(monkeypatch):
+    texts = [path.read_text(encoding="utf-8") for path in ROOT.glob("docs/*.md")]
+    for path in ROOT.glob("notebooks/*.ipynb"):
+        texts += [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown"]
+    known = []
+    real = markup.mathematics
+    monkeypatch.setattr(markup, "mathematics", lambda latex, display: known.append(real(latex, display)) or known[-1])
+    for text in texts:
+        markup.from_markdown(text)
+    assert len(known) > 50 and all(text.startswith("<math ") and "\\" not in text.split(">", 1)[1] for text in known)
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A repository of a lesson and a document, and the site of it."""
+    root, new = tmp_path / "repository", tmp_path / "site"
+    (root / "notebooks").mkdir(parents=True)
+    (root / "docs" / "images").mkdir(parents=True)
+    (new / "play").mkdir(parents=True)
+    (root / "docs" / "images" / "x.png").write_bytes(b"picture")
+    text = (
+        "# First\n\n[words](../docs/glossary.md#center), [code](../acflib/acf.py), [tests](../tests/test_acf.py), "
+        "[paper](https://arxiv.org/abs/1909.09408), [next](02_b.ipynb#cell-id=b0), [out](../../secret.md)\n\n"
+        "![picture](../docs/images/x.png) ![gone](../docs/images/y.png)"
+    )
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "SimilarityExplorer: here"}
+    output = nbformat.v4.new_output("display_data", widget)
+    for name, cells in {
+        "01_a": [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell("1 + 1", outputs=[output])],
+        "02_b": [nbformat.v4.new_markdown_cell("# Second\n\nSpread over `H*W`", id="b0")],
+    }.items():
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), root / "notebooks" / f"{name}.ipynb")
+    (root / "docs" / "glossary.md").write_text("# Words\n\n## Center\n\nThe mean feature of a class $c$.\n")
+    monkeypatch.setattr(pages, "write_library", lambda out, root: {"acflib/acf.py": "api/acflib/acf.html"})
+    monkeypatch.setattr(pages, "first_lines", lambda root: [("acflib.acf", "The <module>.")])
+    pages.write_pages(new, root=root)
+    return new
+
+
+def test_links_lead_to_pages(small):
+    body = BeautifulSoup((small / "lessons" / "01_a.html").read_text(), "html.parser").main
+    assert {a.get_text(): a["href"] for a in body.find_all("a") if "anchor-link" not in a.get("class", [])} == {
+        "words": "../docs/glossary.html#center",
+        "code": "../api/acflib/acf.html",
+        "paper": "https://arxiv.org/abs/1909.09408",
+        "next": "../lessons/02_b.html#cell-id=b0",
+        "Second": "../lessons/02_b.html",
+    }
+    assert [s.get_text() for s in body.find_all("span", title=re.compile("in the repository"))] == ["tests", "out"]
+    assert [image["src"] for image in body.find_all("img")] == ["../docs/images/x.png"]
+    assert (small / "docs" / "images" / "x.png").read_bytes() == b"picture"
+    assert "SimilarityExplorer: here" in body.get_text()  # what a widget says of itself stays
+    assert "The &lt;module&gt;." in (small / "api" / "index.html").read_text()
+
+
+def test_the_search_knows_headings_and_text(small):
+    index = {page["page"]: page for page in json.loads((small / "search.json").read_text())}
+    assert ["Center", "The mean feature of a class ."] in [part[1:] for part in index["docs/glossary.html"]["sections"]]
+    assert index["lessons/02_b.html"]["title"] == "Second"
+
+
+def test_without_a_clone_it_says_so(tmp_path):
+    with pytest.raises(ConfigError, match="run this in a clone, or pass --no-lessons"):
+        pages.write_pages(tmp_path, root=tmp_path)
+
+
+@pytest.mark.slow
+def test_every_link_of_the_whole_site_leads_somewhere(tmp_path):
+    """Pages of the real repository and library: targets and anchors are there, and nothing is loaded from elsewhere."""
+    shutil.copytree(ROOT / "acflib" / "site" / "static", tmp_path / "play")
+    shutil.copytree(ROOT / "acflib" / "widgets" / "static", tmp_path / "widgets")
+    (tmp_path / "play" / "index.html").rename(tmp_path / "index.html")
+    pages.write_pages(tmp_path)
+    soups = {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in tmp_path.rglob("*.html")}
+    anchors = {path: {e["id"] for e in soup.find_all(id=True)} for path, soup in soups.items()}
+    assert len(soups) > 90
+    broken = []
+    for path, soup in soups.items():
+        page = path.relative_to(tmp_path).as_posix()
+        found = [(e.get(attribute), True) for tag, attribute in LOADED.items() for e in soup.find_all(tag)]
+        found += [(e.get("href"), False) for e in soup.find_all("a")]
+        for address, loaded in found:
+            if not address or address.startswith("data:"):
+                continue
+            if re.match(r"\w+:", address):
+                broken += [f"{page} loads {address}"] if loaded else []
+                continue
+            target, _, anchor = urljoin(page, address).partition("#")
+            file = tmp_path / (unquote(target) or page)
+            ours = not page.startswith("api/") or page == "api/index.html"
+            if not file.is_file() and not target.startswith(("play/runtime", "play/page")):
+                broken.append(f"{page}: {address}")
+            elif anchor and ours and not {anchor, unquote(anchor)} & anchors.get(file, set()):  # as browsers look
+                broken.append(f"{page}: no place {address}")
+    assert broken == []
