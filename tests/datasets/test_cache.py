@@ -84,7 +84,7 @@ def test_a_read_picture_may_be_written_to(written):
     cached = open_cache(written, "train")
     first = cached.load_image(0)
     cached[0][0].zero_()
-    assert first.flags.writable and np.array_equal(cached.load_image(0), first)
+    assert first.flags.writeable and np.array_equal(cached.load_image(0), first)
 
 
 @pytest.mark.parametrize("kind", ["images", "labels"])

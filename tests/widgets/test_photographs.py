@@ -38,7 +38,7 @@ def test_a_large_photograph_is_made_smaller():
     assert load_photograph(np.zeros((3000, 1500, 3), np.uint8)).shape == (1024, 512, 3)
     assert load_photograph(np.zeros((1024, 1000), np.uint8)).shape == (1024, 1000, 3)
     for size in (40, 3000):  # torch warns of an array that must not be written to
-        assert load_photograph(png_bytes(np.zeros((40, size), np.uint8))).flags.writable
+        assert load_photograph(png_bytes(np.zeros((40, size), np.uint8))).flags.writeable
 
 
 @pytest.mark.parametrize(
