@@ -23,6 +23,7 @@ from acflib.acf import ACFModule, ClassCenterBlock
 from acflib.acfnet import ACFNet
 from acflib.errors import ConfigError
 from acflib.functional import sum_to_one
+from acflib.layers.controls import PERMUTED
 
 OPSET = 18
 SAMPLE = (2, 3, 96, 160)  # what the network is traced with; sides that most networks can halve five times
@@ -111,8 +112,13 @@ def make_graphs(model: ACFNet) -> list[Graph]:
         model: any ACFNet; it stays as it is, the graphs hold a copy (float32, evaluation mode, on the CPU).
 
     Raises:
-        ConfigError: the network cannot take a picture of the size that is traced.
+        ConfigError: the network cannot take a picture of the size that is traced, or is the control "permuted".
     """
+    if model.acf is not None and model.acf.variant == PERMUTED:
+        raise ConfigError(
+            'the control "permuted" cannot be written as ONNX: it draws an order of the class centers by random '
+            "numbers of torch for each image of a batch; choose another network"
+        )
     model = copy.deepcopy(model).cpu().float().eval()
     image = torch.randn(SAMPLE, generator=torch.Generator().manual_seed(0))
     try:

@@ -94,7 +94,7 @@ def network(name: str) -> ACFNet:
 
 QUICK = ("sum", "none+psp", "tapped")
 WITHOUT_ATTENTION = ("none", "self", "global", "psp", "center")
-SLOW = (*WITHOUT_ATTENTION, "permuted", "concat", "literal", "sum+aspp", "inplace", "align corners")
+SLOW = (*WITHOUT_ATTENTION, "concat", "literal", "sum+aspp", "inplace", "align corners")
 NETWORKS = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 
@@ -215,6 +215,11 @@ def test_networks_that_onnx_cannot_say(made, words, tmp_path):
     with pytest.raises(ConfigError, match=f"base.onnx: .*{words}"):
         export_onnx(ACFNet(tap(made(), "last"), None).eval(), tmp_path, NAMES, COLORS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_random_numbers_cannot_be_said():
+    with pytest.raises(ConfigError, match='the control "permuted" cannot be written as ONNX: it draws an order'):
+        onnx_graphs.make_graphs(network("permuted"))
 
 
 @needs_onnx
