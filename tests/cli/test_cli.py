@@ -19,6 +19,7 @@ from acflib.engine.presets import PRESETS
 from acflib.engine.runlog import read_csv
 from acflib.options import from_flags
 from acflib.predict.pictures import add_legend, color_labels, overlay
+from acflib.predict.pretrained import available
 from tests.runs import assert_same_run, flags, tiny_config
 
 
@@ -64,6 +65,7 @@ def test_predict_any_photograph(run_folder, tmp_path, capsys):
 COMMANDS = {"evaluate": ["--data", "DATA"], "export": ["--data", "DATA", "--split", "val"], "predict": ["PHOTO"]}
 
 
+@pytest.mark.skipif("streets-acf-sum" not in available(), reason="a copy without the shipped weights")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_order_of_memory_and_precision_of_networks_that_only_predict(command, streets, tmp_path, monkeypatch):
     """What a GPU gets, channels last, with weights and images alike; and the precision that is asked for."""

@@ -8,7 +8,7 @@ MUTATIONS = [
     Mutation(
         "processes not left after an error of evaluate or export", DISTRIBUTED,
         "    finally:\n        if own:\n            shutdown()", "    finally:\n        pass",
-        ("tests/cli/test_cli.py",),
+        ("tests/cli/test_cli.py::test_processes_are_left_after_an_error_too",),
     ),
     Mutation(
         "a folder of that name hides the pretrained weights", PRETRAINED,
