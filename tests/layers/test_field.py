@@ -63,7 +63,7 @@ def test_tiny_base_sees_what_its_name_says(field):
     """Counted by hand: layer1 ends with 3 + 2*2 + 2*(2*4) = 23, and layer2 adds 2*4 and 2*8. Two 3x3 convolutions at a
     stride of 8, dilated by 2 (layer3) or 4 (layer4), add 2*(2*2*8) or 2*(2*4*8)."""
     seen = {47: 23 + 2 * 4 + 2 * 8, 111: 47 + 2 * (2 * 2 * 8), 239: 47 + 2 * (2 * 2 * 8) + 2 * (2 * 4 * 8)}
-    base = ResNetBase("tiny", num_classes=3, field=field)
+    base = ResNetBase("tiny", num_classes=3, field=field, weights=None, align_corners=False)
     found = field_of_view(base, torch.randn(1, 3, 256, 320), draws=1)
     assert found.theoretical == (field, field) == (seen[field], seen[field])
     assert 0 < found.effective < field
@@ -81,7 +81,7 @@ def test_a_look_at_the_whole_image_is_seen():
 
 
 def test_gradients_do_not_depend_on_the_training_mode_and_leave_no_trace():
-    base = ResNetBase("tiny", num_classes=3, field=47).train()
+    base = ResNetBase("tiny", num_classes=3, field=47, weights=None, align_corners=False).train()
     image = torch.randn(1, 3, 64, 64)
     field_of_view(base, image, draws=1)
     assert all(p.grad is None for p in base.parameters()) and base.training
