@@ -26,7 +26,7 @@ from tests.house.mutants.mutation import Mutation  # noqa: E402
 
 PARTS = (network, networks, training, runs, evidence, ablation, commands, onnx)
 MUTATIONS: list[Mutation] = [mutation for part in PARTS for mutation in part.MUTATIONS]
-COPIED = ("acflib", "benchmarks", "data/weights", "tests", "conftest.py", "pyproject.toml")
+COPIED = ("acflib", "benchmarks", "data/weights", "docs", "tests", "conftest.py", "pyproject.toml")
 UNUSED_PLUGINS = ("nbval", "hypothesispytest", "anyio")  # they take longer to import than most tests to run
 # A mutation that cannot even run proves nothing about the tests.
 BROKEN = ("SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError", "NameError")

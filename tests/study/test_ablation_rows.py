@@ -200,7 +200,7 @@ def test_other_data_are_refused(streets, tmp_path):
 def test_a_request_to_stop_reaches_a_grid_in_the_background():
     """Where a shell starts a job with &, SIGINT is ignored; SIGTERM must be Ctrl-C all the same."""
     code = (
-        "import os, signal, time; from acflib.cli.ablate import terminated_as_interrupted as stops\n"
+        "import os, signal, time; from acflib.engine.stopping import terminated_as_interrupted as stops\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "try:\n"
         "    with stops():\n"
