@@ -15,9 +15,10 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="os.kill ends the proces
 
 @pytest.fixture(autouse=True)
 def background():
-    """SIGINT is ignored, as a shell sets it for a command that a script starts with &."""
+    """SIGINT is ignored, as a shell sets it for a command that a script starts with &; SIGHUP not, even under nohup."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
