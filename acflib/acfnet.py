@@ -256,7 +256,7 @@ class ModelConfig:
     align_corners: bool = option(True, "of bilinear resizing; True: crops of k*output_stride+1 pixels, such as 769")
     recompute: bool = option(False, "run residual blocks again in the backward pass: less memory, more time")
     weights: str | None = option("auto", "of the backbone: auto (ImageNet's, if any), a name of torchvision, or none")
-    field: int | None = option(None, "field of view of the tiny backbone in pixels: 47, 111 or 239; none: its default")
+    field: int | None = option(None, "field of view of the tiny backbone in pixels: 47, 111 or 239; none: 47")
 
 
 def build_model(config: ModelConfig) -> ACFNet:

@@ -113,7 +113,7 @@ def started(config: TrainConfig, resume: bool) -> Iterator[Started]:
     with distributed.joined(device):
         # The data first: the network is made for their classes.
         dataset, val_dataset = open_data(config)
-        config = config.with_classes(dataset.num_classes)
+        config = config.settled(dataset.num_classes)
         with sole_run(folder, device):
             # The folder: a new one, or that of this very run.
             checkpoint = prepare_folder(config, resume, device)

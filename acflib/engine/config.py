@@ -8,6 +8,7 @@ from acflib.acfnet import ModelConfig
 from acflib.engine.oracle import check_oracle
 from acflib.errors import ConfigError
 from acflib.layers.alignment import padded_size
+from acflib.layers.bases import TINY_FIELD
 from acflib.losses import LossConfig
 from acflib.options import option
 
@@ -99,8 +100,11 @@ class TrainConfig:
         """Pixels of all crops of one optimizer step."""
         return self.batch_size * self.crop_size[0] * self.crop_size[1]
 
-    def with_classes(self, num_classes: int) -> "TrainConfig":
-        """The same run with a network of so many classes, where ``model.num_classes`` is None: as the data has."""
-        if self.model.num_classes is not None:
-            return self
-        return replace(self, model=replace(self.model, num_classes=num_classes))
+    def settled(self, num_classes: int) -> "TrainConfig":
+        """The same run with nothing left open in its network: the classes of the data, the field of the tiny base."""
+        model = self.model
+        if model.num_classes is None:
+            model = replace(model, num_classes=num_classes)
+        if model.backbone == "tiny" and model.field is None:
+            model = replace(model, field=TINY_FIELD)
+        return replace(self, model=model)

@@ -13,14 +13,14 @@ from typing import Any
 import torch
 
 from acflib import __version__
-from acflib.acfnet import ACFNet, ModelConfig, build_model, without_weights
+from acflib.acfnet import ACFNet, build_model, without_weights
 from acflib.engine.files import write_whole
 from acflib.engine.machine import write_result
 from acflib.errors import CheckpointError, ConfigError
 from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
 from acflib.metrics import Scores
 from acflib.predict.model_card import MADE_BY, model_card
-from acflib.predict.stored import FORMAT, PATHS, as_safetensors, build_stored, read_weights
+from acflib.predict.stored import FORMAT, PATHS, as_safetensors, build_stored, read_weights, stored_config
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 NEEDED = {"format", "model", "norm", "classes", "colors", "position", "sha256", "bytes"}  # to load a network
@@ -131,7 +131,7 @@ def _facts(info: dict[str, Any]) -> dict[str, Any]:
 
 def _check_fits(model: ACFNet, config: dict[str, Any]) -> None:
     with torch.device("meta"):
-        expected = build_model(without_weights(ModelConfig(**config))).state_dict()
+        expected = build_model(without_weights(stored_config(config))).state_dict()
     found = {name: value.shape for name, value in model.state_dict().items()}
     wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != _shape(expected.get(name)))
     if wrong:

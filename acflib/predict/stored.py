@@ -1,6 +1,7 @@
 """Weights as safetensors, and the network that stored weights and their configuration make."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,16 @@ PATHS = ("data", "cache", "out")  # settings of a training run that say where, n
 LFS_POINTER = b"version https://git-lfs"
 
 
+def stored_config(stored: dict[str, Any]) -> ModelConfig:
+    """The configuration that a file holds. The tiny base of a file that names no field is that of acflib 0.1, 239.
+
+    Raises:
+        TypeError: the file has a setting that this acflib does not know.
+    """
+    config = ModelConfig(**stored)
+    return replace(config, field=239) if config.backbone == "tiny" and config.field is None else config
+
+
 def build_stored(path: Path, config: dict[str, Any], norm: str, weights: dict[str, Tensor]) -> ACFNet:
     """The network of a stored configuration (fields of ModelConfig) with its stored weights, in evaluation mode.
 
@@ -23,7 +34,7 @@ def build_stored(path: Path, config: dict[str, Any], norm: str, weights: dict[st
         CheckpointError: the configuration or the weights are not of this acflib; the message names ``path``.
     """
     try:
-        model = build_model(without_weights(ModelConfig(**config)))
+        model = build_model(without_weights(stored_config(config)))
     except (TypeError, ConfigError) as error:
         raise CheckpointError(f"{path}: this acflib cannot build its network: {error}") from error
     if norm == "inplace":  # the same weights with leaky ReLU instead of ReLU

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,27 @@ def test_sidecar_says_how_the_weights_were_made(run, folder):
     assert info["normalization"] == {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
     assert {"commit", "torch", "threads"} <= info["machine"].keys()
     assert str(run.parent.parent) not in json.dumps(info)  # no path of the machine
+
+
+@pytest.mark.parametrize("stored", [{}, {"field": None}])
+def test_tiny_network_of_a_file_that_names_no_field_sees_239_pixels(streets, tmp_path, stored):
+    """As all did in acflib 0.1; a run of today says in its files what it has."""
+    config = tiny_config(streets, tmp_path / "run", iterations=1, eval_every=0)
+    config = replace(config, model=replace(config.model, field=239))
+    train(config, progress=False)
+    model = load_pretrained(tmp_path / "run" / "checkpoint.pt")
+    save_shipped(model, "small", tmp_path, model.info, **ABOUT)
+    kept = {key: value for key, value in pretrained_info("small", tmp_path)["model"].items() if key != "field"}
+    change_sidecar(tmp_path, model=kept | stored)
+    assert_same_network(load_pretrained("small", folder=tmp_path), model)
+
+
+def test_files_say_which_field_the_tiny_network_has(run, folder):
+    assert (
+        load_pretrained(run).info["config"]["model"]["field"]
+        == pretrained_info("small", folder)["model"]["field"]
+        == 47
+    )
 
 
 def test_float64_and_channels_last_become_plain_float32(run, tmp_path):
