@@ -43,7 +43,7 @@ def test_network_that_hears_its_attention_alone_takes_the_painted_class(streets)
     model.acf, model.classifier = echo, torch.nn.Identity()
     found = measure_listening(model, open_dataset(streets, "val"))
     assert len({found.miou[name] for name in CHANGES}) == 1
-    assert found.painted == pytest.approx(found.painted_to, abs=3) and found.painted_to > 80  # cells have corners
+    assert found.painted == found.painted_to > 40  # a disc of 4 pixels on cells of 8: its rim is not covered
 
 
 def test_changed_maps_give_the_centers_they_are_named_for():
