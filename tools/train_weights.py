@@ -1,10 +1,11 @@
 """Train the small networks of the lessons, and write their weights with a sidecar that says how they were made.
 
-    python tools/train_weights.py                     both, one after the other
+    python tools/train_weights.py                     all, one after the other
     python tools/train_weights.py streets-acf-sum     this one
 
-Both have the tiny base network and the same schedule, order of images and augmentation, on Streets 256x128 (written if
-it is not there). Training can be stopped at any moment: the same command goes on with it. A finished run is not trained
+All have the tiny base network and the same schedule, order of images and augmentation, on Streets 256x128 (written if
+it is not there). Two are controls: a head of the same size that sees no other pixel ("self"), and one that sees the mean
+of the whole image and knows no classes ("global"). Training can be stopped at any moment: the same command goes on with it. A finished run is not trained
 again, only scored, on val and on test. Nothing is chosen by these scores: the weights are those of the last step.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from acflib.datasets import open_dataset
 from acflib.datasets.streets import GENERATOR_VERSION, MANIFEST, write_streets
+from acflib.datasets.streets.color import PALETTE
 from acflib.engine.config import TrainConfig
 from acflib.engine.presets import PRESETS
 from acflib.errors import AcflibError, ConfigError
@@ -23,7 +25,7 @@ from acflib.predict.evaluation import evaluate
 from acflib.predict.pretrained import load_pretrained, save_shipped
 from acflib.training import train
 
-VARIANTS = {"streets-baseline": None, "streets-acf-sum": "sum"}
+VARIANTS = {"streets-baseline": None, "streets-acf-sum": "sum", "streets-self": "self", "streets-global": "global"}
 ITERATIONS = 1600  # of 8 images: 120 epochs of 200
 LEARNING_RATE = 0.1
 INTERRUPTED = 130  # exit status, as a shell gives it after Ctrl-C
@@ -32,7 +34,7 @@ INTERRUPTED = 130  # exit status, as a shell gives it after Ctrl-C
 def read_arguments(given: list[str] | None) -> argparse.Namespace:
     """The command line; nobody but a test needs other settings than the defaults."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{' or '.join(VARIANTS)} (default: both)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(VARIANTS)} (default: all)")
     parser.add_argument("--data", type=Path, default=Path("data/streets-256x128"), help="Streets folder")
     parser.add_argument("--runs", type=Path, default=Path("runs/weights"), help="folder for checkpoints and logs")
     parser.add_argument("--out", type=Path, default=Path("data/weights"), help="folder for weights and sidecars")
@@ -77,7 +79,7 @@ def prepare_data(folder: Path) -> dict:
     """Write Streets 256x128 if it is not there; the manifest of what is there.
 
     Raises:
-        ConfigError: it was drawn by another version of the generator.
+        ConfigError: it was drawn by another version of the generator, or with another palette.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -88,6 +90,8 @@ def prepare_data(folder: Path) -> dict:
             f"{folder}: drawn by version {manifest['generator']} of the generator, this is {GENERATOR_VERSION}; "
             "delete the folder, or pass another --data"
         )
+    if manifest.get("palette") != PALETTE:
+        raise ConfigError(f"{folder}: its palette is not {PALETTE!r}; delete the folder, or pass another --data")
     return manifest
 
 

@@ -7,6 +7,7 @@ from acflib.cli.common import DATA, require
 from acflib.datasets import open_dataset
 from acflib.datasets.cache import build_cache
 from acflib.datasets.streets import write_streets
+from acflib.datasets.streets.color import PALETTE
 from acflib.options import from_flags, option
 
 
@@ -19,7 +20,7 @@ class StreetsConfig:
     val: int = option(100, "scenes in the val split")
     test: int = option(100, "scenes in the test split")
     seed: int = option(0, "another seed gives other scenes")
-    palette: str = option("turned", "colors of an image: turned by one angle of hue, own hue of each class, or fixed")
+    palette: str = option(PALETTE, "colors of an image: own hue of each class, turned by one angle of hue, or fixed")
     crowded: bool = option(False, "most classes in most images")
 
 

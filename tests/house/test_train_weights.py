@@ -108,4 +108,4 @@ def test_missing_data_is_written_at_256_x_128(tmp_path, monkeypatch, streets):
 def test_unknown_name(capsys):
     with pytest.raises(SystemExit):
         train_weights.main(["streets-acf"])
-    assert "there are: streets-baseline, streets-acf-sum" in capsys.readouterr().err
+    assert "there are: streets-baseline, streets-acf-sum, streets-self, streets-global" in capsys.readouterr().err

@@ -1,9 +1,9 @@
 """Colors and light of Streets: one color and one texture per class, drawn anew for every image.
 
-Inside one image a class has one appearance; across images it does not. The whole palette is turned by one angle of hue,
-every class is shifted a little more by itself, and the light changes. What stays is what a network has to learn: shape,
-position, size of the texture's grain, and context. Two other palettes, for the study of class centers, change the first
-half of this: "fixed" (the natural colors in every image) and "own" (each class draws its hue by itself).
+Inside one image a class has one appearance; across images it does not. Every class draws its hue by itself, saturation
+and brightness are shifted, and the light changes. What stays is what a network has to learn: shape, position, size of
+the texture's grain, and context. Two other palettes, for the study of class centers, change the hues: "turned" (one
+angle for the whole image) and "fixed" (the natural colors in every image).
 """
 
 import colorsys
@@ -39,6 +39,7 @@ NATURAL: dict[str, tuple[float, float, float, int]] = {
 }
 CELLS = np.array([0.14, 0.35, 25.0], dtype=np.float32)  # size of fine, medium and coarse grain, in meters
 PALETTES = ("fixed", "turned", "own")
+PALETTE = "own"  # of the lessons: what a class looks like must be found out in each image
 NEUTRAL = (0.10, 0.15, 0.40, 0)  # everything that is ignored: bonnet, rail track, bins, ...
 
 
@@ -63,13 +64,13 @@ class Look:
     noise: np.ndarray
 
 
-def draw_look(rng: np.random.Generator, palette: str = "turned") -> Look:
+def draw_look(rng: np.random.Generator, palette: str = PALETTE) -> Look:
     """Draw the colors, the textures and the light of one image.
 
     Args:
         rng: the same random numbers give the same textures and light with every palette.
-        palette: how an image comes by its colors. "turned": one turn of the hue for all classes, and small shifts of
-            each. "own": the same, but each class draws its hue by itself, all hues alike. "fixed": the natural colors.
+        palette: how an image comes by its colors. "own": each class draws its hue by itself, all hues alike. "turned":
+            one turn of the hue for all classes, and small shifts of each. "fixed": the natural colors.
     """
     turn = rng.random()  # one angle of hue for the whole palette
     draws = {number: rng.random(4) for number in ID.values() if number >= 0}

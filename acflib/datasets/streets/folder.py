@@ -1,8 +1,8 @@
 """Streets: a generated street-scene set, written to disk in exactly the layout of Cityscapes.
 
 One property is designed in and stated openly: **inside one image a class has one appearance; across images it does
-not.** Every image draws its light, one turn of hue for the whole palette, and smaller shifts and a texture for every
-class. So a patch of color says little about its class, while shape, place and the rest of the image say it. This is the
+not.** Every image draws its light, and for every class a hue, smaller shifts and a texture. So a patch of color says
+little about its class, while shape, place and the rest of the image say it. This is the
 situation that the paper's class centers are made for (its Fig. 4), so Streets can show *how* the idea works. It cannot
 show how well the idea works on photographs.
 """
@@ -23,7 +23,7 @@ from acflib.datasets.base import require_folder
 from acflib.datasets.cityscapes import Cityscapes
 from acflib.datasets.folders import visible
 from acflib.datasets.labels import CITYSCAPES_LABELS, TRAIN_ID_OF_ID
-from acflib.datasets.streets.color import PALETTES, colorize, draw_look, texture
+from acflib.datasets.streets.color import PALETTE, PALETTES, colorize, draw_look, texture
 from acflib.datasets.streets.paint import Canvas
 from acflib.datasets.streets.plan import Dice
 from acflib.datasets.streets.scene import draw_scene, paint_scene
@@ -80,7 +80,7 @@ class Streets(Cityscapes):
 
 
 def render_street(
-    seed: int | tuple[int, ...], width: int = 128, height: int = 64, palette: str = "turned", crowded: bool = False
+    seed: int | tuple[int, ...], width: int = 128, height: int = 64, palette: str = PALETTE, crowded: bool = False
 ) -> Street:
     """Draw one scene. The same seed gives the same scene at any size, and the same shapes with every palette.
 
@@ -91,7 +91,7 @@ def render_street(
         seed: one number, or several (``write_streets`` uses seed, split and number).
         width: in pixels; twice the height.
         height: in pixels, at least 32.
-        palette: "turned", "own" or "fixed": see :func:`acflib.datasets.streets.color.draw_look`.
+        palette: "own", "turned" or "fixed": see :func:`acflib.datasets.streets.color.draw_look`.
         crowded: whether rare things are common, so that most classes occur in most images.
 
     Raises:
@@ -133,7 +133,7 @@ def write_streets(
     test: int = 100,
     seed: int = 0,
     progress: bool = True,
-    palette: str = "turned",
+    palette: str = PALETTE,
     crowded: bool = False,
 ) -> Path:
     """Write a Streets folder. Returns at once where the same set lies already.
@@ -189,7 +189,7 @@ def write_streets(
 
 
 def world_of(palette: str, crowded: bool) -> dict[str, str | bool]:
-    """What a manifest says about palette and crowd: nothing where both are as in every Streets of old."""
+    """What a manifest says about palette and crowd; one that says nothing is of acflib 0.1, turned and not crowded."""
     return ({} if palette == "turned" else {"palette": palette}) | ({"crowded": True} if crowded else {})
 
 

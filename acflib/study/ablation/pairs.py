@@ -7,6 +7,7 @@ first by itself. "WORLD-FIELD-test" scores the trained networks on the test scen
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from acflib.engine.config import TrainConfig
 from acflib.engine.presets import TINY
@@ -30,8 +31,8 @@ class World:
 
 WORLDS = (
     World("fixed", "fixed"),  # the same palette in every image
-    World("turned", "turned"),  # one turn of the hue for all classes: the Streets of the lessons
-    World("own", "own"),  # each class draws its hue for each image
+    World("turned", "turned"),  # one turn of the hue for all classes
+    World("own", "own"),  # each class draws its hue for each image: the Streets of the lessons
     World("crowd", "own", crowded=True),  # the same, and most classes in most images
 )
 
@@ -96,9 +97,10 @@ def settings(field: int) -> TrainConfig:
 
 def data_of(world: World) -> StudyData:
     """The scenes that networks are trained on, and those of val, on which all is chosen."""
-    name = "streets-128x64" if world.palette == "turned" and not world.crowded else f"streets-128x64-{world.name}"
+    folder = f"data/streets-128x64-{world.name}"
+    name = "streets-128x64" if world.name == "turned" else Path(folder).name  # as in the results of acflib 0.1
     counts = (("train", 200), ("val", 100), ("test", 100))  # its test is the old one, and not used here
-    return StudyData(name, f"data/{name}", True, 128, 64, counts, 0, world.palette, world.crowded)
+    return StudyData(name, folder, True, 128, 64, counts, 0, world.palette, world.crowded)
 
 
 def final_data_of(world: World) -> StudyData:

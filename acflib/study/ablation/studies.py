@@ -20,7 +20,7 @@ CAMVID_LEARNING_RATE = 0.03
 BOOTSTRAP_SHARE = 0.021  # K = 100,000 of the paper's 8 crops of 769 x 769 (section 4.4)
 
 STREETS_DATA = StudyData(
-    "streets-128x64", "data/streets-128x64", True, 128, 64, (("train", 200), ("val", 100), ("test", 100))
+    "streets-128x64", "data/streets-128x64-turned", True, 128, 64, (("train", 200), ("val", 100), ("test", 100))
 )
 STREETS = replace(
     TINY,
