@@ -65,7 +65,7 @@ def test_ties_go_to_the_first_position():
 def test_equals_a_stable_sort_where_most_pixels_are_tied(keep, threshold):
     """Probabilities of 2 ** -1 to 2 ** -4, in any order and partly ignored: the first k of a list that is sorted."""
     exponents, ignored = torch.randint(1, 5, (1200,)), torch.rand(1200) < 0.3
-    probabilities, ignored = (0.5**exponents.double()).tolist(), ignored.nonzero().flatten().tolist()
+    probabilities, ignored = (0.5 ** exponents.double()).tolist(), ignored.nonzero().flatten().tolist()
     valid = [i for i in range(1200) if i not in ignored]
     lowest = sorted(valid, key=lambda i: probabilities[i])[:keep]  # Python's sort keeps the order of equals
     expected = sorted({*lowest, *(i for i in valid if probabilities[i] < threshold)})

@@ -4,9 +4,10 @@
     python tools/train_weights.py streets-acf-sum     this one
 
 All have the tiny base network and the same schedule, order of images and augmentation, on Streets 256x128 (written if
-it is not there). Two are controls: a head of the same size that sees no other pixel ("self"), and one that sees the mean
-of the whole image and knows no classes ("global"). Training can be stopped at any moment: the same command goes on with it. A finished run is not trained
-again, only scored, on val and on test. Nothing is chosen by these scores: the weights are those of the last step.
+it is not there). Two are controls: a head of the same size that sees no other pixel ("self"), and one that sees the
+mean of the whole image and knows no classes ("global"). Training can be stopped at any moment: the same command goes on
+with it. A finished run is not trained again, only scored, on val and on test. Nothing is chosen by these scores: the
+weights are those of the last step.
 """
 
 import argparse

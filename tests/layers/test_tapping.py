@@ -111,6 +111,8 @@ def test_a_call_leaves_no_hook_behind():
     with pytest.raises(RuntimeError):
         network(torch.randn(2, 4, 8, 8))  # four channels
     assert not network.network[0]._forward_hooks
+
+
 # ---- the tapped layer must make the result
 
 

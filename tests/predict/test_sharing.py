@@ -137,7 +137,7 @@ def test_without_scores_the_card_says_so(run, tmp_path):
 def test_card_follows_new_weights_but_no_readme_of_yours_is_lost(folder, run, tmp_path):
     model = load_pretrained(run)
     save_pretrained(model, folder, **TOLD | {"license": "mit"})
-    assert "license: \"mit\"" in (folder / "README.md").read_text()
+    assert 'license: "mit"' in (folder / "README.md").read_text()
     (folder / "README.md").write_text("# My project\n")
     with pytest.raises(ConfigError, match="README.md: is no model card of acflib and would be lost"):
         save_pretrained(model, folder, **TOLD)
@@ -273,4 +273,4 @@ def test_mixin_goes_there_and_back(folder, run, tmp_path, monkeypatch):
     shared.push_to_hub("me/my-network")
     assert pushed["id"] == "me/my-network"
     assert pushed["model.safetensors"] == (folder / "model.safetensors").read_bytes()
-    assert b"license: \"apache-2.0\"" in pushed["README.md"] and json.loads(pushed["config.json"])["position"] == 2
+    assert b'license: "apache-2.0"' in pushed["README.md"] and json.loads(pushed["config.json"])["position"] == 2
