@@ -19,8 +19,10 @@ from acflib.course.checks.lesson_11 import fair_comparison, label_ids, micro_ste
 from acflib.course.checks.lesson_12 import coarse_to_fine, hooked_layer, photo_to_batch, train_ids
 from acflib.course.checks.lesson_13 import cell_under_pixel, class_contrast, pixel_similarity
 from acflib.course.checks.lesson_14 import center_after_stroke, tempered, without_class
+from acflib.course.checks.predictions import prediction
 
 __all__ = [
+    "prediction",
     "Verdict",
     "acf_parameters",
     "affinity",
