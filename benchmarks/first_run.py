@@ -5,7 +5,7 @@
 Trains the preset "tiny-acf-sum" on Streets 128x64 once a seed and compares its fine mIoU on the val split with
 - the position prior: the most frequent class at each position over the train split, the same for every image;
 - logistic regression on color and position of a pixel (R, G, B, x, y), fitted on train pixels by scikit-learn;
-- the same trained network with all class centers set to zero at test time.
+- the same trained network with other class centers at test time: zero, all alike, permuted.
 """
 
 import argparse
@@ -25,8 +25,7 @@ from acflib.engine.presets import PRESETS
 from acflib.engine.runlog import read_csv
 from acflib.functional import IGNORE_INDEX
 from acflib.metrics import confusion_matrix, mean_iou
-from acflib.predict.evaluation import evaluate
-from acflib.predict.pretrained import load_pretrained
+from acflib.study.listening import CHANGES, measure_listening
 from acflib.training import train
 
 PIXELS_PER_IMAGE = 300  # for the logistic regression, drawn at random
@@ -66,25 +65,12 @@ def pixel_features(image: np.ndarray) -> np.ndarray:
 
 
 def score(dataset: SegmentationDataset, predict) -> float:
-    """mIoU of a function from an index to a class map."""
+    """mIoU in percent of a function from an index to a class map."""
     total = 0
     for index in range(len(dataset)):
         labels = torch.from_numpy(dataset.load_labels(index))
         total = total + confusion_matrix(torch.from_numpy(predict(index)), labels, dataset.num_classes)
-    return mean_iou(total)
-
-
-def without_centers(checkpoint: Path, val_set: SegmentationDataset) -> float:
-    """Fine mIoU with every class center zero: the network has learnt to use them, and gets none."""
-    model = load_pretrained(checkpoint)
-    forward = model.intermediates
-
-    def blind(images, *_):
-        features = model.base(images).features
-        return forward(images, center_probs=features.new_zeros(len(images), model.num_classes, *features.shape[-2:]))
-
-    model.intermediates = blind
-    return evaluate(model, val_set, batch_size=20, progress=False).miou_fine
+    return 100 * mean_iou(total)
 
 
 def main() -> None:
@@ -101,9 +87,9 @@ def main() -> None:
         folder = arguments.runs / f"seed-{seed}"
         config = dataclasses.replace(PRESETS["tiny-acf-sum"], data=str(arguments.data), out=str(folder), seed=seed)
         model = train(config, resume=True).model  # a finished run is not trained again
-        scores = evaluate(model, val_set, batch_size=20, progress=False)
-        row = {"seed": seed, "miou_fine": scores.miou_fine, "miou_coarse": scores.miou_coarse}
-        row["miou_fine_without_centers"] = without_centers(folder / "checkpoint.pt", val_set)
+        miou = measure_listening(model, val_set).miou
+        row: dict[str, float] = {"seed": seed, "miou_fine": miou["own"], "miou_coarse": miou["coarse"]}
+        row |= {f"miou_fine_centers_{change}": miou[change] for change in CHANGES[1:]}
         row["seconds"] = float(read_csv(folder / "evaluation.csv")[-1]["seconds"])  # of training and evaluation
         rows.append(row)
         print(row)
