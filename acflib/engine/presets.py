@@ -47,7 +47,7 @@ SMALL_GPU = {
     ),  # fmt: skip
 }
 
-# A network of 0.6 M parameters on Streets 128 x 64, for a laptop CPU. The learning rate is larger than the paper's
+# A network of 0.23 M parameters on Streets 128 x 64, for a laptop CPU. The learning rate is larger than the paper's
 # because nothing is pretrained.
 TINY = TrainConfig(
     out="runs/tiny-acf-sum",
