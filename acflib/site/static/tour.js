@@ -7,7 +7,6 @@ const place = (id) => document.getElementById(id);
 // `set({ pixel, edits })` changes the state of the page; `scene()` gives what the network found.
 export function makeTour({ about, open, scene, set }) {
   let at = -1;
-  const known = about.gallery.some(({ truth }) => truth);
   const item = about.gallery.find(({ truth }) => truth) || about.gallery[0];
 
   // The most common class among some by name, or of all.
@@ -37,7 +36,7 @@ export function makeTour({ about, open, scene, set }) {
   const car = () => common(["car"]);
   const wide = () => common(["road"]);
 
-  // What the truth changes, in numbers: with a good guess, not much.
+  // What the centers change, in numbers.
   function gain() {
     const { rightBefore, right } = scene().classMaps();
     if (right === null) return "";
@@ -87,13 +86,13 @@ export function makeTour({ about, open, scene, set }) {
         `${percent(scene().classMaps().changed)} of it changed. Most of it stays: each pixel still has its own feature, the centers only advise it.`,
     },
     {
-      title: "What would a perfect guess give?",
+      title: "Take the class centers away",
       show: "panels",
-      state: () => ({ pixel: pixelOf(car()), edits: known ? [{ do: "truth" }] : [{ do: "alike" }] }),
+      state: () => ({ pixel: pixelOf(car()), edits: [{ do: "alike" }] }),
       text: () =>
-        `${known ? "Here the truth stands in place of the coarse guess." : "Here all class centers are alike, as if the classes had no look of their own."} ` +
-        "The centers of large classes hardly move: a mean forgives wrong pixels, so a rough guess already gives good centers. That is why the idea " +
-        `works. ${gain()}Now it is yours: press Reset, then paint, make a class absent, make all centers alike, or load your own photograph.`,
+        "Now every class center is the same: the mean of the whole picture. Nothing says any more what a class looks like here. " +
+        `${percent(scene().classMaps().changed)} of the fine result changed. ${gain()}One picture proves nothing: the lessons count on a hundred, and ` +
+        "with controls. Now it is yours: press Reset, then paint, make a class absent, use the truth, or load your own photograph.",
     },
   ];
 
