@@ -16,7 +16,7 @@ STREETS := data/streets-128x64
 # Jupyter asks for this flag where one is root, as in most containers.
 AS_ROOT := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 
-.PHONY: help lab test test-slow mutate train study study-test lint notebooks site venv
+.PHONY: help lab test test-slow mutate train study study-test lint notebooks site slides venv
 
 help:  ## show this list
 	@echo "make <target>:"
@@ -109,6 +109,10 @@ study-test: $(READY)  ## score the networks of a finished study on its test scen
 	$(ABLATE) --study own-239-test --rows global center --seeds $(FIVE)
 	$(ABLATE) --study own-47-frozen-test --rows self global sum center permuted --seeds $(FIVE)
 
+# The PDF needs a Chromium.
+slides: $(READY)  ## a talk of 30 minutes, with notes, in slides/
+	$(BIN)/python tools/slides.py
+
 lint: $(READY)  ## style (ruff), types (mypy) and spelling (codespell)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
@@ -118,4 +122,5 @@ notebooks: $(READY)  ## run every notebook again, in place; then make anew all t
 	$(BIN)/python tools/run_notebooks.py
 	$(BIN)/python tools/list_exercises.py
 	$(BIN)/python tools/paper_map.py
+	$(BIN)/python tools/measure_notebooks.py --table
 	$(BIN)/python -m acflib ablate --write-tables RESULTS.md

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from acflib.course.checks.catalog import exercises_of  # noqa: E402
+from acflib.course.checks.catalog import exercises, exercises_of  # noqa: E402
 from acflib.engine.files import write_whole  # noqa: E402
 from acflib.engine.machine import write_result  # noqa: E402
 from tools.notebook_cells import lessons  # noqa: E402
@@ -71,24 +71,61 @@ def title(path: Path) -> str:
     return re.match(r"# \d\d · (.+)", head)[1]
 
 
+def minutes_of(path: Path) -> tuple[int, int]:
+    """How long a lesson takes with its exercises, (least, most) minutes, as its header says.
+
+    Raises:
+        ValueError: the row **Time and memory** does not begin with "30 to 45 minutes", "one to two hours" or the like.
+    """
+    head = nbformat.read(path, as_version=4).cells[0].source
+    row = re.search(r"\*\*Time and memory\*\* \| (.+)", head)
+    found = re.match(r"(.+?)(?: to (.+?))? (minutes|hours?)\b", row[1]) if row else None
+    amounts = [read_amount(text) for text in found.groups()[:2] if text] if found else []
+    if found is None or None in amounts:
+        raise ValueError(
+            f'{path.name}: Time and memory must begin with "one to two hours", "2 to 2.5 hours" or the like'
+        )
+    minutes = [round(amount * (1 if found[3] == "minutes" else 60)) for amount in amounts]
+    return minutes[0], minutes[-1]
+
+
+def read_amount(text: str) -> float | None:
+    """ "two", "one and a half", "2.5" or "2½" as a number; None for anything else."""
+    whole = re.sub(r" and a half$|½$", "", text)
+    number = {"one": 1, "two": 2, "three": 3}.get(whole)
+    if number is None and re.fullmatch(r"\d+(\.\d+)?", whole):
+        number = float(whole)
+    return None if number is None else number + (0.5 if whole != text else 0)
+
+
+def as_hours(least: int, most: int) -> str:
+    """ "30 to 45 min", "1 h", "2 to 2.5 h"."""
+    scale, unit = (1, "min") if most < 60 else (60, "h")
+    return f"{least / scale:g}" + (f" to {most / scale:g}" if most > least else "") + f" {unit}"
+
+
 def table() -> str:
     """The table of lessons, from the notebooks, the list of exercises and the measured file."""
     measured = json.loads(RESULTS.read_text(encoding="utf-8"))["lessons"]
     lines = [
-        "| lesson | exercises | their minutes | points | cells run in | memory of the kernel |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| lesson | all of it | exercises | their minutes | points | cells run in | memory of the kernel |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for path in lessons():
-        exercises = exercises_of(path.name[:2])
-        minutes, points = sum(e.minutes for e in exercises), sum(e.points for e in exercises)
+        found = exercises_of(path.name[:2])
+        minutes, points = sum(e.minutes for e in found), sum(e.points for e in found)
         cost = measured[path.name]
         cells = [
             f"[{path.name[:2]} {title(path)}](../notebooks/{path.name})",
-            *(str(number) if exercises else "" for number in (len(exercises), minutes, points)),
+            as_hours(*minutes_of(path)),
+            *(str(number) if found else "" for number in (len(found), minutes, points)),
             f"{cost['seconds']:.0f} s",
             f"{cost['memory_bytes'] / 1e9:.1f} GB",
         ]
         lines.append("| " + " | ".join(cells) + " |")
+    whole = as_hours(*(sum(minutes) for minutes in zip(*map(minutes_of, lessons()), strict=True)))
+    minutes, points = sum(e.minutes for e in exercises()), sum(e.points for e in exercises())
+    lines.append(f"| **together** | {whole} | {len(exercises())} | {minutes} | {points} |  |  |")
     return "\n".join(lines)
 
 

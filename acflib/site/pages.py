@@ -21,6 +21,7 @@ DOCUMENTS = {  # page -> file of the repository, in the order in which they are 
     "results": "RESULTS.md",
     "paper-map": "docs/paper-map.md",
     "paper-versus-code": "docs/paper-versus-code.md",
+    "related": "docs/related.md",
     "glossary": "docs/glossary.md",
     "cityscapes": "docs/cityscapes.md",
     "streets": "data/streets.md",

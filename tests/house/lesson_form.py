@@ -13,7 +13,7 @@ from tools.paper_map import load_items
 
 ROOT = Path(__file__).resolve().parents[2]
 MIN_TEXT_SHARE = 0.6
-OWN_TAGS = {"hyper", "exercise", "hand", "widget", "nbval-ignore-output", "nbval-skip"}
+OWN_TAGS = {"hyper", "exercise", "hand", "setup", "widget", "nbval-ignore-output", "nbval-skip"}
 HEADER = ("What you will learn", "Prerequisites", "Paper", "Time and memory")
 SECTIONS = ("Common mistakes", "Exercises", "Summary", "What next")
 # The modules that lessons teach. A cell may define one of their names only as a hand computation.
@@ -50,7 +50,7 @@ def compared_text(cell: nbformat.NotebookNode) -> bool:
 
 
 def check_text_share(notebook: nbformat.NotebookNode) -> list[str]:
-    cells = code_cells(notebook)
+    cells = [cell for cell in code_cells(notebook) if "setup" not in tags(cell)]  # tools/first_cell.py; says nothing
     with_text = sum(map(compared_text, cells))
     if with_text >= MIN_TEXT_SHARE * len(cells):
         return []
