@@ -1,0 +1,46 @@
+"""The numbers of the README that come from a run, against the files they come from."""
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def result(name: str) -> dict:
+    return json.loads((ROOT / "results" / name).read_text(encoding="utf-8"))
+
+
+def row_of(title: str) -> list[str]:
+    (line,) = [line for line in README.splitlines() if line.startswith(f"| {title} |")]
+    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+
+def test_what_make_train_reaches():
+    found = result("first_run.json")
+    rows = {
+        "ACFNet, fine": "miou_fine",
+        "ACFNet, coarse": "miou_coarse",
+        "fine, all class centers zero": "miou_fine_centers_zero",
+        "fine, all class centers alike": "miou_fine_centers_alike",
+        "fine, class centers permuted": "miou_fine_centers_permuted",
+    }
+    for title, key in rows.items():
+        assert row_of(title) == [f"{run[key]:.1f}" for run in found["runs"]], title
+    assert (
+        row_of("position prior: the most frequent class at each position")[0]
+        == f"{found['baselines']['position_prior']:.1f}"
+    )
+    logistic = row_of("logistic regression on a pixel's color and position")[0]
+    assert logistic == f"{found['baselines']['logistic_regression']:.1f}"
+    seconds = [run["seconds"] for run in found["runs"]]
+    assert f"{min(seconds):.0f} to {max(seconds):.0f} seconds a seed" in README
+
+
+def test_how_much_the_shipped_network_listens():
+    networks = [result(name)["networks"]["streets-acf-sum"] for name in ("listening-old.json", "listening.json")]
+    rows = {"fine": "own", "coarse": "coarse"} | {f"centers {name}": name for name in ("zero", "alike", "permuted")}
+    for title, key in rows.items():
+        assert row_of(title) == [f"{network['miou'][key]:.1f}" for network in networks], title
+    painted = row_of("pixels under a painted disc whose fine class changes, %")
+    assert painted == [f"{network['painted']:.1f}" for network in networks]
