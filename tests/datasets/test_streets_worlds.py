@@ -103,8 +103,9 @@ def test_folder_tells_its_world_and_is_not_taken_for_another(tmp_path):
     for settings in ({}, {"palette": "turned"}, {"palette": "fixed", "crowded": True}):
         with pytest.raises(DataError, match="holds another set"):
             write_streets(own, **few, **settings)
-    expected = render_street((0, 0, 1), 64, 32, "own", True)
-    assert np.array_equal(Streets(own, "train").load_image(1), expected.image)
+    for folder, world in ((own, ("own", True)), (turned, ("turned", False))):
+        expected = render_street((0, 0, 1), 64, 32, *world)
+        assert np.array_equal(Streets(folder, "train").load_image(1), expected.image)
 
 
 def test_unknown_palette_is_refused(tmp_path, capsys):

@@ -165,8 +165,7 @@ def write_streets(
     if seed < 0:
         raise ConfigError(f"seed must be at least 0, got {seed}")
     manifest = {"generator": GENERATOR_VERSION, "width": width, "height": height, "counts": counts, "seed": seed}
-    world = world_of(palette, crowded)
-    manifest |= world
+    manifest |= world_of(palette, crowded)
     if _already_there(root, manifest):
         return root
     try:
@@ -175,7 +174,7 @@ def write_streets(
     except OSError as error:
         raise DataError(f"{root}: cannot be written ({error}). Choose another folder.") from error
     try:
-        _write_scenes(partial, width, height, counts, seed, progress, world)
+        _write_scenes(partial, width, height, counts, seed, progress, palette, crowded)
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         if _already_there(root, manifest):  # another process was faster
             return root
@@ -221,7 +220,7 @@ def _already_there(root: Path, manifest: dict) -> bool:
 
 
 def _write_scenes(
-    folder: Path, width: int, height: int, counts: dict[str, int], seed: int, progress: bool, world: dict
+    folder: Path, width: int, height: int, counts: dict[str, int], seed: int, progress: bool, palette: str, crowded: bool
 ) -> None:
     """Write all splits. Scene k of a split depends on (seed, split, k) alone, not on the counts."""
     with tqdm(total=sum(counts.values()), desc="Streets", unit="scene", disable=not progress) as bar:
@@ -230,7 +229,7 @@ def _write_scenes(
                 (folder / "leftImg8bit" / split / city).mkdir(parents=True)
                 (folder / "gtFine" / split / city).mkdir(parents=True)
             for k in range(count):
-                street = render_street((seed, number, k), width, height, **world)
+                street = render_street((seed, number, k), width, height, palette, crowded)
                 _write_street(folder, split, CITIES[split][k % len(CITIES[split])], k, street)
                 bar.update()
 
