@@ -220,7 +220,14 @@ def _already_there(root: Path, manifest: dict) -> bool:
 
 
 def _write_scenes(
-    folder: Path, width: int, height: int, counts: dict[str, int], seed: int, progress: bool, palette: str, crowded: bool
+    folder: Path,
+    width: int,
+    height: int,
+    counts: dict[str, int],
+    seed: int,
+    progress: bool,
+    palette: str,
+    crowded: bool,
 ) -> None:
     """Write all splits. Scene k of a split depends on (seed, split, k) alone, not on the counts."""
     with tqdm(total=sum(counts.values()), desc="Streets", unit="scene", disable=not progress) as bar:

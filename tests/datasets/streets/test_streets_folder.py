@@ -67,11 +67,11 @@ def test_damaged_manifest(tmp_path):
 def test_interrupted_writing_leaves_nothing(tmp_path, monkeypatch, error):
     real, calls = module.render_street, []
 
-    def interrupted(*arguments, **world):
+    def interrupted(*arguments):
         calls.append(arguments)
         if len(calls) == 3:
             raise error
-        return real(*arguments, **world)
+        return real(*arguments)
 
     monkeypatch.setattr(module, "render_street", interrupted)
     root = tmp_path / "streets"
