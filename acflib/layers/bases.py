@@ -36,7 +36,7 @@ class BaseOutput(NamedTuple):
 
 
 class TinyResNet(nn.Module):
-    """A small residual network for lessons on a CPU (0.14 to 0.49 M parameters); layers named as in torchvision's ResNet.
+    """A small residual network for lessons on a CPU (0.1 to 0.5 M parameters); layers named as in torchvision's ResNet.
 
     Args:
         field: how many pixels a feature sees, at output stride 8: 47 (layer3 and layer4 have 1x1 convolutions in the
