@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,71 +43,102 @@ def all_close(answer: Any, target: Any, rtol: float, atol: float) -> bool:
     return type(answer) is type(target) and answer == target
 
 
-def form_complaint(answer: Any, target: Any, swapped: str, whole: str) -> str | None:
-    """What is wrong with the type or shape of an answer; None where the form is right."""
+def form_complaint(answer: Any, target: Any, swapped: str, whole: str, what: str = "the result") -> str | None:
+    """What is wrong with the type or shape of an answer; None where the form is right. ``what`` is its name."""
     answer, target = _one_number(answer, target), _one_number(target, answer)
     if isinstance(target, Tensor):
-        return _tensor_complaint(answer, target, swapped, whole)
+        return _tensor_complaint(answer, target, swapped, whole, what)
     wanted, got = _kind(target), _kind(answer)
     if wanted != got:
-        return f"the function returns {got}, not {wanted}."
+        return _kinds_differ(got, wanted, what)
     if isinstance(target, Mapping):
         if answer.keys() != target.keys():
             return f"the dict that is returned has the keys {list(answer)}, but must have {list(target)}."
-        pairs = [(f"[{key!r}]", answer[key], target[key]) for key in target]
     elif isinstance(target, (tuple, list)):
         if len(answer) != len(target):
-            return f"the function returns {len(answer)} values, not {len(target)}."
-        pairs = [(f"[{i}]", *pair) for i, pair in enumerate(zip(answer, target, strict=True))]
+            return _kinds_differ(f"{len(answer)} values", str(len(target)), what)
     else:
         return None
-    complaints = ((place, form_complaint(part, wanted, swapped, whole)) for place, part, wanted in pairs)
-    return next((f"in part {place} {complaint}" for place, complaint in complaints if complaint), None)
+    pairs = ((answer[key], target[key], _part(key, target, what)) for key in _keys(target))
+    complaints = (form_complaint(part, wanted, swapped, whole, name) for part, wanted, name in pairs)
+    return next((complaint for complaint in complaints if complaint), None)
 
 
-def _tensor_complaint(answer: Any, target: Tensor, swapped: str, whole: str) -> str | None:
+def _kinds_differ(got: str, wanted: str, what: str) -> str:
+    return f"the function returns {got}, not {wanted}{'' if what == 'the result' else f', as {what}'}."
+
+
+def _tensor_complaint(answer: Any, target: Tensor, swapped: str, whole: str, what: str) -> str | None:
     if not isinstance(answer, Tensor):
-        return f"the function returns {_kind(answer)}, not a tensor."
+        return _kinds_differ(_kind(answer), "a tensor", what)
     if answer.shape != target.shape:
         got, wanted = tuple(answer.shape), tuple(target.shape)
         hint = f" {swapped}" if len(wanted) > 1 and got == (*wanted[:-2], wanted[-1], wanted[-2]) else ""
-        return f"the result has the shape {got}, but must be {wanted}.{hint}"
+        return f"{what} has the shape {got}, but must be {wanted}.{hint}"
     if target.is_floating_point() and not answer.is_floating_point():
-        return f"the result is {answer.dtype}; {whole}"
-    if target.dtype == torch.bool and answer.dtype != torch.bool:
-        return f"the result is {answer.dtype}, but must be torch.bool."
+        return f"{what} is {answer.dtype}; {whole}"
+    if (target.dtype == torch.bool) != (answer.dtype == torch.bool):
+        return f"{what} is {answer.dtype}, but must be {target.dtype}."
+    return None
+
+
+def fraction_complaint(answer: Any, target: Any, what: str = "the result") -> str | None:
+    """Where a float stands for a whole number, in answers of one form and equal values; None where none does."""
+    answer, target = _one_number(answer, target), _one_number(target, answer)
+    if isinstance(target, (Mapping, tuple, list)):
+        parts = (fraction_complaint(answer[key], target[key], _part(key, target, what)) for key in _keys(target))
+        return next((complaint for complaint in parts if complaint), None)
+    if isinstance(target, Tensor) and not target.is_floating_point() and answer.is_floating_point():
+        return f"{what} holds floats, {answer.dtype}. Whole numbers are asked for: they count, or name a place."
+    if isinstance(target, int) and isinstance(answer, float):
+        return f"{what} is a float, {answer}. A whole number is asked for: an int."
     return None
 
 
 def general_complaint(answer: Any, target: Any, inputs: str, rtol: float, atol: float) -> str:
-    """What to say of a wrong answer of the right form that fits no known mistake. The right value is not told."""
-    place, answer, target = _first_wrong(answer, target, rtol, atol)
-    if not isinstance(target, Tensor) or target.dtype == torch.bool or not target.is_floating_point():
-        shown = "" if isinstance(answer, Tensor) else f": {answer!r}"
-        return f"on {inputs} the result{place} is not right{shown}."
-    distance = (answer.detach().double() - target.detach().double()).abs().max().item()
-    size = "slightly off; compute in float64" if distance < 1e-3 else "other values than the equation gives"
-    where = f" of part {place}" if place else ""
-    return f"the shape is right, but the numbers{where} are {size}."
+    """What to say of a wrong answer of the right form that fits no known mistake: what came, and what is right."""
+    what, answer, target = _first_wrong(answer, target, rtol, atol)
+    answer, target = _one_number(answer, target), _one_number(target, answer)
+    if not isinstance(target, Tensor):
+        return f"on {inputs} {what} is not right: {_shown(answer)}, where {_shown(target)} is right."
+    far = ~torch.isclose(answer.detach().double(), target.detach().double(), rtol, atol, equal_nan=True)
+    if target.is_floating_point() and answer.dtype != target.dtype:
+        scale = target.detach().abs().max().item()
+        if (answer.detach().double() - target.detach().double()).abs().max().item() < 1e-2 * scale:
+            return f"on {inputs} {what} is too coarse: it is {answer.dtype}. Compute in {target.dtype}."
+    place = far.nonzero()[0].tolist()
+    got, wanted = (value.detach()[tuple(place)].item() for value in (answer, target))
+    count = f"{int(far.sum())} of {far.numel()} values, at {place} " if place else ""
+    return f"on {inputs} {what} is not right: {count}{_shown(got)}, where {_shown(wanted)} is right."
 
 
-def _first_wrong(answer: Any, target: Any, rtol: float, atol: float) -> tuple[str, Any, Any]:
-    """The first part of two answers of one form that differs: its place as in Python, and both values."""
-    if isinstance(target, Mapping):
-        keys: Sequence = list(target)
-    elif isinstance(target, (tuple, list)):
-        keys = range(len(target))
-    else:
-        return "", answer, target
-    key = next(key for key in keys if not all_close(answer[key], target[key], rtol, atol))
-    place, answer, target = _first_wrong(answer[key], target[key], rtol, atol)
-    return f"[{key!r}]{place}", answer, target
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)
+
+
+def _keys(parts: Any) -> Sequence:
+    """Where the parts of an answer stand: the keys of a dict, the indices of a list or tuple."""
+    return list(parts) if isinstance(parts, Mapping) else range(len(parts))
+
+
+def _part(key: Any, parts: Any, what: str) -> str:
+    """The name of a part of an answer: 'value 1 of 2', 'the result for "sum"'."""
+    place = f"{what} for {key!r}" if isinstance(parts, Mapping) else f"value {key + 1} of {len(parts)}"
+    return place if what == "the result" or isinstance(parts, Mapping) else f"{place} in {what}"
+
+
+def _first_wrong(answer: Any, target: Any, rtol: float, atol: float, what: str = "the result") -> tuple[str, Any, Any]:
+    """The first part of two answers of one form that differs: its name, and both values."""
+    if not isinstance(target, (Mapping, tuple, list)):
+        return what, answer, target
+    key = next(key for key in _keys(target) if not all_close(answer[key], target[key], rtol, atol))
+    return _first_wrong(answer[key], target[key], rtol, atol, _part(key, target, what))
 
 
 def _one_number(value: Any, other: Any) -> Any:
-    """A tensor without axes as a Python number, where the other side is one: both count as a number."""
+    """A number of numpy, or a tensor without axes where the other side is a number, as a Python number."""
     bare = isinstance(value, Tensor) and value.ndim == 0 and not isinstance(other, Tensor)
-    return value.item() if bare else value
+    return value.item() if bare or isinstance(value, np.generic) else value
 
 
 def _kind(value: Any) -> str:
@@ -136,12 +168,20 @@ def holds_tensor(value: Any) -> bool:
 
 
 def describe_case(case: tuple) -> str:
-    """The inputs in words: the shapes of the tensors, those in lists too, or, where there is none, the values."""
-    tensors = [tensor for value in case for tensor in (value if isinstance(value, list) else [value])]
-    tensors = [value for value in tensors if isinstance(value, Tensor)]
-    if tensors:
-        return "inputs of shape " + ", ".join(str(tuple(value.shape)) for value in tensors)
-    return "the inputs " + ", ".join(map(repr, case))
+    """The inputs in words: the shapes of the tensors and the other values, or, where there is no tensor, all values."""
+    shapes = [str(tuple(tensor.shape)) for value in case for tensor in _tensors(value)]
+    if not shapes:
+        return "the inputs " + ", ".join(map(repr, case))
+    others = ", ".join(_shown(value) for value in case if isinstance(value, (int, float, str)))
+    more = ", ..." if len(shapes) > 8 else ""
+    return f"inputs of shape {', '.join(shapes[:8])}{more}{' and ' if others else ''}{others}"
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """All tensors in an input, those in lists of lists too."""
+    if isinstance(value, (list, tuple)):
+        return [tensor for part in value for tensor in _tensors(part)]
+    return [value] if isinstance(value, Tensor) else []
 
 
 def first_line(error: Exception) -> str:

@@ -22,10 +22,12 @@ from acflib.course.checks.compare import (
     describe_case,
     first_line,
     form_complaint,
+    fraction_complaint,
     general_complaint,
     holds_tensor,
     not_finite,
 )
+from acflib.course.checks.demands import argument_name, changed_argument, gradient_complaint, library_function
 
 Case = tuple[Any, ...]
 Answer = Callable[..., Any]
@@ -33,6 +35,7 @@ Drawn = TypeVar("Drawn")  # one case, or a list of them
 
 _SEED: ContextVar[int] = ContextVar("seed of the exercises", default=0)
 
+NOT_YET = "Not right yet: "
 UNSOLVED = "Not solved yet: the function returns nothing. Fill in the lines marked TODO."
 
 
@@ -88,12 +91,17 @@ def judge(
     right: Answer,
     mistakes: Mapping[str, Answer],
     *,
+    corners: Mapping[str, Case] | None = None,
     hints: Hints = Hints(),
     demands: Mapping[str, Callable[[Answer], bool]] | None = None,
+    gradients: Sequence[int] = (),
+    own_lines: bool = False,
     rtol: float = 1e-5,
     atol: float = 1e-8,
 ) -> Verdict:
     """Run the student's function on all cases and say what is wrong with it, if anything.
+
+    Of every answer it is asked that whole numbers are ints, and that no argument is changed.
 
     Args:
         student: the function of the exercise. Returning None or raising NotImplementedError means "not solved yet".
@@ -101,38 +109,84 @@ def judge(
         right: the right answer, called with the same arguments.
         mistakes: message -> a function with this mistake. The first that gives the student's answers on all cases is
             named. A mistake that raises on a case is passed over.
+        corners: message -> inputs of a kind of its own (a class that is absent, a length that divides), tried after all
+            values were found right. The message says what a wrong answer there means; what came follows it.
         hints: sentences for the general messages.
         demands: message -> what must hold besides the values, called with the student's function after all values were
-            found right, for example ``lambda f: lets_gradients_flow(f, case)``. The first that fails is named.
+            found right, for example ``lambda f: operation_count(f, case) < 40``. The first that fails is named.
+        gradients: places of arguments whose gradients must be those of the right answer.
+        own_lines: whether the exercise says "not acflib", so that a call of its functions is refused.
         rtol, atol: tolerance of floats; whole numbers, bools and strings must be equal.
     """
     expected = [right(*copied(case)) for case in cases]
     answers = []
     for case, target in zip(cases, expected, strict=True):
-        try:
-            answer = student(*copied(case))
-        except NotImplementedError:
-            answer = None
-        except Exception as error:  # whatever a student's code raises is an answer too
-            return _wrong(f"on {describe_case(case)} your function raised {first_line(error)}")
-        if answer is None and target is not None:
-            return Verdict(False, UNSOLVED)
-        if complaint := form_complaint(answer, target, hints.swapped, hints.whole):
-            return _wrong(complaint.replace("the result", f"on {describe_case(case)} the result", 1))
+        answer, complaint = _answer(student, case, target, hints)
+        if complaint:
+            return complaint
         answers.append(answer)
     if not all_close(answers, expected, rtol, atol):
         return _wrong(_named_mistake(answers, expected, cases, mistakes, hints, rtol, atol))
+    for message, case in (corners or {}).items():
+        answer, complaint = _answer(student, case, target := right(*copied(case)), hints)
+        if complaint:
+            came = complaint.message.removeprefix(NOT_YET).replace(UNSOLVED, "your function returns None.")
+            return _wrong(f"{message} (Here {came})")
+        if not all_close(answer, target, rtol, atol):
+            return _wrong(f"{message} (Here {general_complaint(answer, target, describe_case(case), rtol, atol)})")
     for message, holds in (demands or {}).items():
         try:
             if not holds(student):
                 return _wrong(message)
         except Exception as error:
             return _wrong(f"{message} (While this was tried, your function raised {first_line(error)})")
+    try:
+        beside = _beside_the_values(student, right, cases, gradients, own_lines)
+    except Exception as error:
+        beside = f"called once more, your function raised {first_line(error)}"
+    if beside:
+        return _wrong(f"the values are right, but {beside}")
     return Verdict(True, f"Right, on {len(cases)} random {'shapes' if holds_tensor(cases) else 'inputs'}.")
 
 
+def _answer(student: Answer, case: Case, target: Any, hints: Hints) -> tuple[Any, Verdict | None]:
+    """What the student's function returns, and what is wrong with its form, if anything."""
+    try:
+        answer = student(*copied(case))
+    except NotImplementedError:
+        answer = None
+    except Exception as error:  # whatever a student's code raises is an answer too
+        return None, _wrong(f"on {describe_case(case)} your function raised {first_line(error)}")
+    if answer is None and target is not None:
+        return None, Verdict(False, UNSOLVED)
+    if complaint := form_complaint(answer, target, hints.swapped, hints.whole):
+        return None, _wrong(f"on {describe_case(case)} {complaint}")
+    return answer, None
+
+
+def _beside_the_values(
+    student: Answer, right: Answer, cases: Sequence[Case], gradients: Sequence[int], own_lines: bool
+) -> str | None:
+    """What is wrong with an answer whose values are all right."""
+    for case in cases:
+        given = copied(case)
+        if complaint := fraction_complaint(student(*given), right(*copied(case))):
+            return complaint
+        if (place := changed_argument(given, case)) is not None:
+            name = argument_name(student, place)
+            return (
+                f"your function changes its argument {name}. Whoever calls it may need that again: work on a copy, or "
+                "write into something new."
+            )
+        if own_lines and (called := library_function(student, case)):
+            return f"your function calls `{called}` of acflib. This exercise asks for your own lines, in torch alone."
+        if complaint := gradient_complaint(student, right, case, gradients):
+            return complaint
+    return None
+
+
 def _wrong(message: str) -> Verdict:
-    return Verdict(False, f"Not right yet: {message}")
+    return Verdict(False, f"{NOT_YET}{message}")
 
 
 def _named_mistake(answers, expected, cases, mistakes, hints: Hints, rtol: float, atol: float) -> str:

@@ -14,6 +14,10 @@ CENTERS = Hints(
     swapped="The axes are swapped: first the classes, then the channels.",
     whole="centers are means, so floats.",
 )
+HARDLY_THERE = (
+    "A class may be hardly there: its mass is a sum of probabilities, so it can lie below 1. clamp(min=1), or an added "
+    "1, makes the center of such a class too small. Protect the mass 0 alone."
+)
 RESHAPED = (
     "A reshape stands where a transpose is meant: it mixes pixels and channels. First flatten(2), (B, C, HW), and then "
     "transpose(1, 2), (B, HW, C)."
@@ -43,7 +47,8 @@ def hard_centers(student: Answer) -> Verdict:
         ),
         RESHAPED: lambda x, y, n: functional.hard_class_centers(_reshaped(x), y, n),
     }
-    return judge(student, random_cases(_label_case), functional.hard_class_centers, mistakes, hints=CENTERS)
+    cases = random_cases(_label_case)
+    return judge(student, cases, functional.hard_class_centers, mistakes, hints=CENTERS, own_lines=True)
 
 
 def centers_from_logits(student: Answer) -> Verdict:
@@ -70,17 +75,18 @@ def centers_from_logits(student: Answer) -> Verdict:
         "You divide by H*W. Eq. 2 divides by the sum of P of that class over the pixels.": (
             lambda x, z: _sums(x, z.softmax(1)) / z[0, 0].numel()
         ),
+        HARDLY_THERE: lambda x, z: _sums(x, z.softmax(1)) / z.softmax(1).sum((2, 3)).clamp(min=1)[..., None],
         "This is a softmax over channels of (max - energy), found in public code. It is no mean of features: "
         "the largest channels get the smallest value. Divide P F' by the sum of P instead.": _channel_softmax,
         RESHAPED: lambda x, z: functional.class_centers(_reshaped(x), z.softmax(1)),
     }
-    return judge(
-        student,
-        random_cases(_logit_case),
-        lambda x, z: functional.class_centers(x, z.softmax(1)),
-        mistakes,
-        hints=CENTERS,
-    )
+    corners = {HARDLY_THERE: random_cases(_rare_case, 1)[0]}
+
+    def right(x: Tensor, z: Tensor) -> Tensor:
+        return functional.class_centers(x, z.softmax(1))
+
+    cases = random_cases(_logit_case)
+    return judge(student, cases, right, mistakes, corners=corners, hints=CENTERS, gradients=(0, 1))
 
 
 def merge_centers(student: Answer) -> Verdict:
@@ -109,7 +115,8 @@ def merge_centers(student: Answer) -> Verdict:
             lambda a, m, b, k: (a * m.sum() + b * k.sum()) / (m.sum() + k.sum())
         ),
     }
-    return judge(student, random_cases(_merge_case), right, mistakes, hints=CENTERS)
+    corners = {HARDLY_THERE: random_cases(_small_mass_case, 1)[0]}
+    return judge(student, random_cases(_merge_case), right, mistakes, corners=corners, hints=CENTERS)
 
 
 # ---- random inputs. Sides, channels and classes all differ, so that no two axes can be mistaken for each other.
@@ -129,6 +136,21 @@ def _logit_case(random: torch.Generator) -> Case:
     b, c, h, w, n = distinct_sizes(random, 5)
     features = torch.randn(b, c, h, w, generator=random, dtype=torch.float64) + 1
     return features, 2 * torch.randn(b, n, h, w, generator=random, dtype=torch.float64)
+
+
+def _rare_case(random: torch.Generator) -> Case:
+    """The probabilities of class 0 sum to 0.5 over a picture."""
+    features, logits = _logit_case(random)
+    share = 0.5 / logits[0, 0].numel()
+    others = logits[:, 1:].logsumexp(1)
+    logits[:, 0] = others + torch.tensor(share / (1 - share)).log()
+    return features, logits
+
+
+def _small_mass_case(random: torch.Generator) -> Case:
+    """As below, but with masses of which even the sum of two lies below 1."""
+    a, mass_a, b, mass_b = _merge_case(random)
+    return a, mass_a / 110, b, mass_b / 110
 
 
 def _merge_case(random: torch.Generator) -> Case:

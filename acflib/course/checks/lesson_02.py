@@ -5,8 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from acflib import functional
-from acflib.course.checks.demands import largest_tensor
-from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
+from acflib.course.checks import attending
+from acflib.course.checks.demands import largest_tensor, operation_count
+from acflib.course.checks.judge import Answer, Hints, Verdict, judge, random_cases
 
 WEIGHTED = Hints(
     nan="P sums to 1 over the classes already: there is nothing to divide by.",
@@ -49,7 +50,24 @@ def attend_sum(student: Answer) -> Verdict:
             lambda f, p: functional.attend_sum(f.reshape(len(f), f.shape[2], f.shape[1]).transpose(1, 2), p)
         ),
     }
-    return judge(student, random_cases(_case), functional.attend_sum, mistakes, hints=WEIGHTED)
+    cases = random_cases(attending.centers_and_maps)
+    many = attending.many_classes()
+    demands = {
+        "The numbers are right, but you loop. One matrix product, or one einsum, does all classes and pixels.": (
+            lambda f: operation_count(f, many) < many[0].shape[1]
+        )
+    }
+    return judge(
+        student,
+        cases,
+        functional.attend_sum,
+        mistakes,
+        corners=attending.with_absent_class(cases),
+        hints=WEIGHTED,
+        demands=demands,
+        gradients=(0, 1),
+        own_lines=True,
+    )
 
 
 def attend_concat(student: Answer) -> Verdict:
@@ -78,7 +96,9 @@ def attend_concat(student: Answer) -> Verdict:
         READ_WRONG: lambda f, p: functional.attend_concat(f, _by_columns(p)),
         WRITTEN_WRONG: lambda f, p: functional.attend_concat(f, _into_columns(p)),
     }
-    return judge(student, random_cases(_case), functional.attend_concat, mistakes, hints=WEIGHTED)
+    cases = random_cases(attending.centers_and_maps)
+    corners = attending.with_absent_class(cases)
+    return judge(student, cases, functional.attend_concat, mistakes, corners=corners, hints=WEIGHTED, gradients=(0, 1))
 
 
 def attend_concat_conv(student: Answer) -> Verdict:
@@ -107,7 +127,7 @@ def attend_concat_conv(student: Answer) -> Verdict:
         READ_WRONG: lambda f, p, w: functional.attend_concat_conv(f, _by_columns(p), w),
         WRITTEN_WRONG: lambda f, p, w: functional.attend_concat_conv(f, _into_columns(p), w),
     }
-    cases = random_cases(_conv_case)
+    cases = random_cases(attending.centers_maps_and_weight)
     centers, probabilities, weight = cases[0]
     pixels = len(centers) * probabilities[0, 0].numel()
     classes, channels = centers.shape[1:]
@@ -120,7 +140,16 @@ def attend_concat_conv(student: Answer) -> Verdict:
             lambda f: largest_tensor(f, cases[0]) <= limit
         ),
     }
-    return judge(student, cases, functional.attend_concat_conv, mistakes, hints=WEIGHTED, demands=demands)
+    return judge(
+        student,
+        cases,
+        functional.attend_concat_conv,
+        mistakes,
+        corners=attending.with_absent_class(cases),
+        hints=WEIGHTED,
+        demands=demands,
+        gradients=(0, 1, 2),
+    )
 
 
 def attend_top(student: Answer) -> Verdict:
@@ -162,38 +191,20 @@ def attend_top(student: Answer) -> Verdict:
             with_weights(lambda q, k: q / k)
         ),
     }
-    return judge(
-        student,
-        random_cases(_top_case),
-        lambda f, p, k: functional.attend_sum(f, _to_one(_keep(p, k))),
-        mistakes,
-        hints=WEIGHTED,
-    )
+    cases = random_cases(attending.centers_maps_and_k)
+    centers, probabilities, _ = cases[0]
+    corners = {
+        **attending.with_absent_class(cases),
+        "With k = 1 each pixel hears the center of its most probable class, as it is.": (centers, probabilities, 1),
+        "With k = N no class is dropped: this is Eq. 3.": (centers, probabilities, centers.shape[1]),
+        "You keep more than k classes where the k-th and the next have the same probability. Keep k of them; which of "
+        "two equal ones is free.": attending.equal_classes(),
+    }
 
+    def right(f: Tensor, p: Tensor, k: int) -> Tensor:
+        return functional.attend_sum(f, _to_one(_keep(p, k)))
 
-# ---- random inputs
-
-
-def _case(random: torch.Generator) -> Case:
-    b, n, c, h, w = distinct_sizes(random, 5)
-    logits = 2 * torch.randn(b, n, h, w, generator=random, dtype=torch.float64)
-    return torch.randn(b, n, c, generator=random, dtype=torch.float64) + 1, logits.softmax(1)
-
-
-def _conv_case(random: torch.Generator) -> Case:
-    """C is larger than N and O: so a convolution at each pixel shows in the size of a tensor."""
-    b, n, o = distinct_sizes(random, 3, low=2, high=6)
-    c, h, w = distinct_sizes(random, 3, low=8, high=14)
-    logits = 2 * torch.randn(b, n, h, w, generator=random, dtype=torch.float64)
-    weight = torch.randn(o, n * c, 1, 1, generator=random, dtype=torch.float64)
-    return torch.randn(b, n, c, generator=random, dtype=torch.float64) + 1, logits.softmax(1), weight
-
-
-def _top_case(random: torch.Generator) -> Case:
-    b, n, c, h, w = distinct_sizes(random, 5, low=4, high=9)
-    logits = 2 * torch.randn(b, n, h, w, generator=random, dtype=torch.float64)
-    k = int(torch.randint(2, n, (1,), generator=random))  # at least 2, and at least one class is dropped
-    return torch.randn(b, n, c, generator=random, dtype=torch.float64) + 1, logits.softmax(1), k
+    return judge(student, cases, right, mistakes, corners=corners, hints=WEIGHTED, gradients=(0, 1))
 
 
 # ---- parts of the mistakes

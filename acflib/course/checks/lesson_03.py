@@ -8,6 +8,10 @@ from acflib import functional
 from acflib.course.checks.dilated import edges, places, read, read_moved, square
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 
+HARDLY_THERE = (
+    "The sum of P over the pixels may lie below 1. clamp(min=1) makes such a class too weak: protect the sum 0 alone."
+)
+
 
 def aspp_places(student: Answer) -> Verdict:
     """Lesson 03, exercise 1: ``student(row, column, height, width, rates)`` -> bool map (height, width).
@@ -67,7 +71,12 @@ def aspp_places(student: Answer) -> Verdict:
         "Near the upper left corner all is right. But near the lower right corner, places beyond the last row or "
         "column must be left out, too.": right_at_the_other_end
     }
-    return judge(student, cases, read, mistakes, demands=demands)
+    row, column, height, width, rates = cases[0]
+    corners = {
+        "There may be three rates. Each has a branch of its own.": (row, column, height, width, (1, *rates)),
+        "There may be one rate alone.": (row, column, height, width, rates[1:]),
+    }
+    return judge(student, cases, read, mistakes, corners=corners, demands=demands)
 
 
 def region_means(student: Answer) -> Verdict:
@@ -109,7 +118,12 @@ def region_means(student: Answer) -> Verdict:
             lambda x, n: right(x, n).mean(1, keepdim=True).expand_as(x)
         ),
     }
-    return judge(student, random_cases(_region_case), right, mistakes, hints=Hints(whole="means are floats."))
+    cases, hints = random_cases(_region_case), Hints(whole="means are floats.")
+    corners = {
+        "With n = 1 the picture is one region.": (cases[0][0], 1),
+        "Where n is the number of pixels a side, each pixel is a region of its own.": (cases[0][0][:, :, :5, :5], 5),
+    }
+    return judge(student, cases, right, mistakes, corners=corners, hints=hints, gradients=(0,))
 
 
 def affinity(student: Answer) -> Verdict:
@@ -141,11 +155,21 @@ def affinity(student: Answer) -> Verdict:
         "The second map is divided by its sum over the pixels, but the first one needs it (Eq. 2).": (
             lambda c, a: _gather_and_hand_out(c.flatten(2), _over_pixels(a.flatten(2)))
         ),
+        HARDLY_THERE: lambda c, a: _gather_and_hand_out(
+            c.flatten(2) / c.flatten(2).sum(2, keepdim=True).clamp(min=1), a.flatten(2)
+        ),
         "Only the first map is used, in both places. The second one hands out.": lambda c, a: right(c, c),
         "Only the second map is used, in both places. The first one makes the centers.": lambda c, a: right(a, a),
     }
     hints = Hints(nan="Every class has some probability here, so every sum over the pixels is positive.")
-    return judge(student, random_cases(_maps_case), right, mistakes, hints=hints)
+    cases = random_cases(_maps_case)
+    absent, rare = ((cases[0][0] * _class_0(cases[0][0], share), cases[0][1]) for share in (0, 0.1))
+    corners = {
+        "A class may be absent from the first map: its sum over the pixels is 0, and 0 / 0 is NaN. It makes no center, "
+        "so it hands out 0.": absent,
+        HARDLY_THERE: rare,
+    }
+    return judge(student, cases, right, mistakes, corners=corners, hints=hints)
 
 
 def region_attention(student: Answer) -> Verdict:
@@ -194,9 +218,14 @@ def region_attention(student: Answer) -> Verdict:
             )
         ),
     }
-    return judge(
-        student, random_cases(_attention_case), right, mistakes, hints=Hints(whole="weighted sums are floats.")
-    )
+    cases, hints = random_cases(_attention_case), Hints(whole="weighted sums are floats.")
+    features, centers = cases[0]
+    absent = features, torch.where(torch.arange(centers.shape[1])[:, None] == 0, 0.0, centers)
+    corners = {
+        "The center of an absent class is the zero vector. Its dot product is 0, and it takes part in the softmax as "
+        "the others do; nothing is divided by its length.": absent
+    }
+    return judge(student, cases, right, mistakes, corners=corners, hints=hints, gradients=(0, 1))
 
 
 # ---- random inputs, such that every mistake shows
@@ -239,7 +268,15 @@ def _spread(pooled: Tensor, x: Tensor) -> Tensor:
 
 
 def _over_pixels(maps: Tensor) -> Tensor:
-    return maps / maps.sum(2, keepdim=True)  # (B, N, HW)
+    mass = maps.sum(2, keepdim=True)  # (B, N, HW) -> (B, N, 1)
+    return maps / mass.masked_fill(mass == 0, torch.inf)
+
+
+def _class_0(maps: Tensor, mass: float) -> Tensor:
+    """Factors (B, N, 1, 1) that bring the sum of class 0 over the pixels to ``mass``, and leave the others."""
+    factor = torch.ones_like(maps[:, :, :1, :1])
+    factor[:, 0, 0, 0] = mass / maps[:, 0].sum((1, 2))
+    return factor
 
 
 def _gather_and_hand_out(gather: Tensor, hand_out: Tensor) -> Tensor:

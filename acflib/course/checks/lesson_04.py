@@ -6,8 +6,11 @@ from torch import Tensor, nn
 
 from acflib import functional
 from acflib.acf import VARIANTS, ACFModule
-from acflib.course.checks.demands import lets_gradients_flow
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
+
+HARDLY_THERE = (
+    "A class may be hardly there: the sum of its probabilities lies below 1. clamp(min=1) makes its center too small."
+)
 
 
 def conv_size(student: Answer) -> Verdict:
@@ -27,6 +30,9 @@ def conv_size(student: Answer) -> Verdict:
         "there are gaps between its k values, so k - 1 of them.": lambda n, k, s, p, d: with_reach(n, d * k, s, p),
         "The padding counts on both sides: add it twice.": lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1,
         "The padding is forgotten.": lambda n, k, s, p, d: right(n, k, s, 0, d),
+        "You round to the nearest whole number. Round down: a step that does not fit is not made.": (
+            lambda n, k, s, p, d: round((n + 2 * p - d * (k - 1) - 1) / s) + 1
+        ),
         "Round down, not up: a step that does not fit is not made.": (
             lambda n, k, s, p, d: -(-(n + 2 * p - d * (k - 1) - 1) // s) + 1
         ),
@@ -44,9 +50,9 @@ def conv_size(student: Answer) -> Verdict:
             lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1
         ),
     }
-    nearly, no_step = (lambda random: _size_case(random, True)), (lambda random: _size_case(random, False))
-    cases = [*random_cases(nearly, 2), *random_cases(no_step, 1)]
-    return judge(student, cases, right, mistakes)
+    *cases, exact = random_cases(_size_cases, 1)[0]
+    corners = {"Where the last step fits exactly it is made: nothing is left over, and nothing is missing.": exact}
+    return judge(student, cases, right, mistakes, corners=corners)
 
 
 def acf_parameters(student: Answer) -> Verdict:
@@ -150,6 +156,9 @@ def fine_logits(student: Answer) -> Verdict:
         "Eq. 2 divides by the sum of P over the pixels, not by H*W.": (
             network(centers=lambda x, p: torch.einsum("bchw,bnhw->bnc", x, p) / p[0, 0].numel())
         ),
+        HARDLY_THERE: (
+            network(centers=lambda x, p: torch.einsum("bchw,bnhw->bnc", x, p) / p.sum((2, 3)).clamp(min=1)[..., None])
+        ),
         "The ReLU of `refine` came before the weighted sum. A ReLU may not be moved (lesson 02, section 9).": (
             network(early=True)
         ),
@@ -161,13 +170,20 @@ def fine_logits(student: Answer) -> Verdict:
         ),
     }
     cases = random_cases(_network_case)
-    demands = {
-        "The numbers are right, but no gradient reaches the coarse logits. The paper lets it flow: do not detach P.": (
-            lambda f: lets_gradients_flow(f, cases[0], argument=1)
-        )
-    }
     hints = Hints(nan="Every class has some probability here, so every sum over the pixels is positive.")
-    return judge(student, cases, network(), mistakes, hints=hints, demands=demands)
+    features, logits, *matrices = cases[0]
+    rare = logits.clone()
+    rare[:, 0] = logits[:, 1:].logsumexp(1) - torch.tensor(2.0 * logits[0, 0].numel()).log()
+    corners = {HARDLY_THERE: (features, rare, *matrices)}
+    return judge(
+        student,
+        cases,
+        network(),
+        mistakes,
+        corners=corners,
+        hints=hints,
+        gradients=range(6),
+    )
 
 
 def receptive_field(student: Answer) -> Verdict:
@@ -206,7 +222,8 @@ def receptive_field(student: Answer) -> Verdict:
             lambda layers: int(torch.tensor([stride for _, stride, _ in layers]).prod())
         ),
     }
-    return judge(student, random_cases(_layers_case), lambda layers: walk(layers), mistakes)
+    corners: dict[str, Case] = {"Without any layer, a result depends on one pixel.": ([],)}
+    return judge(student, random_cases(_layers_case), lambda layers: walk(layers), mistakes, corners=corners)
 
 
 # ---- random inputs, such that every mistake shows
@@ -216,15 +233,18 @@ def _between(random: torch.Generator, low: int, high: int) -> int:
     return int(torch.randint(low, high + 1, (1,), generator=random))
 
 
-def _size_case(random: torch.Generator, nearly: bool) -> Case:
-    """The last step does not fit, by one pixel (``nearly``) or by more.
-
-    Dilation and padding are so large that no two mistakes give the same number.
+def _size_cases(random: torch.Generator) -> list[Case]:
+    """Four inputs that differ in everything. What is left over at the end lacks one pixel to a step, or is rounded up
+    to a step, or is not, or is nothing. Dilation and padding are so large that no two mistakes give the same numbers.
     """
-    stride, dilation, kernel = _between(random, 3, 4), _between(random, 7, 8), 2 * _between(random, 1, 2) + 1
-    padding, rest = _between(random, 12, 15), stride - 1 if nearly else 1
-    size = _between(random, 20, 40) * stride + rest + dilation * (kernel - 1) + 1 - 2 * padding
-    return size, kernel, stride, padding, dilation
+    cases = []
+    steps, paddings = (5 + torch.randperm(3, generator=random)).tolist(), torch.randperm(4, generator=random).tolist()
+    for number, stride in enumerate([*steps, 5]):
+        kernel, dilation, padding = 3 + 2 * (number % 2), 11 + 4 * (number % 3), 16 + paddings[number]
+        rest = (stride - 1, stride - 2, 1, 0)[number]
+        size = _between(random, 20, 40) * stride + rest + dilation * (kernel - 1) + 1 - 2 * padding
+        cases.append((size, kernel, stride, padding, dilation))
+    return cases
 
 
 def _channels_case(random: torch.Generator) -> Case:

@@ -3,15 +3,20 @@
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from acflib import losses
+from acflib.course.checks import bootstrapping as pixels
+from acflib.course.checks.compare import copied
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 from acflib.functional import IGNORE_INDEX
 
 Part = tuple[Tensor, Tensor]
 
+BELOW_1 = (
+    "The sum of the weights may lie below 1, as with one labeled pixel of weight 0.5. clamp(min=1) then divides by 1: "
+    "protect the sum 0 alone."
+)
 LOSS = Hints(nan="Where every pixel is ignored the denominator is 0; the loss must be 0 there.")
 
 
@@ -29,6 +34,9 @@ def poly_rates(student: Answer) -> Verdict:
             rates(lambda k, n, p: (1 - k / (n - 1)) ** p)
         ),
         "The power is missing: this is a straight line.": rates(lambda k, n, p: 1 - k / n),
+        "You always take 0.9, the power of the paper. Here it is an argument: `power`.": (
+            rates(lambda k, n, p: (1 - k / n) ** 0.9)
+        ),
         "The power stands at the wrong place: (1 - iteration / iterations) ** power.": (
             rates(lambda k, n, p: 1 - (k / n) ** p)
         ),
@@ -47,7 +55,8 @@ def poly_rates(student: Answer) -> Verdict:
         found = [losses.poly_learning_rate(initial, k, iterations, power) for k in range(iterations)]
         return torch.tensor(found, dtype=torch.float64)
 
-    return judge(student, random_cases(_schedule_case), right, mistakes)
+    corners = {"A run of one step has one rate, the initial one.": (0.02, 1, 0.7)}
+    return judge(student, random_cases(_schedule_case), right, mistakes, corners=corners, own_lines=True)
 
 
 def balanced_cross_entropy(student: Answer) -> Verdict:
@@ -95,7 +104,8 @@ def balanced_cross_entropy(student: Answer) -> Verdict:
         ),
     }
     cases = random_cases(_loss_case) + random_cases(_ignored_case, count=1)
-    return judge(student, cases, right, mistakes, hints=LOSS)
+    corners = {BELOW_1: random_cases(_one_pixel_case, 1)[0]}
+    return judge(student, cases, right, mistakes, corners=corners, hints=LOSS, gradients=(0,), own_lines=True)
 
 
 def hard_pixel_mask(student: Answer) -> Verdict:
@@ -137,8 +147,28 @@ def hard_pixel_mask(student: Answer) -> Verdict:
         "probability of the true class.": by_best_class,
         "These are the easy pixels. The hard ones lie below the threshold.": easy,
     }
-    cases = random_cases(_unsure_case, 2) + random_cases(_sure_case, 2) + random_cases(_few_labels_case, 1)
-    return judge(student, cases, right, mistakes)
+    cases = (
+        random_cases(pixels.many_hard_pixels, 2)
+        + random_cases(pixels.few_hard_pixels, 2)
+        + random_cases(pixels.fewer_labels_than_kept, 1)
+    )
+    all_labeled = random_cases(pixels.as_many_labels_as_kept, 1)[0]
+    corners = {
+        "A probability that is exactly the threshold does not lie below it.": pixels.at_the_threshold(),
+        "`keep` may be exactly the number of labeled pixels: then all of them count.": all_labeled,
+    }
+    tied = pixels.equal_probabilities()
+
+    def kept(answer: Answer) -> Tensor:
+        return answer(*copied(tied))[0]
+
+    equal = "Where the last places fall to pixels of equal probability, fill up to `keep` and no further; which of them"
+    demands = {
+        f"{equal} count is free. You keep more.": lambda f: int(kept(f).sum()) <= tied[3],
+        f"{equal} count is free. You keep fewer.": lambda f: int(kept(f).sum()) == tied[3],
+        "A pixel of lower probability counts before those of equal probability.": lambda f: bool(kept(f)[0, 0]),
+    }
+    return judge(student, cases, right, mistakes, corners=corners, demands=demands)
 
 
 def losses_of_parts(student: Answer) -> Verdict:
@@ -185,7 +215,17 @@ def losses_of_parts(student: Answer) -> Verdict:
             divided(lambda parts, w: torch.ones((), dtype=torch.float64))
         ),
     }
-    return judge(student, random_cases(_parts_case), divided(total_weight), mistakes)
+    cases = random_cases(_parts_case)
+    (parts, weights), small = cases[0], _one_pixel_case(torch.Generator().manual_seed(0))
+    unlabeled = parts[0][0], torch.full_like(parts[0][1], IGNORE_INDEX)
+    corners = {
+        "A part may be without any label. Its loss is 0: do not divide by its own weights, which sum to 0.": (
+            [unlabeled, *parts],
+            weights,
+        ),
+        BELOW_1: ([small[:2]], small[2]),
+    }
+    return judge(student, cases, divided(total_weight), mistakes, corners=corners, gradients=(0,))
 
 
 # ---- random inputs
@@ -194,7 +234,7 @@ def losses_of_parts(student: Answer) -> Verdict:
 def _schedule_case(random: torch.Generator) -> Case:
     iterations = int(torch.randint(5, 40, (), generator=random))
     initial, power = torch.rand(2, generator=random, dtype=torch.float64).tolist()
-    return round(0.01 + 0.1 * initial, 3), iterations, round(0.5 + 0.4 * power, 2)
+    return round(0.01 + 0.1 * initial, 3), iterations, round(0.5 + 0.3 * power, 2)
 
 
 def _loss_case(random: torch.Generator) -> Case:
@@ -211,33 +251,12 @@ def _ignored_case(random: torch.Generator) -> Case:
     return logits, torch.full_like(labels, IGNORE_INDEX), weights
 
 
-def _pixels_case(random: torch.Generator, push: float) -> tuple[Tensor, Tensor, float, int, int]:
-    """Logits that favor the true class by ``push``, labels, theta, the number of hard and of labeled pixels."""
-    n, h, w = distinct_sizes(random, 3, low=5, high=9)
-    b = int(torch.randint(2, 5, (), generator=random))
-    labels = torch.randint(n, (b, h, w), generator=random)
-    truth = F.one_hot(labels, n).movedim(-1, 1)  # (B, H, W, N) -> (B, N, H, W)
-    logits = push * truth + torch.randn(b, n, h, w, generator=random, dtype=torch.float64)
-    logits[:, :, 1, 0] = -5.0 * truth[:, :, 1, 0]  # one pixel of each image is wrong
-    labels[:, 0, :2] = IGNORE_INDEX
-    threshold = 0.6 + 0.2 * torch.rand((), generator=random).item()
-    hard = int(losses.hard_pixels(logits, labels, threshold, 0).sum())
-    return logits, labels, threshold, hard, int((labels != IGNORE_INDEX).sum())
-
-
-def _unsure_case(random: torch.Generator) -> Case:
-    logits, labels, threshold, hard, _ = _pixels_case(random, push=1.0)
-    return logits, labels, threshold, hard // 2
-
-
-def _sure_case(random: torch.Generator) -> Case:
-    logits, labels, threshold, hard, _ = _pixels_case(random, push=6.0)
-    return logits, labels, threshold, hard + 2
-
-
-def _few_labels_case(random: torch.Generator) -> Case:
-    logits, labels, threshold, _, valid = _pixels_case(random, push=6.0)
-    return logits, labels, threshold, labels.numel() + valid
+def _one_pixel_case(random: torch.Generator) -> Case:
+    """One pixel of the batch has a label, and its weight is 0.5."""
+    logits, labels, weights = _loss_case(random)
+    labels, weights = torch.full_like(labels, IGNORE_INDEX), weights.clone()
+    labels[-1, -1, -1], weights[0] = 0, 0.5
+    return logits, labels, weights
 
 
 def _parts_case(random: torch.Generator) -> Case:

@@ -37,7 +37,17 @@ def log_rows(student: Answer) -> Verdict:
         ),
         "These are sums. Divide each by the number of its steps.": each(torch.sum),
     }
-    return judge(student, random_cases(_log_case), each(torch.mean), mistakes)
+    cases = random_cases(_log_case)
+    losses, every = cases[0]
+    corners = {
+        "Where `every` divides the number of losses, the last full row is the last one: no row follows of no losses.": (
+            losses[: len(losses) // every * every],
+            every,
+        ),
+        "With every = 1 each loss is a row.": (losses, 1),
+        "A run shorter than `every` has one row.": (losses, len(losses) + 2),
+    }
+    return judge(student, cases, each(torch.mean), mistakes, corners=corners)
 
 
 def sgd_step(student: Answer) -> Verdict:
@@ -133,6 +143,14 @@ def batches_at(student: Answer) -> Verdict:
         "Every epoch has the same order. The epoch must enter the random numbers: default_rng([seed, epoch]).": (
             batches(lambda length, seed, epoch: np.random.default_rng([seed, 0]).permutation(length))
         ),
+        "You draw the orders one after another from one generator. Then the order of an epoch depends on those before: "
+        "each has a generator of its own, default_rng([seed, epoch]).": _one_generator,
+        "You add seed and epoch. Then epoch 1 of this run is epoch 0 of the next seed: default_rng([seed, epoch]).": (
+            batches(lambda length, seed, epoch: np.random.default_rng(seed + epoch).permutation(length))
+        ),
+        "You give the epoch before the seed: default_rng([seed, epoch]).": (
+            batches(lambda length, seed, epoch: np.random.default_rng([epoch, seed]).permutation(length))
+        ),
         "You count epochs from 1. The first epoch is number 0.": (
             batches(lambda length, seed, epoch: np.random.default_rng([seed, epoch + 1]).permutation(length))
         ),
@@ -140,7 +158,14 @@ def batches_at(student: Answer) -> Verdict:
             without_a_gap
         ),
     }
-    return judge(student, random_cases(_order_case), right, mistakes)
+    cases = random_cases(_order_case)
+    length, size, first, last, seed = cases[0]
+    corners = {
+        "Where batches fill the epoch exactly, nothing is dropped.": (length // size * size, size, first, last, seed),
+        "A run that starts has the positions from 0.": (length, size, 0, 3, seed),
+        "One position has one batch.": (length, size, first, first + 1, seed),
+    }
+    return judge(student, cases, right, mistakes, corners=corners)
 
 
 def resumed(student: Answer) -> Verdict:
@@ -197,7 +222,18 @@ def resumed(student: Answer) -> Verdict:
             )
         ),
     }
-    return judge(student, random_cases(_resume_case), run(rest, going_on), mistakes)
+    cases = random_cases(_resume_case)
+    weight, velocity, _, *others = cases[0]
+    corners = {
+        "A run that was saved after 0 steps is made as a whole.": (weight, velocity, 0, *others),
+        "A run that was saved after its last step is done: its weight is the answer.": (
+            weight,
+            velocity,
+            len(others[0]),
+            *others,
+        ),
+    }
+    return judge(student, cases, run(rest, going_on), mistakes, corners=corners)
 
 
 # ---- random inputs
@@ -232,3 +268,13 @@ def _resume_case(random: torch.Generator) -> Case:
     targets = torch.randn(iterations, channels, generator=random, dtype=torch.float64)
     initial, power, momentum = torch.rand(3, generator=random, dtype=torch.float64).tolist()
     return weight, velocity, position, targets, 0.1 + 0.2 * initial, 0.6 + 0.3 * power, 0.5 + 0.4 * momentum
+
+
+# ---- parts of the mistakes
+
+
+def _one_generator(length: int, size: int, first: int, last: int, seed: int) -> Tensor:
+    random, per_epoch = np.random.default_rng(seed), length // size
+    orders = [random.permutation(length) for _ in range(last)]
+    pairs = [divmod(position, per_epoch) for position in range(first, last)]
+    return torch.from_numpy(np.stack([orders[epoch][batch * size : (batch + 1) * size] for epoch, batch in pairs]))

@@ -11,6 +11,7 @@ from acflib.study.ablation import stats
 from acflib.study.ablation.stats import CONFIDENCE, half_width, t_quantile
 
 SPREAD = Hints(nan="The standard deviation divides by n - 1; is n a count of seeds, at least 2?")
+SAME_GAIN = "Two seeds may gain the same, and both count: a set keeps one of them."
 
 
 def interval_reading(student: Answer) -> Verdict:
@@ -84,6 +85,9 @@ def seed_interval(student: Answer) -> Verdict:
         "The root of n, not of n - 1: the n - 1 belongs into the standard deviation, and stands there already.": (
             with_half(lambda v, t, n: t * v.std() / math.sqrt(n - 1))
         ),
+        "You divide by the root of 5, however many scores there are. Here it is the root of len(values).": (
+            with_half(lambda v, t, n: t * v.std() / math.sqrt(5))
+        ),
         "The squares are added, but not divided by n - 1.": (
             with_half(lambda v, t, n: t * v.std() * math.sqrt(n - 1) / math.sqrt(n))
         ),
@@ -127,8 +131,15 @@ def paired_gain(student: Answer) -> Verdict:
         "You divide by the number of seeds of the old row. Divide by the number of pairs.": (
             lambda new, old: sum_of_gains(new, old) / len(old)
         ),
+        "You divide by 3, however many pairs there are.": lambda new, old: sum_of_gains(new, old) / 3,
+        SAME_GAIN: lambda new, old: fmean({round(new[seed] - old[seed], 6) for seed in new.keys() & old.keys()}),
     }
-    return judge(student, random_cases(_pairs_case), right, mistakes)
+    cases = [case for drawn in random_cases(_pairs_cases, count=1) for case in drawn]
+    corners = {
+        SAME_GAIN: ({1: 61.0, 2: 62.0, 3: 65.0}, {1: 60.0, 2: 61.0, 3: 61.0}),
+        "A score of 0 is a score: ask whether the seed is in the dict.": ({1: 3.0, 2: 0.0}, {1: 2.0, 2: 4.0}),
+    }
+    return judge(student, cases, right, mistakes, corners=corners)
 
 
 def seeds_needed(student: Answer) -> Verdict:
@@ -170,7 +181,14 @@ def seeds_needed(student: Answer) -> Verdict:
         ),
     }
     cases = [case for drawn in random_cases(_needed_cases, count=2) for case in drawn]
-    return judge(student, cases, stats.seeds_needed, mistakes)
+    corners = {
+        "Two seeds may be enough: half of their interval is 8.98 here.": (1.0, 9.5),
+        "A small effect needs many seeds: search on until one n is enough.": (2.0, 0.3),
+        "With 4 seeds half of the interval is exactly the effect here, and it must be smaller: one seed more.": (
+            (2.0, t_quantile(CONFIDENCE, 3))
+        ),
+    }
+    return judge(student, cases, stats.seeds_needed, mistakes, corners=corners)
 
 
 # ---- random inputs
@@ -200,14 +218,17 @@ def _values_case(random: torch.Generator) -> Case:
     return values, t_quantile(CONFIDENCE, n - 1)
 
 
-def _pairs_case(random: torch.Generator) -> Case:
-    """Six seeds of which each side lacks others, in two orders that differ at every place."""
-    first = int(torch.randint(0, 20, (), generator=random))
-    scores = 60 + 5 * torch.rand(2, 6, generator=random, dtype=torch.float64)
-    scores[0] += 1 + torch.arange(6)  # every seed gains another amount
-    new = {first + k: round(scores[0, k].item(), 2) for k in (3, 0, 2, 1, 5)}
-    old = {first + k: round(scores[1, k].item(), 2) for k in (1, 4, 3, 2)}
-    return new, old
+def _pairs_cases(random: torch.Generator) -> list[Case]:
+    """Two, three and four seeds that both sides have, among others, in two orders that differ at every place."""
+    cases = []
+    for pairs in ((3, 2), (3, 2, 1), (3, 2, 1, 6)):
+        first = int(torch.randint(0, 20, (), generator=random))
+        scores = 60 + 5 * torch.rand(2, 7, generator=random, dtype=torch.float64)
+        scores[0] += 1 + torch.arange(7)  # every seed gains another amount
+        new = {first + k: round(scores[0, k].item(), 2) for k in (0, *pairs, 5)}
+        old = {first + k: round(scores[1, k].item(), 2) for k in (*pairs[::-1], 4)}
+        cases.append((new, old))
+    return cases
 
 
 def _needed_cases(random: torch.Generator) -> list[Case]:

@@ -9,6 +9,7 @@ from acflib.functional import IGNORE_INDEX
 
 MEANS = Hints(swapped="The map is transposed: (B, N, H, W) goes in, (B, N, H, W) comes out.")
 SHARES = Hints(nan="A class without pixels divides 0 by 0; its share is 0.")
+SMALL_MAP = "You count one tap fewer near a border. Where the rate leaps over the whole side, two taps lie outside."
 
 
 def taps_inside(student: Answer) -> Verdict:
@@ -52,13 +53,18 @@ def taps_inside(student: Answer) -> Verdict:
         "Place `length` lies outside, the last one is length - 1: inside means 0 <= place < length.": (
             lambda h, w, r: counted(line(h, r, beyond=1), line(w, r, beyond=1))
         ),
+        SMALL_MAP: lambda h, w, r: counted(line(h, r).clamp(min=2), line(w, r).clamp(min=2)),
         "The distance is half of the rate. From the middle tap to each other one it is the whole rate.": (
             lambda h, w, r: counted(line(h, r // 2), line(w, r // 2))
         ),
     }
     swapped = Hints(swapped="Rows first, then columns.")
     right = lambda h, w, r: counted(line(h, r), line(w, r))  # noqa: E731
-    return judge(student, random_cases(_map_case), right, mistakes, hints=swapped)
+    corners = {
+        SMALL_MAP: (3, 5, 4),
+        "The rate is larger than the map here: the middle tap is left alone, 1 everywhere.": (3, 4, 5),
+    }
+    return judge(student, random_cases(_map_case), right, mistakes, corners=corners, hints=swapped)
 
 
 def hard_shares(student: Answer) -> Verdict:
@@ -105,7 +111,13 @@ def hard_shares(student: Answer) -> Verdict:
     demands = {
         "A pixel whose probability is exactly the threshold is not below it: use <.": lambda f: float(f(*at_it)[0]) == 0
     }
-    return judge(student, random_cases(_hard_case), right, mistakes, hints=SHARES, demands=demands)
+    probability, labels = torch.full((1, 1, 2), 0.3, dtype=torch.float64), torch.tensor([[[0, 1]]])
+    corners = {
+        "The last class has no pixel here. It stands in the result, too, with 0.": (probability, labels, 0.5, 3),
+        "All pixels are ignored here: every share is 0.": (probability, 0 * labels + IGNORE_INDEX, 0.5, 3),
+    }
+    cases = random_cases(_hard_case)
+    return judge(student, cases, right, mistakes, corners=corners, hints=SHARES, demands=demands)
 
 
 def mirrored_mean(student: Answer) -> Verdict:
@@ -172,6 +184,7 @@ def scales_mean(student: Answer) -> Verdict:
         "You average the logits. Average probabilities.": lambda z, s: mean([resized(p, s) for p in z]).softmax(1),
         "The softmax is missing.": lambda z, s: mean([resized(part, s) for part in z]),
         "This is the sum. Divide by the number of scales.": lambda z, s: sum(resized(p.softmax(1), s) for p in z),
+        "You divide by 3, however many scales there are.": lambda z, s: sum(resized(p.softmax(1), s) for p in z) / 3,
         "You use align_corners=True. Here the corners are not aligned.": (
             lambda z, s: mean([resized(p.softmax(1), s, mode="bilinear", align_corners=True) for p in z])
         ),
@@ -189,7 +202,8 @@ def scales_mean(student: Answer) -> Verdict:
     def right(z: list[Tensor], s: tuple) -> Tensor:
         return mean([resized(part.softmax(1), s) for part in z])
 
-    return judge(student, random_cases(_scales_case), right, mistakes, hints=MEANS)
+    cases = [case for drawn in random_cases(_scales_cases, count=1) for case in drawn]
+    return judge(student, cases, right, mistakes, hints=MEANS)
 
 
 # ---- random inputs
@@ -218,7 +232,12 @@ def _mirror_case(random: torch.Generator) -> Case:
     return tuple(2 * torch.randn(b, n, h, w, generator=random, dtype=torch.float64) for _ in range(2))
 
 
-def _scales_case(random: torch.Generator) -> Case:
-    b, n, h, w = distinct_sizes(random, 4, low=3)
-    sizes = [(h + k, w + 2 * k) for k in (1, 3, 6)]
-    return [2 * torch.randn(b, n, *size, generator=random, dtype=torch.float64) for size in sizes], (h + 2, w + 3)
+def _scales_cases(random: torch.Generator) -> list[Case]:
+    """Two, three and four scales, of which one may have the size of the image already."""
+    cases = []
+    for steps in ((1, 6), (1, 3, 6), (1, 3, 4, 6)):
+        b, n, h, w = distinct_sizes(random, 4, low=3)
+        sizes = [(h + k, w + 2 * k) for k in steps]
+        logits = [2 * torch.randn(b, n, *size, generator=random, dtype=torch.float64) for size in sizes]
+        cases.append((logits, sizes[1] if len(steps) == 4 else (h + 2, w + 3)))
+    return cases

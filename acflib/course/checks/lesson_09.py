@@ -13,6 +13,8 @@ from acflib.functional import IGNORE_INDEX
 from acflib.similarity import unit_features
 
 SIMILARITY = Hints(nan="A feature of length 0 divides 0 by 0; its similarity to everything is 0.")
+PAIRS = Hints(nan="Where do you take a mean over no pair, or divide by a length of 0?")
+SHORT = "A length may be shorter than 1. Divide by it whatever it is; clamp(min=1) and the like change the cosine."
 
 
 def similarity_matrix(student: Answer) -> Verdict:
@@ -48,6 +50,7 @@ def similarity_matrix(student: Answer) -> Verdict:
         "You divide by the squared lengths. The square root is missing.": (
             lambda x: products(x) / (lengths(x) * lengths(x).T).square()
         ),
+        SHORT: lambda x: products(x) / (lengths(x).clamp(min=1) * lengths(x).T.clamp(min=1)),
         "You scale each channel over the picture. Each pixel must be scaled over its channels (dim 0).": (
             scaled_over_pixels
         ),
@@ -85,6 +88,14 @@ def within_between(student: Answer) -> Verdict:
         same = y[:, None] == y
         return similarity[pairs & same].mean().item(), similarity[pairs & ~same].mean().item()
 
+    def by_value(x: Tensor, y: Tensor) -> tuple:
+        units, y = unit_features(x).flatten(1)[:, y.flatten() != IGNORE_INDEX], y[y != IGNORE_INDEX]
+        similarity, same = units.T @ units, y[:, None] == y
+        return similarity[same & (similarity < 1 - 1e-6)].mean().item(), similarity[~same].mean().item()
+
+    def low_classes(x: Tensor, y: Tensor) -> tuple:
+        return means(x, y.masked_fill(y > 2, IGNORE_INDEX))[0], means(x, y)[1]
+
     def class_by_class(x: Tensor, y: Tensor) -> tuple:
         found = [means(x, y.masked_fill(y != i, IGNORE_INDEX))[0] for i in y.unique() if i != IGNORE_INDEX]
         return sum(found) / len(found), means(x, y)[1]
@@ -107,6 +118,13 @@ def within_between(student: Answer) -> Verdict:
             lambda x, y: means(x, y, ignore=False, itself=True)
         ),
         "These are means of scalar products. Scale features to length 1.": lambda x, y: means(x, y, unit=False),
+        SHORT: lambda x, y: means(x / x.norm(dim=0).clamp(min=1), y, unit=False),
+        "Two different pixels may have the same feature. Leave out pairs by place, i = j, not by the similarity 1.": (
+            by_value
+        ),
+        "You ask for the classes 0, 1 and 2. A class may have any number: take those that occur, without 255.": (
+            low_classes
+        ),
         "The two numbers are swapped: first within a class, then between classes.": (lambda x, y: means(x, y)[::-1]),
         "You average the classes. Asked is the mean over all pairs, so a large class counts more.": class_by_class,
         "Both numbers are averages of classes. Asked are means over all pairs, so a large class counts more.": (
@@ -114,7 +132,10 @@ def within_between(student: Answer) -> Verdict:
         ),
         "The second number is the mean over all pairs. Leave out the pairs of one class.": all_pairs,
     }
-    return judge(student, random_cases(_labeled_case), means, mistakes, hints=SIMILARITY)
+    pixels = torch.tensor([[[1.0, 0.6, 0.0]], [[0.0, 0.8, 1.0]]], dtype=torch.float64)  # (2, 1, 3)
+    alone = "A class with one pixel has no pair within it, and must not spoil the mean of the others."
+    corners = {alone: (pixels, torch.tensor([[0, 0, 1]]))}
+    return judge(student, random_cases(_labeled_case), means, mistakes, corners=corners, hints=PAIRS)
 
 
 def nearest_center_map(student: Answer) -> Verdict:
@@ -163,7 +184,18 @@ def nearest_center_map(student: Answer) -> Verdict:
             lambda x, centers: scores(x, centers).masked_fill(absent(centers), torch.inf).argmin(0)
         ),
     }
-    return judge(student, random_cases(_center_case), right, mistakes, hints=SIMILARITY)
+    corners = {
+        "Absent is a class of which ALL entries are 0, not one of them.": _pixel((1, 1), [(2, 0), (0, 0), (1, -1)]),
+        "The entries of a center may add up to 0. Absent is a class of which all entries are 0.": (
+            _pixel((0.1, -1), [(2, 0), (0, 0), (1, -1)])
+        ),
+        "An absent class must lose even to -1, the lowest cosine.": _pixel((-3, 0), [(0, 0), (1, 0)]),
+        "A right angle has the similarity 0, too. Know an absent class by its center, not by the similarity.": (
+            _pixel((0, 1), [(1, 0), (-1, -5)])
+        ),
+        SHORT: _pixel((1, 0.3), [(0.1, 0), (0.9, 0.9)]),
+    }
+    return judge(student, random_cases(_center_case), right, mistakes, corners=corners, hints=SIMILARITY)
 
 
 def order_share(student: Answer) -> Verdict:
@@ -198,25 +230,33 @@ def order_share(student: Answer) -> Verdict:
             lambda s, y, r, c: (s[_others(y, r, c)].mean() - s[(y != y[r, c]) & (y != IGNORE_INDEX)].mean()).item()
         ),
     }
-    return judge(student, random_cases(_order_case), share, mistakes, hints=SIMILARITY)
+    return judge(student, random_cases(_order_case), share, mistakes, hints=PAIRS)
 
 
-# ---- random inputs
+# ---- inputs
+
+
+def _pixel(feature: tuple, centers: list) -> Case:
+    return torch.tensor(feature, dtype=torch.float64).view(-1, 1, 1), torch.tensor(centers, dtype=torch.float64)
 
 
 def _feature_case(random: torch.Generator) -> Case:
     c, h, w = distinct_sizes(random, 3, low=3)
     features = torch.randn(c, h, w, generator=random, dtype=torch.float64) + 0.5
     features[:, -1, -1] = 0
+    features[:, 0, 0] *= 0.3 / features[:, 0, 0].norm()  # shorter than 1
     return (features,)
 
 
 def _labeled_case(random: torch.Generator) -> Case:
     c, h, w = distinct_sizes(random, 3, low=4)
-    labels = torch.full((h * w,), 2)
-    labels[:2], labels[2:5], labels[5:8] = IGNORE_INDEX, 0, 1  # classes of different size
+    labels = torch.full((h * w,), 11)
+    labels[:2], labels[2:5], labels[5:8] = IGNORE_INDEX, 0, 2  # classes of different size
     labels = labels[torch.randperm(h * w, generator=random)].view(h, w)
-    features = torch.randn(c, h, w, generator=random, dtype=torch.float64) + 0.3 * labels.clamp(max=3)
+    features = torch.randn(c, h, w, generator=random, dtype=torch.float64) + 0.1 * labels.clamp(max=11)
+    features[:, labels == 2] *= 0.3 / features[:, labels == 2].norm(dim=0)  # shorter than 1
+    (row, column), (other_row, other_column) = (labels == 11).nonzero()[:2].tolist()
+    features[:, other_row, other_column] = features[:, row, column]  # two pixels that are exactly alike
     return features, labels
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
+from acflib.course.checks.judge import Answer, Case, Verdict, distinct_sizes, judge, random_cases
 from acflib.functional import IGNORE_INDEX
 
 CHOICES = {"trained_on": ("train", "trainval"), "evaluated_on": ("val", "test"), "multi_scale": (False, True)}
@@ -50,11 +50,11 @@ def fair_comparison(student: Answer) -> Verdict:
     cases = [case for drawn in random_cases(_scores_cases) for case in drawn]
     a = cases[0][0]
     other_score, other_method = a | {"fine": a["fine"] + 1}, a | {"method": "another"}
-    demands = {
-        "Two runs of one method may be compared, too. The method is no condition.": lambda f: bool(f(a, other_score)),
-        "Two equal scores may be compared, too. The score is no condition.": lambda f: bool(f(a, other_method)),
+    corners = {
+        "Two runs of one method may be compared, too. The method is no condition.": (a, other_score),
+        "Two equal scores may be compared, too. The score is no condition.": (a, other_method),
     }
-    return judge(student, cases, right, mistakes, demands=demands)
+    return judge(student, cases, right, mistakes, corners=corners)
 
 
 def label_ids(student: Answer) -> Verdict:
@@ -67,7 +67,20 @@ def label_ids(student: Answer) -> Verdict:
         known = x != IGNORE_INDEX
         return torch.where(known, table[x.where(known, 0)], 0)
 
+    def one_after_another(x: Tensor, table: Tensor) -> Tensor:
+        x = x.clone()
+        for train_id, label_id in enumerate(table.tolist()):
+            x[x == train_id] = label_id
+        return x.masked_fill(x == IGNORE_INDEX, 0)
+
+    def all_after_another(x: Tensor, table: Tensor) -> Tensor:
+        return one_after_another(x.masked_fill(x == IGNORE_INDEX, 0), table)
+
     mistakes = {
+        "You replace in the same map, one id after another: a pixel that was just renamed is renamed again by a later "
+        "entry. Read from the train ids, write to a new map.": one_after_another,
+        "You replace in the same map, one id after another: a pixel that was just renamed is renamed again, and 255 "
+        "among them. Read from the train ids, write to a new map.": all_after_another,
         "These are still train ids. The server reads label ids: road is 7, not 0.": lambda x, table: x,
         "These are train ids with 255 made 0. Look each train id up in the table.": (
             lambda x, table: x.masked_fill(x == IGNORE_INDEX, 0)
@@ -86,8 +99,13 @@ def label_ids(student: Answer) -> Verdict:
         ),
         "You are one entry beside: the table begins with train id 0.": lambda x, table: right(x, table.roll(1)),
     }
-    hints = Hints(whole="label ids are whole numbers.")
-    return judge(student, random_cases(_ids_case), right, mistakes, hints=hints)
+    corners = {
+        "Train id 0 does not occur here. Look each id up by its number, not by its place among those that occur.": (
+            torch.tensor([[2, 1, IGNORE_INDEX]]),
+            torch.tensor([7, 8, 11]),
+        )
+    }
+    return judge(student, random_cases(_ids_case), right, mistakes, corners=corners)
 
 
 def micro_steps(student: Answer) -> Verdict:
@@ -126,7 +144,11 @@ def micro_steps(student: Answer) -> Verdict:
         ),
     }
     cases = [*random_cases(_plan_case, 2), *random_cases(_full_case, 1)]
-    return judge(student, cases, right, mistakes)
+    corners = {
+        "The four images of a GPU fit into one pass here.": (8, 2, 4),
+        "Seven images can be cut into seven passes of one image, and into no other parts.": (14, 2, 6),
+    }
+    return judge(student, cases, right, mistakes, corners=corners)
 
 
 def window_counts(student: Answer) -> Verdict:
@@ -179,7 +201,13 @@ def window_counts(student: Answer) -> Verdict:
         ),
     }
     cases = [*random_cases(_length_case), *random_cases(_short_case, 1)]
-    return judge(student, cases, right, mistakes)
+    corners = {
+        "Windows begin at 0, 3 and 6 here. The one at 6 is flush with the end: it is the last, and is there once.": (
+            (10, 4, 3)
+        ),
+        "One window covers this side exactly.": (4, 4, 3),
+    }
+    return judge(student, cases, right, mistakes, corners=corners)
 
 
 # ---- random inputs
@@ -200,9 +228,10 @@ def _scores_cases(random: torch.Generator) -> list[Case]:
 
 def _ids_case(random: torch.Generator) -> Case:
     h, w, n = distinct_sizes(random, 3, low=4)
-    table = 7 + torch.randperm(20, generator=random)[:n]
+    table = 8 + torch.randperm(20, generator=random)[:n]
+    table[0] = n - 1  # an id that is a train id, too, and comes again in the table
     train_ids = torch.randint(0, n, (h, w), generator=random)
-    train_ids[0, :3] = torch.tensor([0, n - 1, IGNORE_INDEX])
+    train_ids.view(-1)[: n + 1] = torch.tensor([*range(n), IGNORE_INDEX])  # (H, W) -> (H*W,): each occurs
     return train_ids, table
 
 

@@ -1,24 +1,28 @@
 """Checks of lesson 12: a photograph for a network, one's own label files, hooks, coarse to fine on any network."""
 
+import functools
+import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
 from acflib import functional
+from acflib.course.checks import tapping
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD, normalize_image
 from acflib.functional import IGNORE_INDEX
 
 Table = list[tuple[int, int]]
+HARDLY_THERE = "A class may be hardly there, with a mass below 1. Divide by it as it is; clamp(min=1) moves its center."
 
 
 def photo_to_batch(student: Answer) -> Verdict:
     """Lesson 12, exercise 1. ``student(photo)`` -> what a network takes, floats (1, 3, H, W).
 
-    photo: RGB uint8 (H, W, 3).
+    photo: RGB uint8 (H, W, 3), a tensor; a function that is written for the array of numpy gets one.
     """
 
     def planes(photo: Tensor) -> Tensor:
@@ -54,7 +58,8 @@ def photo_to_batch(student: Answer) -> Verdict:
         "the axis with permute(2, 0, 1).": lambda photo: right(photo).permute(0, 2, 3, 1).reshape(right(photo).shape),
     }
     hints = Hints(whole="a network needs floats.", swapped="Height and width are swapped: permute(2, 0, 1).")
-    return judge(student, random_cases(_photo_case), right, mistakes, hints=hints, atol=1e-5)
+    cases = random_cases(_photo_case)
+    return judge(_given_either(student), cases, right, mistakes, hints=hints, own_lines=True, atol=1e-5)
 
 
 def train_ids(student: Answer) -> Verdict:
@@ -74,6 +79,10 @@ def train_ids(student: Answer) -> Verdict:
             values[values == value] = train_id
         return values
 
+    def zero_is_unknown(values: Tensor, table: Table) -> Tensor:
+        found = lookup(values, table, 0)
+        return found.masked_fill(found == 0, IGNORE_INDEX)
+
     def then_the_rest(values: Tensor, table: Table) -> Tensor:
         known = torch.isin(values, torch.tensor([value for value, _ in table]))
         return torch.where(known, one_after_another(values.clone(), table), IGNORE_INDEX)
@@ -92,6 +101,9 @@ def train_ids(student: Answer) -> Verdict:
         "Values that the table does not name become class 0. They must become 255, so that no loss counts them.": (
             lambda values, table: lookup(values, table, 0)
         ),
+        "Train id 0 became 255. You mark what is still 0 as unknown, but 0 is a train id: begin with 255 everywhere.": (
+            zero_is_unknown
+        ),
         "You read the table backwards: it says (value in the file, train id).": (
             lambda values, table: lookup(values, [(train_id, value) for value, train_id in table])
         ),
@@ -99,7 +111,8 @@ def train_ids(student: Answer) -> Verdict:
             lambda values, table: lookup(values, [(value, place) for place, (value, _) in enumerate(table)])
         ),
     }
-    return judge(student, random_cases(_label_case), lookup, mistakes)
+    cases = [case for n in (5, 4, 6) for case in random_cases(functools.partial(_label_case, length=n), 1)]
+    return judge(student, cases, lookup, mistakes)
 
 
 def hooked_layer(student: Answer) -> Verdict:
@@ -108,12 +121,9 @@ def hooked_layer(student: Answer) -> Verdict:
     network: any module; name: of one of its layers, as in ``network.named_modules()``; images (B, 3, H, W).
     """
 
-    def right(network: Any, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
-        return network.features(images), network.last(network.features(images))
-
     def with_logits(change: Callable[[nn.Module, Tensor, Tensor], Tensor]) -> Answer:
         def found(network: nn.Module, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
-            features, logits = right(network, name, images)
+            features, logits = tapping.tapped(network, name, images)
             return features, change(network, images, logits)
 
         return found
@@ -125,18 +135,30 @@ def hooked_layer(student: Answer) -> Verdict:
             with_logits(lambda network, images, logits: logits.softmax(1))
         ),
         "The features are those before the activation. Take what goes into the layer, not what its neighbor gives.": (
-            lambda network, name, images: (network.first(images), right(network, name, images)[1])
+            lambda network, name, images: (network.body.first(images), tapping.tapped(network, name, images)[1])
         ),
     }
     demands = {
         "Your hook is still on the layer. It would run at every later forward, and keep its tensors: remove it.": (
-            _leaves_no_hook
+            tapping.leaves_no_hook
+        ),
+        "A hook of somebody else is gone. Remove your own alone: register_forward_hook gives a handle with remove().": (
+            tapping.leaves_other_hooks
         ),
         "The network was in training mode before, and is not any more (or the other way round). Leave it as it was.": (
-            _leaves_the_mode
+            tapping.leaves_the_mode
+        ),
+        "One layer was in another mode than the whole network, and is not any more: train() sets them all.": (
+            tapping.leaves_mixed_modes
+        ),
+        "The weights, or their requires_grad, are not what they were. Leave the network as it was.": (
+            tapping.leaves_the_weights
         ),
     }
-    return judge(student, random_cases(_network_case), right, mistakes, demands=demands)
+    cases = random_cases(_network_case)
+    network, _, images = cases[0]
+    corners = {"You tap the same layer, whatever `name` says.": (network, "body.first", images)}
+    return judge(student, cases, tapping.tapped, mistakes, corners=corners, demands=demands, gradients=(2,))
 
 
 def coarse_to_fine(student: Answer) -> Verdict:
@@ -163,7 +185,13 @@ def coarse_to_fine(student: Answer) -> Verdict:
         hard = nn.functional.one_hot(p.argmax(1), p.shape[1]).movedim(-1, 1).to(p.dtype)  # (B, H, W, N) -> (B, N, H, W)
         return functional.attend_sum(functional.class_centers(features, p), hard)
 
+    def at_least_1(features: Tensor, logits: Tensor) -> Tensor:
+        p = logits.softmax(1)
+        mass = p.sum((2, 3))[..., None]
+        return functional.attend_sum(_centers(features, p) * mass / mass.clamp(min=1), p)
+
     mistakes = {
+        HARDLY_THERE: fused(at_least_1),
         "The softmax is forgotten: the weights of Eq. 2 and 3 are probabilities, not logits.": (
             fused(lambda f, z: torch.einsum("bnc,bnhw->bchw", _centers(f, z), z))
         ),
@@ -182,49 +210,33 @@ def coarse_to_fine(student: Answer) -> Verdict:
             lambda f, z: torch.cat([f, f], dim=1)
         ),
     }
-    return judge(student, random_cases(_map_case), right, mistakes)
+    cases = random_cases(_map_case)
+    features, logits = cases[0]
+    rare = logits.clone()
+    rare[:, 0] = rare[:, 1:].logsumexp(1) - math.log(2 * rare[0, 0].numel())  # a mass of 1/2, about
+    corners = {HARDLY_THERE: (features, rare)}
+    return judge(student, cases, right, mistakes, corners=corners, gradients=(0, 1))
 
 
 # ---- random inputs
 
 
-class _Network(nn.Module):
-    """A network that changes its logits behind the last layer. Two of them are equal if their weights are."""
+def _given_either(student: Answer) -> Answer:
+    """The student's function, given the photograph as a tensor or, where it cannot read that, as an array."""
 
-    def __init__(self, channels: int, classes: int, random: torch.Generator):
-        super().__init__()
-        self.first, self.relu = skip_init(nn.Conv2d, 3, channels, 3), nn.ReLU()  # no global random numbers
-        self.last = skip_init(nn.Conv2d, channels, classes, 1)
-        self.double().requires_grad_(False)
-        for weight in self.parameters():
-            weight.copy_(torch.randn(weight.shape, generator=random, dtype=torch.float64))
+    @functools.wraps(student)
+    def answer(photo: Tensor) -> Any:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # numpy's, of an array and a tensor in one sum
+                return student(photo)
+        except (TypeError, AttributeError) as error:
+            try:
+                return student(photo.numpy())
+            except (TypeError, AttributeError):
+                raise error from None
 
-    def features(self, images: Tensor) -> Tensor:
-        return self.relu(self.first(images))
-
-    def forward(self, images: Tensor) -> Tensor:
-        return 0.5 * self.last(self.features(images)) - 1
-
-    def __eq__(self, other: object) -> bool:
-        mine = self.state_dict()
-        return isinstance(other, _Network) and all(torch.equal(mine[k], v) for k, v in other.state_dict().items())
-
-    __hash__ = nn.Module.__hash__
-
-
-def _leaves_no_hook(student: Answer) -> bool:
-    network = _Network(4, 3, torch.Generator().manual_seed(0))
-    student(network, "last", torch.zeros(1, 3, 5, 6, dtype=torch.float64))
-    return not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
-
-
-def _leaves_the_mode(student: Answer) -> bool:
-    network = _Network(4, 3, torch.Generator().manual_seed(0))
-    for training in (True, False):
-        student(network.train(training), "last", torch.zeros(2, 3, 5, 6, dtype=torch.float64))
-        if any(module.training != training for module in network.modules()):
-            return False
-    return True
+    return answer
 
 
 def _photo_case(random: torch.Generator) -> Case:
@@ -232,11 +244,11 @@ def _photo_case(random: torch.Generator) -> Case:
     return (torch.randint(256, (height, width, 3), generator=random, dtype=torch.uint8),)
 
 
-def _label_case(random: torch.Generator) -> Case:
+def _label_case(random: torch.Generator, length: int) -> Case:
     height, width = distinct_sizes(random, 2, low=5)
-    values = (torch.randperm(20, generator=random)[:5] + 10).tolist()  # in the file, beside 0 to 6 below
-    table = [(values[0], 4), (4, 2), (2, 0), (values[1], 1), (values[2], 3)]
-    named = torch.tensor([value for value, _ in table] + [values[3], 6])  # the last two are not in the table
+    values = (torch.randperm(20, generator=random)[:6] + 10).tolist()  # in the file, beside 0 to 6 below
+    table = [(values[0], 4), (4, 2), (2, 0), (values[1], 1), (values[2], 3), (values[3], 5)][:length]
+    named = torch.tensor([value for value, _ in table] + [values[4], 6])  # the last two are not in the table
     labels = named[torch.randint(len(named), (height, width), generator=random)]
     labels.view(-1)[: len(named)] = named  # (H, W) -> (H*W,): each occurs
     return labels, table
@@ -245,7 +257,7 @@ def _label_case(random: torch.Generator) -> Case:
 def _network_case(random: torch.Generator) -> Case:
     channels, classes, height, width = distinct_sizes(random, 4, low=4)
     images = torch.randn(2, 3, height, width, generator=random, dtype=torch.float64)
-    return _Network(channels, classes, random), "last", images
+    return tapping.Network(channels, classes, random), "last", images
 
 
 def _map_case(random: torch.Generator) -> Case:

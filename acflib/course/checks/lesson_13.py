@@ -14,6 +14,7 @@ SIMILAR = Hints(
     swapped="Height and width are swapped.",
     whole="similarities are floats.",
 )
+ALIKE = "Another pixel may have exactly the similarity 1. Leave the asked pixel out by its place, not by its value."
 
 
 def pixel_similarity(student: Answer) -> Verdict:
@@ -28,6 +29,9 @@ def pixel_similarity(student: Answer) -> Verdict:
         ),
         "You divide by the length of each pixel's feature, but not by that of the chosen one.": (
             lambda x, r, c: _over(_dot(x, r, c), x.norm(dim=0))
+        ),
+        "A length may be shorter than 1. Divide by it whatever it is; clamp(min=1) and the like change the cosine.": (
+            lambda x, r, c: _dot(x / x.norm(dim=0).clamp(min=1), r, c)
         ),
         "You divide by the squared lengths. The cosine has the lengths themselves below the line.": (
             lambda x, r, c: _over(_dot(x, r, c), x.norm(dim=0).square() * x[:, r, c].norm().square())
@@ -45,7 +49,12 @@ def pixel_similarity(student: Answer) -> Verdict:
             lambda x, r, c: similarity.cosine_similarity_map(x, c, r)
         ),
     }
-    return judge(student, random_cases(_feature_case), similarity.cosine_similarity_map, mistakes, hints=SIMILAR)
+    cases, right = random_cases(_feature_case), similarity.cosine_similarity_map
+    features, row, column = cases[0]
+    asked = features.clone()
+    asked[:, row, column] = 0
+    corners = {"The asked pixel itself may have the feature 0: then all similarities are 0.": (asked, row, column)}
+    return judge(student, cases, right, mistakes, corners=corners, hints=SIMILAR, own_lines=True)
 
 
 def cell_under_pixel(student: Answer) -> Verdict:
@@ -79,7 +88,9 @@ def cell_under_pixel(student: Answer) -> Verdict:
         "Row 30 of 52 lies in row 15 of 26, but 30 / 52 * 26 is 14.99... as a float, which int() cuts to 14. Multiply "
         "first, then divide with //.": lambda f: tuple(f(30, 0, (52, 26), (26, 13))) == (15, 0)
     }
-    return judge(student, random_cases(_cell_case, count=12), similarity.cell_of_pixel, mistakes, demands=demands)
+    corners = {"The map is as large as the picture here: each pixel is a cell.": (4, 2, (7, 5), (7, 5))}
+    cases, right = random_cases(_cell_case, count=12), similarity.cell_of_pixel
+    return judge(student, cases, right, mistakes, corners=corners, demands=demands)
 
 
 def class_contrast(student: Answer) -> Verdict:
@@ -110,7 +121,9 @@ def class_contrast(student: Answer) -> Verdict:
             lambda v, y, r, c: _parts(v, y, r, c)[0].mean() / _parts(v, y, r, c)[1].mean()
         ),
     }
-    return judge(student, random_cases(_contrast_case), _contrast, mistakes)
+    values = torch.tensor([[1.0, 1.0, 0.6, 0.2]], dtype=torch.float64)
+    corners = {ALIKE: (values, torch.tensor([[0, 0, 0, 1]]), 0, 0)}
+    return judge(student, random_cases(_contrast_case), _contrast, mistakes, corners=corners)
 
 
 # ---- inputs
@@ -122,6 +135,7 @@ def _feature_case(random: torch.Generator) -> Case:
     side = min(h, w)  # row and column may then be swapped without an error
     row, column = torch.randperm(side, generator=random)[:2].tolist()
     features[:, (row + 1) % h, (column + 1) % w] = 0
+    features[:, row, column] *= 0.3 / features[:, row, column].norm()  # shorter than 1
     return features, row, column
 
 

@@ -90,7 +90,15 @@ def center_after_stroke(student: Answer) -> Verdict:
             lambda f, m, x, p: m * f + ((1 - p)[:, None] * x).sum(0)
         ),
     }
-    return judge(student, random_cases(_stroke_case), _after_stroke, mistakes)
+    cases = random_cases(_stroke_case)
+    center, _, features, p = cases[0]
+    corners = {
+        "The mass of a small class may be below 1: take it as it is.": (center, 0.5, features, p / p.sum() / 4),
+        "A class that was absent has the mass 0 and the center 0. Now its center is the mean of the painted cells.": (
+            (0 * center, 0.0, features, 0 * p)
+        ),
+    }
+    return judge(student, cases, _after_stroke, mistakes, corners=corners)
 
 
 # ---- inputs

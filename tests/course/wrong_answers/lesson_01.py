@@ -10,6 +10,15 @@ def safe(sums, mass):
     return torch.where(mass[..., None] > 0, sums / mass[..., None].clamp_min(1e-12), 0.0)
 
 
+def class_by_class(x, y, n):
+    centers = torch.zeros(len(x), n, x.shape[1], dtype=x.dtype)
+    for b in range(len(x)):
+        for i in y[b].unique():
+            if i < n:
+                centers[b, i] = x[b, :, y[b] == i].mean(1)
+    return centers
+
+
 def sums(x, weights):
     return torch.einsum("bchw,bnhw->bnc", x, weights)
 
@@ -56,9 +65,20 @@ def over_the_batch(x, y, n):
     return safe(sums(x, weights).sum(0), weights.sum((0, 2, 3))).expand(len(x), -1, -1)
 
 
+def at_least_1(x, z):
+    p = z.softmax(1)
+    return sums(x, p) / p.sum((2, 3)).clamp(min=1)[..., None]
+
+
+def zeroed(a, m, b, k):
+    result = merged(a, m, b, k)
+    m.zero_()
+    return result
+
+
 ANSWERS = {
     "hard_centers": {
-        "right": [eq1, functional.hard_class_centers],
+        "right": [eq1, class_by_class],
         "mistakes": {
             "sums": (lambda x, y, n: sums(x, one_hot(y, n)), "sums, not means"),
             "over all pixels": (lambda x, y, n: sums(x, one_hot(y, n)) / (y.shape[1] * y.shape[2]), "divide by H*W"),
@@ -71,6 +91,11 @@ ANSWERS = {
             "axes": (lambda x, y, n: eq1(x, y, n).transpose(1, 2), "axes are swapped"),
             "one image": (lambda x, y, n: eq1(x, y, n)[0], "must be"),
             "a list": (lambda x, y, n: eq1(x, y, n).tolist(), "not a tensor"),
+            "the library": (functional.hard_class_centers, "calls `hard_class_centers` of acflib"),
+            "the library within": (
+                lambda x, y, n: functional.class_centers(x, one_hot(y, n)) + 0,
+                "calls `class_centers` of acflib",
+            ),
             "whole numbers": (lambda x, y, n: eq1(x, y, n).round().long(), "means, so floats"),
         },
     },
@@ -88,8 +113,12 @@ ANSWERS = {
             "channels": (channel_softmax, "softmax over channels"),
             "reshape": (lambda x, z: mixed_up(x, z.softmax(1)), "transpose is meant"),
             "axes": (lambda x, z: eq2(x, z).transpose(1, 2), "axes are swapped"),
-            "something else": (lambda x, z: eq2(x, z) + 1, "other values than the equation"),
-            "half precision": (lambda x, z: eq2(x, z).half(), "slightly off"),
+            "something else": (lambda x, z: eq2(x, z) + 1, "is right"),
+            "mass at least 1": (at_least_1, "clamp(min=1)"),
+            "detached": (lambda x, z: eq2(x, z).detach(), "no gradient reaches `x`"),
+            "half detached": (lambda x, z: eq2(x, z.detach()), "no gradient reaches `z`"),
+            "numpy": (lambda x, z: torch.from_numpy(eq2(x, z).numpy()), "no gradient can reach `x`"),
+            "half precision": (lambda x, z: eq2(x, z).half(), "too coarse: it is torch.float16"),
         },
     },
     "merge_centers": {
@@ -101,6 +130,11 @@ ANSWERS = {
             "added": (lambda a, m, b, k: a + b, "just add"),
             "total mass": (lambda a, m, b, k: (a * m.sum() + b * k.sum()) / (m.sum() + k.sum()), "total mass"),
             "absent class": (lambda a, m, b, k: (a * m[:, None] + b * k[:, None]) / (m + k)[:, None], "NaN"),
+            "mass at least 1": (
+                lambda a, m, b, k: (a * m[:, None] + b * k[:, None]) / (m + k).clamp(min=1)[:, None],
+                "clamp(min=1)",
+            ),
+            "changes its argument": (zeroed, "changes its argument `m`"),
             "raises": (lambda a, m, b, k: a @ b, "raised RuntimeError"),
         },
     },

@@ -60,6 +60,10 @@ def with_cut(cut):
     return lambda f, p, w: eq3(torch.einsum("bnc,onc->bno", f, cut(w[:, :, 0, 0], *f.shape[1:])), p)
 
 
+def by_loop(f, p):
+    return sum(p[:, i, None] * f[:, i, :, None, None] for i in range(p.shape[1]))
+
+
 def top(f, p, k):
     threshold = p.sort(dim=1, descending=True).values[:, k - 1 : k]
     kept = p * (p >= threshold)
@@ -72,6 +76,12 @@ def top_with(weigh):
         return eq3(f, torch.zeros_like(p).scatter(1, classes, weigh(values)))
 
     return answer
+
+
+def top_with_mask(f, p, k):
+    order = p.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+    kept = p * (order < k)
+    return eq3(f, kept / kept.sum(1, keepdim=True))
 
 
 def smallest(f, p, k):
@@ -90,7 +100,7 @@ def once_for_the_picture(f, p, k):
 
 ANSWERS = {
     "attend_sum": {
-        "right": [eq3, eq3_by_matrix, functional.attend_sum],
+        "right": [eq3, eq3_by_matrix],
         "mistakes": {
             "no weights": (
                 lambda f, p: f.sum(1)[..., None, None].expand(-1, -1, *p.shape[2:]),
@@ -115,6 +125,13 @@ ANSWERS = {
             "swapped": (lambda f, p: eq3(f, p).transpose(2, 3), "Height and width are swapped"),
             "rounded": (lambda f, p: eq3(f, p).round().long(), "floats"),
             "a list": (lambda f, p: eq3(f, p).tolist(), "not a tensor"),
+            "the library": (functional.attend_sum, "calls `attend_sum` of acflib"),
+            "a loop": (by_loop, "you loop"),
+            "detached": (lambda f, p: eq3(f, p.detach()), "no gradient reaches `p`"),
+            "absent class": (
+                lambda f, p: eq3(f * (p.sum((2, 3)) / p.sum((2, 3)))[..., None], p),
+                "An absent class has the center 0",
+            ),
             "divided by the mass": (lambda f, p: eq3(f, p / (p * 0).sum(1, keepdim=True)), "NaN"),
         },
     },
@@ -140,6 +157,7 @@ ANSWERS = {
                 "written column by column",
             ),
             "summed": (eq3, "must be"),
+            "detached": (lambda f, p: eq5(f.detach(), p), "no gradient reaches `f`"),
         },
     },
     "attend_concat_conv": {
@@ -160,10 +178,11 @@ ANSWERS = {
             "literal": (lambda f, p, w: F.conv2d(eq5(f, p), w), "you build the long vector"),
             "class by class": (class_by_class, "is not built"),
             "shape": (lambda f, p, w: eq5(f, p), "must be"),
+            "detached": (lambda f, p, w: factorized(f, p, w.detach()), "no gradient reaches `w`"),
         },
     },
     "attend_top": {
-        "right": [top, top_with(lambda values: values / values.sum(1, keepdim=True))],
+        "right": [top_with_mask, top_with(lambda values: values / values.sum(1, keepdim=True))],
         "mistakes": {
             "not scaled": (top_with(lambda values: values), "new scale is missing"),
             "nothing dropped": (lambda f, p, k: eq3(f, p), "No class was dropped"),
@@ -180,6 +199,13 @@ ANSWERS = {
             ),
             "one too few": (lambda f, p, k: top(f, p, k - 1), "One class too few"),
             "once": (once_for_the_picture, "Each pixel chooses its own"),
+            "equal ones": (top, "more than k classes"),
+            "detached": (lambda f, p, k: top_with_mask(f, p.detach(), k), "no gradient reaches `p`"),
+            "at most N - 1": (
+                lambda f, p, k: top_with_mask(f, p, min(k, p.shape[1] - 1)),
+                "With k = N no class is dropped",
+            ),
+            "at least 2": (lambda f, p, k: top_with_mask(f, p, max(k, 2)), "With k = 1"),
             "mean": (top_with(lambda values: values / values.shape[1]), "number of classes kept"),
         },
     },

@@ -118,8 +118,8 @@ def turned(x, n):
     return means(x, n)[:, :, ::h, ::w].mT.repeat_interleave(h, 2).repeat_interleave(w, 3)
 
 
-def table(c, a):
-    weights = c / c.sum((2, 3), keepdim=True)
+def table(c, a, of=lambda mass: torch.where(mass > 0, mass, 1)):
+    weights = c / of(c.sum((2, 3), keepdim=True))
     return torch.einsum("bij,bik->bjk", a.flatten(2), weights.flatten(2))
 
 
@@ -127,7 +127,7 @@ def table_by_loops(c, a):
     c, a = c.flatten(2), a.flatten(2)
     result = torch.zeros(len(c), c.shape[2], c.shape[2], dtype=c.dtype)
     for i in range(c.shape[1]):
-        result += a[:, i, :, None] * c[:, i, None, :] / c[:, i].sum(1)[:, None, None]
+        result += a[:, i, :, None] * c[:, i, None, :] / c[:, i].sum(1).clamp(min=1e-12)[:, None, None]
     return result
 
 
@@ -137,6 +137,11 @@ def plain_table(c, a):
 
 def to_one(p):
     return p / p.sum((2, 3), keepdim=True)
+
+
+def means_in_place(x, n):
+    x.copy_(means(x, n))
+    return x
 
 
 def attention(weigh):
@@ -172,6 +177,11 @@ ANSWERS = {
             "not 0": (from_1, "inside means 0 <= place"),
             "no rate": (lambda r, c, h, w, rates: by_loops(r, c, h, w, (1,)), "rates are forgotten"),
             "lower right": (only_lower_bound, "near the lower right corner"),
+            "two rates": (lambda r, c, h, w, rates: by_loops(r, c, h, w, rates[:2]), "There may be three rates"),
+            "no rate alone": (
+                lambda r, c, h, w, rates: by_loops(r, c, h, w, rates if len(rates) > 1 else ()),
+                "There may be one rate alone",
+            ),
             "counts": (lambda *case: by_loops(*case).int(), "torch.bool"),
         },
     },
@@ -194,6 +204,8 @@ ANSWERS = {
             "swapped": (turned, "lands in region (b, a)"),
             "one number": (one_number, "all pictures and channels mixed"),
             "channels": (lambda x, n: means(x.mean(1, keepdim=True), n).expand_as(x), "channels are mixed"),
+            "in place": (means_in_place, "changes its argument `x`"),
+            "detached": (lambda x, n: means(x, n).detach(), "no gradient reaches `x`"),
             "pooled only": (lambda x, n: F.adaptive_avg_pool2d(x, n), "must be"),
         },
     },
@@ -208,6 +220,8 @@ ANSWERS = {
             "softmax": (lambda c, a: a.flatten(2).mT @ c.flatten(2).softmax(2), "what OCR does"),
             "both": (lambda c, a: plain_table(to_one(c), to_one(a)), "Both maps are divided"),
             "the other": (lambda c, a: plain_table(c, to_one(a)), "The second map is divided"),
+            "absent class": (lambda c, a: table(c, a, of=lambda mass: mass), "A class may be absent"),
+            "mass at least 1": (lambda c, a: table(c, a, of=lambda mass: mass.clamp(min=1)), "clamp(min=1)"),
             "first twice": (lambda c, a: table(c, c), "Only the first map"),
             "second twice": (lambda c, a: table(a, a), "Only the second map"),
         },
@@ -234,6 +248,20 @@ ANSWERS = {
             "columns": (attention(lambda s, c: (s / c**0.5).softmax(-1)), "columns (dim 3)"),
             "no softmax": (attention(lambda s, c: s / c**0.5), "softmax is missing"),
             "sigmoid": (attention(lambda s, c: torch.sigmoid(s / c**0.5)), "sigmoid"),
+            "absent class": (
+                lambda x, f: attention(lambda s, c: (s / c**0.5).softmax(1))(x, f * (f / f)),
+                "center of an absent class",
+            ),
+            "absent class left out": (
+                lambda x, f: attention(
+                    lambda s, c: (s / c**0.5).masked_fill((f == 0).all(2)[..., None, None], -torch.inf).softmax(1)
+                )(x, f),
+                "center of an absent class",
+            ),
+            "detached": (
+                lambda x, f: attention(lambda s, c: (s / c**0.5).softmax(1).detach())(x, f),
+                "no gradient reaches `x`",
+            ),
             "most similar": (attention(lambda s, c: (s == s.amax(1, keepdim=True)).double()), "most similar center"),
             "cosine": (cosine, "angle"),
         },

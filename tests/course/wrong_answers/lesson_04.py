@@ -95,6 +95,14 @@ def early_relu(x, z, reduce, refine, fuse, classify):
     return torch.einsum("oc,bchw->bohw", classify, fused)
 
 
+def emptied(layers):
+    size, jump = 1, 1
+    while layers:
+        k, s, d = layers.pop(0)
+        size, jump = size + d * (k - 1) * jump, jump * s
+    return size
+
+
 def dilated_jump(layers):
     size, jump = 1, 1
     for kernel, stride, dilation in layers:
@@ -112,6 +120,12 @@ ANSWERS = {
             "padding once": (lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1, "add it twice"),
             "no padding": (lambda n, k, s, p, d: size_after(n, k, s, 0, d), "padding is forgotten"),
             "rounded up": (lambda n, k, s, p, d: math.ceil((n + 2 * p - d * (k - 1) - 1) / s) + 1, "Round down"),
+            "rounded": (
+                lambda n, k, s, p, d: round((n + 2 * p - d * (k - 1) - 1) / s) + 1,
+                "round to the nearest",
+            ),
+            "a float": (lambda *case: float(size_after(*case)), "A whole number is asked for"),
+            "no exact fit": (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 2) // s + 1, "fits exactly"),
             "one less": (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s, "One is missing"),
             "no stride": (lambda n, k, s, p, d: size_after(n, k, 1, p, d), "stride is forgotten"),
             "no - 1": (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s + 1, "The - 1 is missing"),
@@ -140,7 +154,7 @@ ANSWERS = {
             "half a BatchNorm": (lambda *a: parameters(*a, norm=1), "a scale *and* a shift"),
             "coarse head": (lambda f, n, c, v: parameters(f, n, c, v) + n * f + n, "coarse head belongs"),
             "one for all": (lambda f, n, c, v: parameters(f, n, c, "sum"), "same number for you"),
-            "other": (lambda f, n, c, v: v.count("c") + f * n * c, "is not right"),
+            "other": (lambda f, n, c, v: v.count("c") + f * n * c, "on the inputs"),
         },
     },
     "fine_logits": {
@@ -161,7 +175,12 @@ ANSWERS = {
             "uniform": (head(lambda z: torch.ones_like(z) / z.shape[1]), "hears the same"),
             "early ReLU": (early_relu, "may not be moved"),
             "probabilities": (lambda *case: head()(*case).softmax(1), "These are probabilities"),
-            "detached": (head(lambda z: z.softmax(1).detach()), "do not detach"),
+            "mass at least 1": (head(gather=lambda p: p.sum(2)[..., None].clamp(min=1)), "clamp(min=1)"),
+            "half detached": (
+                lambda x, z, r, *rest: head()(x, z, r.detach(), *rest),
+                "no gradient reaches `r`",
+            ),
+            "detached": (head(lambda z: z.softmax(1).detach()), "no gradient reaches `z`"),
         },
     },
     "receptive_field": {
@@ -174,6 +193,9 @@ ANSWERS = {
             "k steps": (lambda layers: field([(k + 1, s, d) for k, s, d in layers]), "k - 1 steps"),
             "from 0": (lambda layers: field(layers) - 1, "One is missing"),
             "added": (strides_added, "strides multiply"),
+            "emptied": (emptied, "changes its argument `layers`"),
+            "a float": (lambda layers: float(field(layers)), "A whole number is asked for"),
+            "no layer": (lambda layers: field(layers) if layers else 0, "Without any layer"),
             "output stride": (lambda layers: math.prod(s for _, s, _ in layers), "output stride"),
         },
     },

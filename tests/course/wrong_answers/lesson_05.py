@@ -3,6 +3,9 @@
 import torch
 import torch.nn.functional as F
 
+from acflib import losses
+from acflib.losses import poly_learning_rate
+
 
 def factors(n):
     return 1 - torch.arange(n, dtype=torch.float64) / n
@@ -69,10 +72,24 @@ def hard(z, y, t, k):
 
 def hard_by_sorting(z, y, t, k):
     p = true_p(z, y)
+    if (p < t).sum() >= k:
+        return p < t
+    rank = p.flatten().argsort(stable=True).argsort().view_as(p)
+    return (rank < k) & p.isfinite()
+
+
+def with_all_equal_ones(z, y, t, k):
+    p = true_p(z, y)
     finite = p[p.isfinite()].sort().values
     if (finite < t).sum() >= k:
         return p < t
     return p <= finite[min(k, len(finite)) - 1]
+
+
+def without_equal_ones(z, y, t, k):
+    p = true_p(z, y)
+    finite = p[p.isfinite()].sort().values
+    return (p < t) | (p < torch.cat([finite, torch.tensor([9.0])])[min(k, len(finite))])
 
 
 def with_topk(z, y, t, k):
@@ -101,6 +118,27 @@ def in_parts(parts, w, denominator=None):
     return [(weight * ce).sum() / total for ce, weight in found]
 
 
+def totals(parts, w):
+    return [sum(pixels(z, y, w)[1].sum() for z, y in parts)] * len(parts)
+
+
+def sum_at_least_1(parts, w):
+    total = sum(pixels(z, y, w)[1].sum() for z, y in parts)
+    return in_parts(parts, w, total.clamp(min=1))
+
+
+def share_of_weights(parts, w):
+    """Right, but for a part without labels: its own loss is 0 / 0."""
+    own = [pixels(z, y, w)[1].sum() for z, y in parts]
+    return [torch_balanced(z, y, w) * weight / sum(own) for (z, y), weight in zip(parts, own, strict=True)]
+
+
+def where_nan(z, y, w):
+    """The loss is 0 where nothing is labeled, but its gradient is NaN: 0 / 0 was made, then hidden."""
+    ce, weight = pixels(z, y, w)
+    return torch.where(weight.sum() > 0, (weight * ce).sum() / weight.sum(), 0.0)
+
+
 def own_denominators(parts, w):
     return [torch_balanced(z, y, w) for z, y in parts]
 
@@ -116,6 +154,14 @@ ANSWERS = {
             "exponential": (lambda a, n, p: a * p ** torch.arange(n).double(), "exponentially"),
             "step by step": (step_by_step, "step before"),
             "factors": (lambda a, n, p: factors(n) ** p, "factors alone"),
+            "always 0.9": (lambda a, n, p: poly(a, n, 0.9), "You always take 0.9"),
+            "always 0.8": (lambda a, n, p: poly(a, n, 0.8), "is right"),
+            "no run of one step": (lambda a, n, p: poly(a, n, p) if n > 1 else torch.zeros(1).double(), "one step"),
+            "the library": (
+                lambda a, n, p: torch.tensor([poly_learning_rate(a, k, n, p) for k in range(n)]).double(),
+                "calls `poly_learning_rate` of acflib",
+            ),
+            "single precision": (lambda a, n, p: poly(a, n, p).half(), "too coarse"),
             "one step": (lambda a, n, p: poly(a, n, p)[1], "shape"),
             "a list": (lambda a, n, p: poly(a, n, p).tolist(), "not a tensor"),
         },
@@ -145,6 +191,13 @@ ANSWERS = {
             "wrong axis": (lambda z, y, w: balanced(z.transpose(1, 2), y, w), "raised"),
             "all ignored": (torch_balanced, "the loss must be 0 there"),
             "255 as a class": (lambda z, y, w: F.cross_entropy(z, y, w), "used as if it were a class"),
+            "sum at least 1": (
+                lambda z, y, w: (pixels(z, y, w)[0] * pixels(z, y, w)[1]).sum() / pixels(z, y, w)[1].sum().clamp(min=1),
+                "clamp(min=1)",
+            ),
+            "item": (lambda z, y, w: balanced(z, y, w).item(), "no gradient reaches `z`"),
+            "hidden NaN": (where_nan, "gradient in `z` is NaN"),
+            "the library": (losses.class_balanced_cross_entropy, "calls `class_balanced_cross_entropy` of acflib"),
             "one loss a pixel": (lambda z, y, w: pixels(z, y, w)[0], "must be ()"),
         },
     },
@@ -159,6 +212,16 @@ ANSWERS = {
             "ignored": (keeping_ignored, "Ignored pixels"),
             "best class": (of_best_class, "most likely class"),
             "easy": (lambda z, y, t, k: (true_p(z, y) >= t) & (y != 255), "easy pixels"),
+            "all equal ones": (with_all_equal_ones, "You keep more."),
+            "no equal one": (without_equal_ones, "You keep fewer."),
+            "at the threshold": (
+                lambda z, y, t, k: (true_p(z, y) <= t) | lowest(true_p(z, y), k),
+                "does not lie below",
+            ),
+            "one kept": (
+                lambda z, y, t, k: hard(z, y, t, k) | (true_p(z, y) == true_p(z, y).max()),
+                "where False is right",
+            ),
             "topk": (with_topk, "raised RuntimeError"),
             "probabilities": (lambda z, y, t, k: hard(z, y, t, k).double(), "must be torch.bool"),
         },
@@ -188,6 +251,13 @@ ANSWERS = {
             ),
             "no weights": (lambda parts, w: in_parts(parts, torch.ones_like(w)), "weights are forgotten"),
             "sums": (lambda parts, w: in_parts(parts, w, 1.0), "These are sums"),
+            "unlabeled part": (share_of_weights, "A part may be without any label"),
+            "sum at least 1": (sum_at_least_1, "clamp(min=1)"),
+            "numbers": (lambda parts, w: [loss.item() for loss in in_parts(parts, w)], "no gradient reaches `parts`"),
+            "parts taken out": (
+                lambda parts, w: [in_parts([parts.pop(0)], w, total)[0] for total in totals(parts, w)],
+                "changes its argument `parts`",
+            ),
             "one number": (lambda parts, w: sum(in_parts(parts, w)), "not a list"),
         },
     },

@@ -19,6 +19,11 @@ def padded(losses, every):
     return torch.cat([losses, losses.new_zeros(missing)]).view(-1, every)
 
 
+def extra_row(losses, every):
+    """One row of no losses, NaN, where `every` divides their number."""
+    return torch.stack([losses[i : i + every].mean() for i in range(0, len(losses) + 1, every)])
+
+
 def sgd(w, g, v, rate, m, d):
     velocity = m * v + (g + d * w)
     return w - rate * velocity, velocity
@@ -31,6 +36,11 @@ def by_torch(w, g, v, rate, m, d):
     optimizer.state[weight]["momentum_buffer"] = v.clone()
     optimizer.step()
     return weight.detach(), optimizer.state[weight]["momentum_buffer"]
+
+
+def in_place(w, g, v, rate, m, d):
+    v.mul_(m).add_(g + d * w)
+    return w.sub_(rate * v), v
 
 
 def rate_in_velocity(w, g, v, rate, m, d):
@@ -123,6 +133,8 @@ ANSWERS = {
             "since the start": (since_the_start, "since the start"),
             "last row too low": (lambda losses, every: padded(losses, every).mean(1), "how many there are"),
             "sums": (lambda losses, every: padded(losses, every).sum(1), "These are sums"),
+            "row of nothing": (extra_row, "no row follows of no losses"),
+            "no short run": (lambda losses, every: rows(losses, min(every, len(losses) - 1)), "shorter than `every`"),
             "last row missing": (lambda losses, every: rows(losses, every)[:-1], "shape"),
         },
     },
@@ -142,6 +154,7 @@ ANSWERS = {
             ),
             "swapped": (lambda w, g, v, rate, m, d: sgd(w, g, v, rate, m, d)[::-1], "first the new weight"),
             "decay away from 0": (lambda w, g, v, rate, m, d: sgd(w, g, v, rate, m, -d), "towards 0"),
+            "in place": (in_place, "changes its argument `w`"),
             "weight alone": (lambda w, g, v, rate, m, d: sgd(w, g, v, rate, m, d)[0], "not a tuple"),
         },
     },
@@ -160,7 +173,18 @@ ANSWERS = {
                 "epochs from 1",
             ),
             "no gap": (endless, "over the end of an epoch"),
-            "one generator": (one_generator, "is not right"),
+            "one generator": (one_generator, "from one generator"),
+            "seed added": (
+                lambda *a: batches(*a, order=lambda n, s, epoch: np.random.default_rng(s + epoch).permutation(n)),
+                "add seed and epoch",
+            ),
+            "turned": (lambda *a: batches(*a, order=lambda n, s, epoch: order(n, epoch, s)), "epoch before the seed"),
+            "floats": (lambda *a: batches(*a).double(), "Whole numbers are asked for"),
+            "never full": (
+                lambda n, b, *rest: batches(n - (n % b == 0), b, *rest),
+                "nothing is dropped",
+            ),
+            "something else": (lambda *a: batches(*a).flip(1), "where"),
             "an array": (lambda *a: batches(*a).numpy(), "not a tensor"),
             "all from 0": (lambda n, b, first, last, seed: batches(n, b, 0, last, seed), "shape"),
         },
@@ -178,6 +202,13 @@ ANSWERS = {
                 "schedule of their own",
             ),
             "constant": (constant_rate, "constant"),
+            "done already": (
+                lambda w, v, k, targets, *rest: go_on(w, v, min(k, len(targets) - 1), targets, *rest),
+                "after its last step is done",
+            ),
+            "not from 0": (lambda w, v, k, *rest: go_on(w, v, max(k, 1), *rest), "saved after 0 steps"),
+            "something else": (lambda *a: 2 * go_on(*a), "is right"),
+            "in place": (lambda w, v, *rest: w.copy_(go_on(w, v, *rest)), "changes its argument `w`"),
             "step missing": (step_missing, "A step is missing"),
         },
     },

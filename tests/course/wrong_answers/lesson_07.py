@@ -3,6 +3,8 @@
 import math
 import statistics
 
+import numpy as np
+
 from acflib.study.ablation.stats import t_quantile
 
 
@@ -28,6 +30,26 @@ def gain(new, old):
     return sum(gains) / len(gains) if gains else None
 
 
+def in_place(values, t):
+    mean = values.mean()
+    values -= mean
+    return mean, t * (values.square().sum() / (len(values) - 1)).sqrt() / len(values) ** 0.5
+
+
+def of_distinct(new, old):
+    gains = {round(new[seed] - old[seed], 6) for seed in new if seed in old}
+    return sum(gains) / len(gains)
+
+
+def of_true_scores(new, old):
+    return mean([new[seed] - old[seed] for seed in new if new.get(seed) and old.get(seed)])
+
+
+def by_popping(new, old):
+    gains = [new.pop(seed) - old[seed] for seed in list(new) if seed in old]
+    return sum(gains) / len(gains)
+
+
 def mean(values):
     return sum(values) / len(values)
 
@@ -47,6 +69,20 @@ def needed_with(t):
         return n
 
     return answer
+
+
+def from_three(deviation, effect):
+    return max(3, needed(deviation, effect))
+
+
+def up_to_99(deviation, effect):
+    for n in range(2, 100):
+        if t_quantile(0.95, n - 1) * deviation / math.sqrt(n) < effect:
+            return n
+
+
+def not_larger(deviation, effect):
+    return next(n for n in range(2, 2000) if t_quantile(0.95, n - 1) * deviation / math.sqrt(n) <= effect)
 
 
 ANSWERS = {
@@ -87,7 +123,9 @@ ANSWERS = {
                 "not divided by n - 1",
             ),
             "exchanged": (lambda v, t: interval(v, t)[::-1], "two parts are exchanged"),
-            "median": (lambda v, t: (v.mean() + 1, interval(v, t)[1]), "other values"),
+            "median": (lambda v, t: (v.mean() + 1, interval(v, t)[1]), "value 1 of 2 is not right"),
+            "five seeds": (lambda v, t: (v.mean(), t * v.std() / 5**0.5), "root of 5"),
+            "in place": (in_place, "changes its argument `values`"),
         },
     },
     "paired_gain": {
@@ -101,10 +139,14 @@ ANSWERS = {
             "over new": (lambda a, b: sum(a[s] - b[s] for s in a if s in b) / len(a), "seeds of the new row"),
             "over old": (lambda a, b: sum(a[s] - b[s] for s in a if s in b) / len(b), "seeds of the old row"),
             "raises": (lambda a, b: mean([a[s] - b[s] for s in a]), "raised KeyError"),
+            "three pairs": (lambda a, b: sum(a[s] - b[s] for s in a if s in b) / 3, "divide by 3"),
+            "distinct gains": (of_distinct, "gain the same"),
+            "a score of 0": (of_true_scores, "A score of 0 is a score"),
+            "in place": (by_popping, "changes its argument `new`"),
         },
     },
     "seeds_needed": {
-        "right": needed,
+        "right": [needed, lambda s, e: np.int64(needed(s, e))],
         "mistakes": {
             "1.96": (needed_with(lambda n: 1.96), "1.96"),
             "degrees": (needed_with(lambda n: t_quantile(0.95, n)), "of n degrees of freedom"),
@@ -115,7 +157,11 @@ ANSWERS = {
             "root of n - 1": (needed_with(lambda n: t_quantile(0.95, n - 1) * (n / (n - 1)) ** 0.5), "root of n - 1"),
             "over n": (needed_with(lambda n: t_quantile(0.95, n - 1) / n**0.5), "You divide by n"),
             "solved for n": (lambda s, e: math.ceil((1.96 * s / e) ** 2), "1.96"),
-            "another number": (lambda s, e: needed(s, e) + 7, "is not right"),
+            "another number": (lambda s, e: needed(s, e) + 7, "where"),
+            "from 3": (from_three, "Two seeds may be enough"),
+            "up to 99": (up_to_99, "A small effect needs many seeds"),
+            "not larger": (not_larger, "exactly the effect"),
+            "a float": (lambda s, e: float(needed(s, e)), "is a float"),
         },
     },
 }

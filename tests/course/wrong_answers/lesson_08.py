@@ -34,6 +34,11 @@ def cross(height, width, rate):
     return inside
 
 
+def near_a_border(length, rate):
+    places = torch.arange(length)
+    return 3 - ((places < rate) | (places >= length - rate)).long()
+
+
 def shares(p, y, t, n):
     found = torch.zeros(n, dtype=torch.float64)
     for i in range(n):
@@ -50,8 +55,24 @@ def naive_shares(p, y, t, n):
     return torch.stack([(p[y == i] < t).double().mean() for i in range(n)])
 
 
+def shares_in_place(p, y, t, n):
+    y[y == 255] = n
+    return shares(p, y, t, n)
+
+
+def shares_by_bincount(p, y, t, n):
+    known = y != 255
+    hard, pixels = torch.bincount(y[known & (p < t)], minlength=n), torch.bincount(y[known])
+    return hard[: len(pixels)].double() / pixels.clamp(min=1)
+
+
 def both(z, m):
     return (z.softmax(1) + m.softmax(1).flip(-1)) / 2
+
+
+def both_in_place(z, m):
+    result = both(z, m)
+    return z.copy_(result)
 
 
 def scales(z, size):
@@ -65,6 +86,16 @@ def scales_with(z, size, **how):
 
 def logits_resized(z, size):
     return torch.stack([F.interpolate(part, size, mode="bilinear") for part in z])
+
+
+def scales_in_place(z, size):
+    for k in range(len(z)):
+        z[k] = scales(z[k : k + 1], size)
+    return sum(z) / len(z)
+
+
+def scales_spoiled(logits, size):
+    return scales([part.sub_(part.amax(1, keepdim=True)) for part in logits], size)
 
 
 def weighted(z, size):
@@ -87,6 +118,12 @@ ANSWERS = {
             "added": (lambda h, w, r: good(h, r)[:, None] + good(w, r), "add the good rows"),
             "not 0": (lambda h, w, r: good(h, r, 1)[:, None] * good(w, r, 1), "belong to the map"),
             "length": (lambda h, w, r: good(h, r, 0, 1)[:, None] * good(w, r, 0, 1), "lies outside"),
+            "floats": (lambda h, w, r: taps(h, w, r).float(), "torch.float32. Whole numbers"),
+            "middle of a small map": (
+                lambda h, w, r: taps(h, w, r) * int(r < max(h, w)),
+                "middle tap is left alone",
+            ),
+            "small map": (lambda h, w, r: near_a_border(h, r)[:, None] * near_a_border(w, r), "leaps over"),
         },
     },
     "hard_shares": {
@@ -101,6 +138,8 @@ ANSWERS = {
             "255 last": (lambda p, y, t, n: shares(p, y.clamp(max=n - 1), t, n), "count as the last class"),
             "absent class": (naive_shares, "NaN"),
             "at the threshold": (lambda p, y, t, n: shares(p, y, t + 1e-12, n), "exactly the threshold"),
+            "last class absent": (shares_by_bincount, "last class has no pixel here"),
+            "in place": (shares_in_place, "changes its argument `y`"),
         },
     },
     "mirrored_mean": {
@@ -121,6 +160,7 @@ ANSWERS = {
             "softmax again": (lambda z, m: both(z, m).softmax(1), "Softmax a second time"),
             "mean mirrored": (lambda z, m: ((z.softmax(1) + m.softmax(1)) / 2).flip(3), "mirror the mean"),
             "larger": (lambda z, m: torch.maximum(z.softmax(1), m.softmax(1).flip(3)), "larger of both"),
+            "in place": (both_in_place, "changes its argument `z`"),
         },
     },
     "scales_mean": {
@@ -129,7 +169,11 @@ ANSWERS = {
             "resized logits": (lambda z, s: logits_resized(z, s).softmax(2).mean(0), "resize the logits"),
             "mean of logits": (lambda z, s: logits_resized(z, s).mean(0).softmax(1), "You average the logits. Average"),
             "no softmax": (lambda z, s: logits_resized(z, s).mean(0), "softmax is missing"),
-            "sum": (lambda z, s: 3 * scales(z, s), "This is the sum"),
+            "sum": (lambda z, s: len(z) * scales(z, s), "This is the sum"),
+            "none of its size": (lambda z, s: scales([p for p in z if p.shape[2:] != s], s), "is right"),
+            "three scales": (lambda z, s: len(z) * scales(z, s) / 3, "divide by 3"),
+            "in place": (scales_in_place, "changes its argument `z`"),
+            "logits in place": (scales_spoiled, "changes its argument `logits`"),
             "corners": (lambda z, s: scales_with(z, s, mode="bilinear", align_corners=True), "align_corners=True"),
             "nearest": (lambda z, s: scales_with(z, s, mode="nearest"), "nearest pixel"),
             "weighted": (weighted, "Larger scales weigh more"),

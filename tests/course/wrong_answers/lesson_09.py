@@ -30,6 +30,17 @@ def by_loops(x):
     return torch.stack([torch.stack([F.cosine_similarity(a, b, dim=0) for b in pixels]) for a in pixels])
 
 
+def at_least_1(x):
+    pixels = x.flatten(1)
+    units = pixels / pixels.norm(dim=0).clamp(min=1)
+    return units.T @ units
+
+
+def units_in_place(x):
+    x /= x.norm(dim=0).clamp_min(1e-12)
+    return dots(x)
+
+
 def pair_means(x, y, itself=False, ignore=True, unit=True):
     pixels, y = x.flatten(1).T, y.flatten()
     if unit:
@@ -45,7 +56,7 @@ def pair_means(x, y, itself=False, ignore=True, unit=True):
 
 def class_means(x, y):
     found = []
-    for i in range(3):
+    for i in (0, 2, 11):
         pixels = x[:, y == i].T
         pixels = pixels / pixels.norm(dim=1, keepdim=True)
         s = pixels @ pixels.T
@@ -56,10 +67,42 @@ def class_means(x, y):
 
 def class_means_both(x, y):
     found = []
-    for i in range(3):
+    for i in (0, 2, 11):
         own, rest = F.normalize(x[:, y == i], dim=0), F.normalize(x[:, (y != i) & (y != 255)], dim=0)
         found.append((own.T @ rest).mean())
     return class_means(x, y)[0], sum(found) / 3
+
+
+def pairs_of_three(x, y):
+    """As if the classes were 0, 1 and 2."""
+    return pair_means(x, torch.where(y < 3, y, 255))[0], pair_means(x, y)[1]
+
+
+def pairs_by_value(x, y):
+    units, y = F.normalize(x.flatten(1), dim=0), y.flatten()
+    units, y = units[:, y != 255], y[y != 255]
+    s, same = units.T @ units, y[:, None] == y
+    return s[same & (s < 1 - 1e-9)].mean(), s[~same].mean()
+
+
+def pairs_class_by_class(x, y):
+    """Means of classes, weighted with their numbers of pairs: right unless a class has no pair at all."""
+    total = count = 0
+    for i in (i for i in y.unique() if i != 255):
+        units = F.normalize(x[:, y == i], dim=0)
+        s, n = units.T @ units, units.shape[1]
+        pairs = n * n - n
+        total, count = total + pairs * (s.sum() - s.trace()) / pairs, count + pairs
+    return total / count, pair_means(x, y)[1]
+
+
+def pairs_in_place(x, y):
+    y[y == 255] = -1
+    return pair_means(x, torch.where(y < 0, 255, y))
+
+
+def pairs_at_least_1(x, y):
+    return pair_means(x / x.norm(dim=0).clamp(min=1), y, unit=False)
 
 
 def all_pairs(x, y):
@@ -81,6 +124,28 @@ def nearest(x, centers):
     s = cosines(x, centers)
     s[~present(centers)] = -2
     return s.argmax(0)
+
+
+def nearest_but(x, centers, absent, fill=-torch.inf):
+    s = cosines(x, centers)
+    s[absent] = fill
+    return s.argmax(0)
+
+
+def nearest_by_similarity(x, centers):
+    s = cosines(x, centers)
+    s[s == 0] = -2
+    return s.argmax(0)
+
+
+def nearest_in_place(x, centers):
+    here = present(centers)
+    centers /= centers.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    return by_product(x, torch.where(here[:, None], centers, 0.0))
+
+
+def nearest_at_least_1(x, centers):
+    return by_product(x, centers / centers.norm(dim=1, keepdim=True).clamp(min=1))
 
 
 def by_distance(x, centers, all_classes=False):
@@ -114,6 +179,12 @@ def order(s, y, row, column, tie=0.5, itself=False, ignore=True):
     return won / pairs
 
 
+def order_in_place(s, y, row, column):
+    result = order(s, y, row, column)
+    y[row, column] = 255
+    return result
+
+
 def mean_difference(s, y, row, column):
     same = (y == y[row, column]).clone()
     same[row, column] = False
@@ -136,6 +207,8 @@ ANSWERS = {
             "zero": (lambda x: dots(x) / outer(x), "NaN"),
             "channel pairs": (lambda x: x.flatten(1) @ x.flatten(1).T, "must be"),
             "loops": (by_loops, "from pixel to pixel"),
+            "at least 1": (at_least_1, "shorter than 1"),
+            "in place": (units_in_place, "changes its argument `x`"),
         },
     },
     "within_between": {
@@ -150,10 +223,15 @@ ANSWERS = {
             "classes, both": (class_means_both, "Both numbers are averages"),
             "all pairs": (all_pairs, "mean over all pairs"),
             "one number": (lambda x, y: pair_means(x, y)[0], "not a tuple"),
+            "three classes": (pairs_of_three, "classes 0, 1 and 2"),
+            "by value": (pairs_by_value, "may have the same feature"),
+            "class by class": (pairs_class_by_class, "has no pair"),
+            "in place": (pairs_in_place, "changes its argument `y`"),
+            "at least 1": (pairs_at_least_1, "shorter than 1"),
         },
     },
     "nearest_center_map": {
-        "right": [nearest],
+        "right": [nearest, lambda x, centers: nearest(x, centers).int()],
         "mistakes": {
             "absent": (lambda x, centers: cosines(x, centers).argmax(0), "An absent class is chosen"),
             "short list": (lambda x, centers: cosines(x, centers[present(centers)]).argmax(0), "full list"),
@@ -167,6 +245,13 @@ ANSWERS = {
             ),
             "least": (least, "least similar"),
             "one class": (lambda x, centers: cosines(x, centers), "must be"),
+            "an entry of 0": (lambda x, c: nearest_but(x, c, (c == 0).any(1)), "ALL entries are 0"),
+            "a sum of 0": (lambda x, c: nearest_but(x, c, c.sum(1) == 0), "may add up to 0"),
+            "a fill of -1": (lambda x, c: nearest_but(x, c, ~present(c), -1), "the lowest cosine"),
+            "a similarity of 0": (nearest_by_similarity, "right angle"),
+            "at least 1": (nearest_at_least_1, "shorter than 1"),
+            "floats": (lambda x, c: nearest(x, c).double(), "torch.float64. Whole numbers"),
+            "in place": (nearest_in_place, "changes its argument `centers`"),
         },
     },
     "order_share": {
@@ -180,7 +265,11 @@ ANSWERS = {
             "turned": (lambda *case: 1 - order(*case), "Turn it around"),
             "means": (mean_difference, "difference of two mean similarities"),
             "percent": (lambda *case: 100 * order(*case), "These are percent"),
-            "length": (lambda s, y, row, column: float((y == y[row, column]).sum()), "is not right"),
+            "length": (
+                lambda s, y, row, column: float((y == y[row, column]).sum()),
+                "where",
+            ),
+            "in place": (order_in_place, "changes its argument `y`"),
         },
     },
 }

@@ -24,6 +24,16 @@ def changed(c, f, t, n):
     return per_class((c != f) & (f == t), t, n) - per_class((c != f) & (f != t), t, n)
 
 
+def present_classes(c, f, t, n):
+    return net(c, f, t, n)[t.unique()[:-1]]  # the last one is 255
+
+
+def net_in_place(c, f, t, n):
+    result = net(c, f, t, n)
+    t[t == 255] = n
+    return result
+
+
 def swapped(P, a, b):
     order = torch.arange(P.shape[1])
     order[[a, b]] = order[[b, a]]
@@ -54,6 +64,10 @@ def in_place(P, a, b):
     return P
 
 
+def in_pieces(P, a, b):
+    return torch.cat([P[:, :a], P[:, b : b + 1], P[:, a + 1 : b], P[:, a : a + 1], P[:, b + 1 :]], 1)
+
+
 def one_way(P, a, b):
     Q = P.clone()
     Q[:, b] = P[:, a] + P[:, b]
@@ -74,6 +88,14 @@ def picked(gains, k):
     order = sorted(range(len(gains)), key=lambda i: (-gains[i].item(), i))
     worst = sorted(range(len(gains)), key=lambda i: (gains[i].item(), i))
     return torch.tensor(order[:k]), torch.tensor(worst[:k])
+
+
+def one_after_another(gains, k):
+    best, worst = [], picked(gains, k)[1]
+    for _ in range(k):
+        best.append(int(gains.argmax()))
+        gains[best[-1]] = -torch.inf
+    return torch.tensor(best), worst
 
 
 def largest_changes(gains, k):
@@ -155,7 +177,10 @@ ANSWERS = {
             "changed": (changed, "all changed pixels"),
             "255": (lambda c, f, t, n: net(c, f, torch.where(t == 255, n - 1, t), n), "ignored pixels"),
             "right": (lambda c, f, t, n: per_class(f == t, t, n), "right fine pixels"),
-            "shares": (lambda *case: net(*case) / 10, "is not right"),
+            "tenths": (lambda *case: net(*case) / 10, "where"),
+            "present classes": (present_classes, "Classes 2 and 4 do not occur"),
+            "in place": (net_in_place, "changes its argument `t`"),
+            "floats": (lambda *case: net(*case).double(), "torch.float64. Whole numbers"),
         },
     },
     "swap_classes": {
@@ -168,7 +193,8 @@ ANSWERS = {
             "rows": (swap_on(2), "dim 2"),
             "columns": (swap_on(3), "dim 3"),
             "one way": (one_way, "A swap is both ways"),
-            "in place": (in_place, "changes P itself"),
+            "in place": (in_place, "changes its argument `P`"),
+            "in pieces": (in_pieces, "may be larger than"),
         },
     },
     "good_and_bad": {
@@ -183,6 +209,10 @@ ANSWERS = {
             "next": (best_last, "continues the first"),
             "gains": (lambda g, k: tuple(g[part] for part in picked(g, k)), "Asked are their positions"),
             "all": (lambda g, k: picked(g, len(g)), "must be"),
+            "floats": (lambda g, k: tuple(part.double() for part in picked(g, k)), "torch.float64. Whole numbers"),
+            "in place": (one_after_another, "changes its argument `gains`"),
+            "no scene twice": (lambda g, k: tuple(p[: len(g) - 1] for p in picked(g, k)), "All scenes are asked for"),
+            "from 1": (lambda g, k: tuple(part + 1 for part in picked(g, k)), "value 1 of 2"),
         },
     },
     "mixed_probs": {
@@ -199,7 +229,7 @@ ANSWERS = {
             "exactly": (exactly, "has exactly share"),
             "others stay": (lambda P, m, i, s: only_set(P, m, i, s + (1 - s) * P[:, i]), "Only class cls shrinks"),
             "divided": (divided, "divide by 1 + share"),
-            "in place": (painted_in_place, "changes P itself"),
+            "in place": (painted_in_place, "changes its argument `P`"),
         },
     },
 }

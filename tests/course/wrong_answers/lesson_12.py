@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from acflib.datasets.transforms import normalize_image
 from acflib.functional import attend_sum, class_centers
 
 MEAN = torch.tensor([0.485, 0.456, 0.406])
@@ -21,6 +22,16 @@ def axis_first(x):
     return x.permute(2, 0, 1)[None]
 
 
+def from_numpy(photo):
+    """For the array that numpy and PIL give."""
+    return torch.from_numpy((photo / 255 - MEAN.numpy()) / STD.numpy()).permute(2, 0, 1)[None]
+
+
+def from_array_alone(photo):
+    scaled = photo.astype("float64").transpose(2, 0, 1) / 255
+    return (torch.from_numpy(scaled) - MEAN[:, None, None]).div(STD[:, None, None]).unsqueeze(0)
+
+
 def ids(values, table):
     lookup = torch.full((256,), 255)
     for value, train_id in table:
@@ -37,6 +48,18 @@ def in_place(values, table):
 def in_place_then_rest(values, table):
     known = sum(values == value for value, _ in table) > 0
     return torch.where(known, in_place(values.clone(), table), 255)
+
+
+def overwritten(values, table):
+    return values.copy_(ids(values, table))
+
+
+def zero_is_unknown(values, table):
+    found = torch.zeros_like(values)
+    for value, train_id in table:
+        found[values == value] = train_id
+    found[found == 0] = 255
+    return found
 
 
 def rest_stays(values, table):
@@ -72,7 +95,30 @@ def whole_result(network, name, images):
 
 
 def before_relu(network, name, images):
-    return hooked(network, "first", images)[1], hooked(network, name, images)[1]
+    return hooked(network, "body.first", images)[1], hooked(network, name, images)[1]
+
+
+def without_gradient(network, name, images):
+    with torch.no_grad():
+        return hooked(network, name, images)
+
+
+def hooks_cleared(network, name, images):
+    result = hooked(network, name, images, remove=False)[:2]
+    for module in network.modules():
+        module._forward_hooks.clear()
+    return result
+
+
+def mode_of_the_whole(network, name, images):
+    mode = network.training
+    result = hooked(network.eval(), name, images)
+    network.train(mode)
+    return result
+
+
+def frozen(network, name, images):
+    return hooked(network.requires_grad_(False), name, images)
 
 
 def centers(f, p):
@@ -102,6 +148,12 @@ def unnormalised(f, z):
     return torch.cat([attend(torch.einsum("bchw,bnhw->bnc", f, p), p), f], 1)
 
 
+def at_least_1(f, z):
+    p = z.softmax(1)
+    c = torch.einsum("bchw,bnhw->bnc", f, p) / p.sum((2, 3)).clamp(min=1)[..., None]
+    return torch.cat([attend(c, p), f], 1)
+
+
 def winner(f, z):
     hard = nn.functional.one_hot(z.argmax(1), z.shape[1]).permute(0, 3, 1, 2).double()
     return torch.cat([attend(centers(f, z.softmax(1)), hard), f], 1)
@@ -109,7 +161,7 @@ def winner(f, z):
 
 ANSWERS = {
     "photo_to_batch": {
-        "right": [batch, in_double],
+        "right": [batch, in_double, from_numpy, from_array_alone],
         "mistakes": {
             "0 to 255": (lambda x: axis_first((x - MEAN) / STD), "Divide by 255 first"),
             "no mean and std": (lambda x: axis_first(x / 255), "mean and std are missing"),
@@ -127,6 +179,9 @@ ANSWERS = {
             "no batch axis": (lambda x: batch(x)[0], "must be (1, 3"),
             "whole numbers": (lambda x: axis_first(x), "a network needs floats"),
             "an array": (lambda x: batch(x).numpy(), "not a tensor"),
+            "of an array": (lambda x: from_array_alone(x).half(), "too coarse"),
+            "by acflib": (lambda x: normalize_image(x.permute(2, 0, 1))[None], "of acflib"),
+            "a list": (lambda x: torch.from_numpy(x.tolist()), "raised"),
         },
     },
     "train_ids": {
@@ -138,6 +193,10 @@ ANSWERS = {
             "rest to 0": (rest_to_0, "become class 0"),
             "backwards": (lambda y, table: ids(y, [(b, a) for a, b in table]), "backwards"),
             "place": (lambda y, table: ids(y, [(a, k) for k, (a, _) in enumerate(table)]), "place in the table"),
+            "five lines": (lambda y, table: ids(y, table[:5]), "is right"),
+            "overwritten": (overwritten, "changes its argument `values`"),
+            "zeros": (zero_is_unknown, "0 is a train id"),
+            "floats": (lambda y, table: ids(y, table).float(), "torch.float32. Whole numbers"),
         },
     },
     "hooked_layer": {
@@ -148,9 +207,14 @@ ANSWERS = {
             "before the activation": (before_relu, "before the activation"),
             "evaluation mode": (lambda network, *a: hooked(network.eval(), *a), "in training mode before"),
             "hook stays": (lambda *a: hooked(*a, remove=False)[:2], "still on the layer"),
-            "swapped": (lambda *a: hooked(*a)[::-1], "in part [0]"),
+            "swapped": (lambda *a: hooked(*a)[::-1], "value 1 of 2 has the shape"),
             "features alone": (lambda *a: hooked(*a)[0], "not a tuple"),
             "tuple of inputs": (lambda *a: ((hooked(*a)[0],), hooked(*a)[1]), "returns a tuple, not a tensor"),
+            "one name": (lambda network, name, images: hooked(network, "last", images), "whatever `name` says"),
+            "no gradient": (without_gradient, "no gradient reaches"),
+            "hooks cleared": (hooks_cleared, "hook of somebody else"),
+            "mode of the whole": (mode_of_the_whole, "another mode than the whole"),
+            "frozen": (frozen, "their requires_grad"),
         },
     },
     "coarse_to_fine": {
@@ -167,6 +231,10 @@ ANSWERS = {
             "order": (lambda f, z: fine(f, z).roll(f.shape[1], 1), "order is swapped"),
             "features twice": (lambda f, z: torch.cat([f, f], 1), "twice"),
             "attended alone": (lambda f, z: fine(f, z)[:, : f.shape[1]], "must be"),
+            "at least 1": (at_least_1, "mass below 1"),
+            "detached": (lambda f, z: fine(f.detach(), z.detach()), "no gradient reaches `f`"),
+            "in place": (lambda f, z: fine(f, z.sub_(z.amax(1, keepdim=True))), "changes its argument `z`"),
+            "halves": (lambda f, z: fine(f, z) / 2, "where"),
         },
     },
 }

@@ -5,6 +5,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from acflib.similarity import cosine_similarity_map
+
 
 def cosine(x, row, column):
     units = F.normalize(x, dim=0)
@@ -25,6 +27,20 @@ def nan_at_zero(x, row, column):
 
 def safe(values, lengths):
     return torch.where(lengths > 0, values / lengths.clamp_min(1e-12), 0.0)
+
+
+def at_least_1(x, row, column):
+    units = x / x.norm(dim=0).clamp(min=1)
+    return dot(units, row, column)
+
+
+def asked_length(x, row, column):
+    return safe(dot(x, row, column), x.norm(dim=0)) / x[:, row, column].norm()
+
+
+def units_in_place(x, row, column):
+    x /= x.norm(dim=0).clamp_min(1e-12)
+    return dot(x, row, column)
 
 
 def centered(x, row, column):
@@ -71,6 +87,18 @@ def without_itself(v, y, row, column):
     return v[own], v[other]
 
 
+def by_value(v, y, row, column):
+    own, other = masks(v, y, row, column)
+    return v[own & (v < 1)].mean() - v[other].mean()
+
+
+def contrast_in_place(v, y, row, column):
+    own, other = masks(v, y, row, column)
+    own[row, column] = False
+    y[row, column] = 255
+    return v[own].mean() - v[other].mean()
+
+
 def ignored_count(v, y, row, column):
     own, _ = without_itself(v, y, row, column)
     return own.mean() - v[y != y[row, column]].mean()
@@ -108,6 +136,10 @@ ANSWERS = {
             "channels": (per_channel, "Each channel is divided"),
             "swapped": (lambda x, r, c: cosine(x, c, r), "Row and column are swapped"),
             "axes": (lambda x, r, c: cosine(x, r, c).T, "Height and width are swapped"),
+            "at least 1": (at_least_1, "shorter than 1"),
+            "asked about zeros": (asked_length, "asked pixel itself"),
+            "in place": (units_in_place, "changes its argument `x`"),
+            "by acflib": (cosine_similarity_map, "of acflib"),
         },
     },
     "cell_under_pixel": {
@@ -121,7 +153,9 @@ ANSWERS = {
             "no cut": (lambda r, c, p, n: (r / p[0] * n[0], c / p[1] * n[1]), "not whole numbers"),
             "whole cells": (lambda r, c, p, n: (r // (p[0] // n[0]), c // (p[1] // n[1])), "whole number of pixels"),
             "stride 8": (lambda r, c, p, n: (r // 8, c // 8), "divide by 8"),
-            "floats": (lambda r, c, p, n: (int(r / p[0] * n[0]), int(c / p[1] * n[1])), "Row 30 of 52"),
+            "cut too low": (lambda r, c, p, n: (int(r / p[0] * n[0]), int(c / p[1] * n[1])), "Row 30 of 52"),
+            "as large": (lambda r, c, p, n: (0, 0) if p == n else floor(r, c, p, n), "as large as the picture"),
+            "floats": (lambda r, c, p, n: tuple(map(float, floor(r, c, p, n))), "is a float"),
         },
     },
     "class_contrast": {
@@ -136,6 +170,8 @@ ANSWERS = {
             "all": (against_all, "compare with all pixels"),
             "own alone": (lambda *a: without_itself(*a)[0].mean(), "own class alone"),
             "ratio": (lambda *a: without_itself(*a)[0].mean() / without_itself(*a)[1].mean(), "divide the two means"),
+            "by value": (by_value, "exactly the similarity 1"),
+            "in place": (contrast_in_place, "changes its argument `y`"),
         },
     },
 }

@@ -8,6 +8,11 @@ def tempered(p, t):
     return powers / powers.sum(dim=0)
 
 
+def tempered_in_place(p, t):
+    p **= 1 / t
+    return p / p.sum(0)
+
+
 def cut(p, i):
     return torch.stack([torch.zeros_like(p[0]) if k == i else p[k] for k in range(len(p))])
 
@@ -16,6 +21,11 @@ def without(p, i):
     rest = cut(p, i)
     left = rest.sum(dim=0)
     return torch.where(left > 0, rest / left.clamp_min(1e-12), 0.0)
+
+
+def without_in_place(p, i):
+    p[i] = 0
+    return p / p.sum(0).masked_fill(p.sum(0) == 0, 1)
 
 
 def equal_parts(p, i):
@@ -42,6 +52,15 @@ def after(f, m, x, p):
     return total / mass
 
 
+def after_in_place(f, m, x, p):
+    f *= m
+    return (f + (1 - p) @ x) / (m + (1 - p).sum())
+
+
+def over_the_mass(f, m, x, p):
+    return (f + ((1 - p) @ x) / m) / (1 + (1 - p).sum() / m)
+
+
 def added(f, m, x, p):
     return f * m + ((1 - p)[:, None] * x).sum(dim=0)
 
@@ -56,6 +75,7 @@ ANSWERS = {
             "divided": (lambda p, t: p / t, "divide by T alone"),
             "softmax of P": (lambda p, t: torch.softmax(p / t, dim=0), "softmax of P / T"),
             "over rows": (lambda p, t: (p.log() / t).softmax(1), "one axis of the picture"),
+            "in place": (tempered_in_place, "changes its argument `p`"),
             "over pixels": (
                 lambda p, t: p ** (1 / t) / (p ** (1 / t)).sum(dim=(1, 2))[:, None, None],
                 "sum over the pixels",
@@ -76,6 +96,7 @@ ANSWERS = {
             "softmax": (lambda p, i: torch.softmax(cut(p, i), dim=0), "softmax of what is left"),
             "largest": (to_the_largest, "most likely other class"),
             "shared": (shared_by_all, "must stay 0"),
+            "in place": (without_in_place, "changes its argument `p`"),
         },
     },
     "center_after_stroke": {
@@ -92,6 +113,9 @@ ANSWERS = {
                 "take sums, above the line and below",
             ),
             "sum": (added, "This is a sum"),
+            "in place": (after_in_place, "changes its argument `f`"),
+            "mass of 1 at least": (lambda f, m, x, p: after(f, max(m, 1.0), x, p), "may be below 1"),
+            "divided by the mass": (over_the_mass, "A class that was absent"),
         },
     },
 }
