@@ -13,16 +13,17 @@ from acflib.options import from_flags, option
 from acflib.study.ablation.blocks import write_tables
 from acflib.study.ablation.cells import make_runs
 from acflib.study.ablation.grid import run_grid
+from acflib.study.ablation.pair_results import PairResults
 from acflib.study.ablation.results import Loaded, load_results
 from acflib.study.ablation.rows import Study
 from acflib.study.ablation.studies import find_study
 from acflib.study.ablation.table import as_markdown, as_text, make_table
 
 EPILOG = (
-    "Without --table, --plot or --write-tables the runs are made that have no sound result file yet. Ctrl-C saves "
-    "those at work; the same command goes on."
+    "Without --table, --plot, --figures or --write-tables the runs are made that have no sound result file yet. Ctrl-C "
+    "saves those at work; the same command goes on."
 )
-SHOWING = ("table", "markdown", "plot", "write_tables")
+SHOWING = ("table", "markdown", "plot", "figures", "write_tables")
 RUNNING = ("rows", "seeds", "jobs", "data", "runs", "device", "keep")
 
 
@@ -42,6 +43,7 @@ class AblateConfig:
     table: bool = option(False, "print the tables of the studies; trains nothing")
     markdown: bool = option(False, "the same as Markdown")
     plot: str | None = option(None, "draw the studies' runs, means and intervals into this PNG file")
+    figures: str | None = option(None, "draw the figures of docs/study-plan.md into this folder, of --on test or val")
     write_tables: str | None = option(None, "make the tables between the markers of this Markdown file anew")
     on: str | None = option(None, "evaluation to show, such as val; none: the study's main one")
 
@@ -52,7 +54,7 @@ def run_ablate(given: argparse.Namespace) -> int:
     studies = pick_studies(config.study)
     if not any(getattr(config, name) for name in SHOWING):
         if config.on:
-            raise ConfigError("--on chooses what --table, --markdown or --plot show: give one of them too")
+            raise ConfigError("--on chooses what --table, --markdown, --plot or --figures show: give one of them too")
         return run_rows(config, studies, progress=not given.quiet)
     without_use = [f"--{name}" for name in RUNNING if name in given]
     if without_use:
@@ -99,6 +101,9 @@ def show_results(config: AblateConfig, studies: list[Study]) -> int:
         for study, path in zip(studies, plot_paths(config.plot, studies), strict=True):
             save_plot(path, study, loaded[study.name], config.on)
             print(f"plot of {study.name}: {path}")
+    if config.figures:
+        for path in save_figures(Path(config.figures), config.on or "test"):
+            print(f"figure of the study: {path}")
     for problem in problems:
         print(f"acflib: left out: {problem}", file=sys.stderr)
     return 1 if problems else 0
@@ -126,11 +131,38 @@ def save_plot(path: Path, study: Study, loaded: Loaded, evaluation: str | None) 
         from acflib.study.ablation.figures import save_ablation_plot
     except Exception as error:
         raise ConfigError(f"--plot needs matplotlib: {package_fault('matplotlib', error)}") from error
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{path.parent}: cannot be made ({error}); give another --plot") from error
+    make_picture_folder(path.parent, "--plot")
     save_ablation_plot(path, study, loaded, evaluation)
+
+
+def save_figures(folder: Path, split: str) -> list[Path]:
+    """Draw the figures of the study of class centers; their paths.
+
+    Raises:
+        ConfigError: matplotlib or scipy is missing, the folder cannot be made, or the split is another one.
+        DataError: there is nothing to draw yet, or a result file cannot be used.
+    """
+    try:
+        from acflib.study.ablation.pair_figures import save_pair_figures
+    except ConfigError:
+        raise  # scipy's own message
+    except Exception as error:
+        raise ConfigError(f"--figures needs matplotlib: {package_fault('matplotlib', error)}") from error
+    results = PairResults(split)
+    make_picture_folder(folder, "--figures")
+    return save_pair_figures(folder, results)
+
+
+def make_picture_folder(folder: Path, flag: str) -> None:
+    """Make a folder for a picture.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be made ({error}); give another {flag}") from error
 
 
 def pick_studies(names: tuple[str, ...]) -> list[Study]:

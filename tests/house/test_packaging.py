@@ -93,6 +93,7 @@ def core_modules() -> list[str]:
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.glob("acflib/**/*.py")]
     names = [name.removesuffix(".__init__") for name in names]
     optional = r"study\.figures|study\.ablation\.(figures|verdicts|conclusions)|widgets|predict\.hub"
+    optional += r"|study\.ablation\.pair_(blocks|tables|figures)"
     pages = r"site\.(markup|pages|library)"
     extra = re.compile(rf"acflib\.(__main__|{optional}|{pages})\b")
     return sorted(name for name in names if not extra.match(name))

@@ -1,10 +1,12 @@
 """Small studies and invented results for the tests of the ablation."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from acflib.study.ablation.cells import Run, make_runs
+from acflib.study.ablation.pairs import FIRST_SEED, PLAN
 from acflib.study.ablation.results import evaluation_specs, header, result_path
 from acflib.study.ablation.rows import Study, StudyData, wants_corrections
 from acflib.study.ablation.studies import STUDIES
@@ -91,3 +93,29 @@ def invented_table1(tmp_path: Path, monkeypatch) -> Study:
     write_fake(found, "sum", 3, 80.0, 79.0)
     write_fake(STUDIES["controls"], "self", 0, 72.5)
     return found
+
+
+def write_plan(
+    root: Path,
+    monkeypatch,
+    scores: Callable[[str, str, int], dict[str, float]],
+    split: str = "test",
+    plan: Sequence[tuple[str, str, int]] = PLAN,
+) -> None:
+    """Write the results of a plan (studies, rows, number of seeds), or of a part of it, below ``root``.
+
+    Args:
+        scores: (study, row, seed) -> "fine", perhaps "coarse", and fine of single evaluations by their kind, such as
+            "present": what :func:`write_fake` takes.
+    """
+    for studies, rows, seeds in plan:
+        for name in studies.split():
+            full = name if split == "val" else f"{name}-test"
+            for known in (name, full):
+                monkeypatch.setitem(STUDIES, known, three_classes(STUDIES[known]))
+            written = replace(STUDIES[full], results=str(root / STUDIES[full].results))
+            for row in rows.split():
+                for seed in range(FIRST_SEED, FIRST_SEED + seeds):
+                    found = scores(name, row, seed)
+                    of_all = {key: found.pop(key) for key in ("fine", "coarse") if key in found}
+                    write_fake(written, row, seed, **of_all, **{f"{split}_{kind}": v for kind, v in found.items()})

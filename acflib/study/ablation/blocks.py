@@ -1,7 +1,8 @@
 """The tables inside RESULTS.md, made from the results: between ``<!-- table:NAME -->`` and ``<!-- end -->``.
 
 The names: ``STUDY`` or ``STUDY/EVALUATION`` (a table), ``headline`` (two sentences), ``classes:STUDY`` (IoU by class),
-``corrections:ROW`` (where fine corrects coarse, by class and by confidence), ``within`` (fine - coarse).
+``corrections:ROW`` (where fine corrects coarse, by class and by confidence), ``within`` (fine - coarse); those of the
+study of class centers stand in ``pair_blocks``.
 """
 
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from acflib.engine.files import write_whole
 from acflib.errors import ConfigError, DataError
-from acflib.study.ablation.results import Loaded, load_results
+from acflib.study.ablation.results import Loaded, load_sound
 from acflib.study.ablation.rows import Study
 from acflib.study.ablation.stats import MANY_SEEDS, Interval, mean_interval, paired_difference
 from acflib.study.ablation.studies import STUDIES, find_study
@@ -26,6 +27,9 @@ from acflib.study.ablation.table import (
     signed,
 )
 
+OF_PAIRS = (
+    "verdicts", "comparisons", "recompute", "rows", "parts", "worlds", "oracles", "pairing", "power", "fields"
+)  # fmt: skip
 BLOCK = re.compile(r"(<!-- table:(\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 HEADLINES = (
     (("sum", "baseline"), "what ACF(sum) adds to the base network"),
@@ -97,21 +101,13 @@ def block(name: str, root: str | Path = ".") -> str:
         return classes_table(study, load_sound(study, root))
     if kind == "corrections":
         return corrections_text(rest, root)
+    if kind in OF_PAIRS:
+        from acflib.study.ablation.pair_blocks import pair_block  # needs scipy
+
+        return pair_block(kind, rest, root)
     study_name, _, evaluation = name.partition("/")
     study = find_study(study_name)
     return as_markdown(make_table(study, load_sound(study, root), evaluation or None))
-
-
-def load_sound(study: Study, root: str | Path) -> Loaded:
-    """All results of a study.
-
-    Raises:
-        DataError: one cannot be used, or there are none.
-    """
-    loaded = load_results(Path(root) / study.results, study)
-    if loaded.problems:
-        raise DataError("results that cannot be used: " + "; ".join(loaded.problems))
-    return loaded
 
 
 def headline(loaded: Loaded) -> str:

@@ -5,13 +5,11 @@ python -m acflib.study.ablation.conclusions val      the same on val
 """
 
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from acflib.errors import DataError
-from acflib.study.ablation.results import load_results
-from acflib.study.ablation.studies import find_study
-from acflib.study.ablation.table import scores
+from acflib.errors import AcflibError
+from acflib.study.ablation.pair_results import PairResults
+from acflib.study.ablation.pairs import FIRST_SEED, planned_seeds
 from acflib.study.ablation.verdicts import Comparison, compare, holm, verdict
 
 MARGIN = 0.3  # points of mIoU: less counts for nothing
@@ -22,7 +20,7 @@ class Contrast:
     """A difference of scores, seed by seed: the sum of ``plus`` minus the sum of ``minus``.
 
     A score is named STUDY/ROW, or STUDY/ROW/KIND, where KIND is "present" or an oracle: the evaluation
-    "val_KIND" or "test_KIND".
+    "val_KIND" or "test_KIND". :class:`PairResults` finds it.
     """
 
     name: str
@@ -38,14 +36,28 @@ def gain(row: str, study: str, kind: str = "", over: str = "self") -> Contrast:
     return Contrast(f"{row} - {over}, {study}{given}", "", (f"{study}/{row}{end}",), (f"{study}/{over}{end}",))
 
 
-def change(row: str, to: str, since: str) -> Contrast:
+def between(name: str, a: Contrast, b: Contrast) -> Contrast:
+    """How two differences differ: a - b."""
+    return Contrast(name, "", (*a.plus, *b.minus), (*a.minus, *b.plus))
+
+
+def change(row: str, to: str, since: str, kind: str = "") -> Contrast:
     """How the gain of a row over ``self`` differs between two studies."""
-    a, b = gain(row, to), gain(row, since)
-    return Contrast(f"gain of {row}, {to} - {since}", "", (*a.plus, *b.minus), (*a.minus, *b.plus))
+    return between(f"gain of {row}, {to} - {since}", gain(row, to, kind), gain(row, since, kind))
+
+
+def parts(row: str) -> dict[str, Contrast]:
+    """The three parts of what a row's look at the whole image brings (H3 of the plan), field 47."""
+    given = gain(row, "own-47", "present")
+    return {
+        "presence": between(f"presence of {row}", gain(row, "own-47"), given),
+        "palette": change(row, "turned-47", "fixed-47", "present"),
+        "looks": change(row, "own-47", "fixed-47", "present"),
+    }
 
 
 def named(hypothesis: str, *contrasts: Contrast) -> tuple[Contrast, ...]:
-    return tuple(Contrast(c.name, hypothesis, c.plus, c.minus) for c in contrasts)
+    return tuple(replace(contrast, hypothesis=hypothesis) for contrast in contrasts)
 
 
 (PRIMARY,) = named("H1", change("sum", "own-47", "own-239"))
@@ -78,65 +90,100 @@ FAMILY = (
         gain("oracle-centers", "own-47", over="oracle-presence"),
     ),
 )
-SEEDS = {"own-47": 8, "own-239": 8}  # all others: 6, and so the rows that were trained with an oracle
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What the plan says of one contrast, as far as its runs are there.
+
+    Attributes:
+        contrast: which.
+        values: seed -> value, of the seeds of the plan that have been run.
+        found: the comparison, its p after Holm; None while it cannot be concluded.
+        verdict: the word of the plan; None with it.
+    """
+
+    contrast: Contrast
+    values: dict[int, float]
+    found: Comparison | None = None
+    verdict: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all seeds of the plan are there."""
+        return len(self.values) == seeds_planned(self.contrast)
 
 
 def seeds_planned(contrast: Contrast) -> int:
-    """Number of seeds that the plan has for a contrast."""
-    parts = [name.split("/") for name in (*contrast.plus, *contrast.minus)]
-    return min(6 if row.startswith("oracle-") else SEEDS.get(study, 6) for study, row, *_ in parts)
+    """Number of seeds that the plan has for all scores of a contrast; 0 where it lacks one."""
+    names = [name.split("/") for name in (*contrast.plus, *contrast.minus)]
+    return min(planned_seeds(study, row) for study, row, *_ in names)
 
 
-def differences(contrast: Contrast, split: str = "test", root: str | Path = ".") -> dict[int, float]:
+def differences(contrast: Contrast, results: PairResults) -> dict[int, float]:
     """Seed -> value of a contrast, for the seeds that all its scores have.
 
     Raises:
-        DataError: a folder of results is missing, or a file in it cannot be used.
+        DataError: a result file cannot be used.
     """
-    found = [(1, scores_of(name, split, root)) for name in contrast.plus]
-    found += [(-1, scores_of(name, split, root)) for name in contrast.minus]
+    found = [(1, results.scores(name)) for name in contrast.plus]
+    found += [(-1, results.scores(name)) for name in contrast.minus]
     seeds = set.intersection(*(set(values) for _, values in found))
     return {seed: sum(sign * values[seed] for sign, values in found) for seed in sorted(seeds)}
 
 
-def scores_of(name: str, split: str, root: str | Path) -> dict[int, float]:
-    """Seed -> fine mIoU in percent of STUDY/ROW or STUDY/ROW/KIND."""
-    study_name, row, *kind = name.split("/")
-    study = find_study(study_name if split == "val" else f"{study_name}-test")
-    loaded = load_results(Path(root) / study.results, study)
-    if loaded.problems:
-        raise DataError("; ".join(loaded.problems))
-    return scores(loaded.runs[row], "_".join([split, *kind]))
+def conclude(results: PairResults) -> list[Conclusion]:
+    """The primary endpoint, then the family, of the seeds of the plan alone.
 
-
-def conclude(split: str = "test", root: str | Path = ".") -> list[tuple[Contrast, Comparison, str]]:
-    """The primary endpoint, tested alone, and the family, corrected by Holm: (contrast, comparison, verdict) each.
+    The primary endpoint is tested alone, as soon as its seeds are there. The family is corrected by Holm, so it is
+    concluded only when all of it is there.
 
     Raises:
-        DataError: results are missing, or there are fewer seeds than planned.
+        DataError: a result file cannot be used.
     """
-    values = {contrast: differences(contrast, split, root) for contrast in (PRIMARY, *FAMILY)}
-    for contrast, found in values.items():
-        if len(found) < seeds_planned(contrast):
-            raise DataError(
-                f"{contrast.name}: {len(found)} of {seeds_planned(contrast)} seeds are there; finish the study first "
-                "(`make study`, then `make study-test`)"
-            )
-    tested = {contrast: compare(contrast.name, list(found.values())) for contrast, found in values.items()}
-    corrected = dict(zip(FAMILY, holm([tested[contrast] for contrast in FAMILY]), strict=True))
-    corrected[PRIMARY] = holm([tested[PRIMARY]])[0]
-    return [
-        (contrast, corrected[contrast], verdict(corrected[contrast], list(values[contrast].values()), MARGIN))
-        for contrast in (PRIMARY, *FAMILY)
-    ]
+    primary, *family = (collect(contrast, results) for contrast in (PRIMARY, *FAMILY))
+    return [*tested([primary]), *tested(family)]
+
+
+def collect(contrast: Contrast, results: PairResults) -> Conclusion:
+    """The values of the planned seeds, without a conclusion."""
+    planned = range(FIRST_SEED, FIRST_SEED + seeds_planned(contrast))
+    return Conclusion(contrast, {s: value for s, value in differences(contrast, results).items() if s in planned})
+
+
+def tested(together: list[Conclusion]) -> list[Conclusion]:
+    """The same with their comparisons, corrected over all of them, and verdicts; unchanged while a seed is missing."""
+    if not all(each.whole for each in together):
+        return together
+    values = [list(each.values.values()) for each in together]
+    found = holm([compare(each.contrast.name, v) for each, v in zip(together, values, strict=True)])
+    words = [verdict(comparison, v, MARGIN) for comparison, v in zip(found, values, strict=True)]
+    return [replace(e, found=f, verdict=word) for e, f, word in zip(together, found, words, strict=True)]
+
+
+def missing(conclusion: Conclusion) -> str:
+    """What is said of a contrast that cannot be concluded yet."""
+    if conclusion.whole:
+        return "no verdict before the whole family is run"
+    return f"not run yet: {len(conclusion.values)} of {seeds_planned(conclusion.contrast)} seeds"
 
 
 def main() -> int:
     """Print a line for each conclusion; the exit status."""
     split = sys.argv[1] if len(sys.argv) > 1 else "test"
-    for contrast, found, word in conclude(split):
-        interval = f"{found.interval.mean:+.2f} ± {found.interval.half:.2f} (n = {found.interval.n})"
-        print(f"{contrast.hypothesis:<4} {contrast.name:<48} {interval:<24} p {found.adjusted:.4f}  {word}")
+    try:
+        found = conclude(PairResults(split))
+    except AcflibError as error:
+        print(f"acflib: {error}", file=sys.stderr)
+        return 2
+    for each in found:
+        begin = f"{each.contrast.hypothesis:<4} {each.contrast.name:<48}"
+        if each.found is None:
+            print(begin, missing(each))
+            continue
+        interval = each.found.interval
+        numbers = f"{interval.mean:+.2f} ± {interval.half:.2f} (n = {interval.n})"
+        print(f"{begin} {numbers:<24} p {each.found.adjusted:.4f}  {each.verdict}")
     return 0
 
 

@@ -18,6 +18,18 @@ BASE_ITERATIONS, BASE_LEARNING_RATE = 1600, 0.1
 ROW_ITERATIONS, ROW_LEARNING_RATE = 800, 0.05
 TEST_SCENES, TEST_SEED = 400, 20191027  # a seed of its own: scenes that nobody has looked at
 FIELDS = tuple(TINY_FIELDS)
+FIRST_SEED = 10
+# What the plan runs, in its order: studies, rows, number of seeds. The Makefile's target "study" runs the same.
+PLAN = (
+    ("own-47 own-239", "self sum", 8),
+    ("own-47", "baseline global psp concat center permuted detach", 8),
+    ("turned-47 fixed-47", "self sum global center", 6),
+    ("crowd-47", "self sum global center", 6),
+    ("own-47", "oracle-centers oracle-presence oracle-appearance", 6),
+    ("turned-239 fixed-239 own-111 turned-111 fixed-111", "self sum", 5),
+    ("own-239", "global center", 5),
+    ("own-47-frozen", "self global sum center permuted", 5),
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,11 @@ PAIRS = (
     ("sum/val_centers", "sum/val_presence"),
     ("oracle-centers", "oracle-presence"),
 )
+
+
+def planned_seeds(study: str, row: str) -> int:
+    """How many seeds the plan has of a row of a study; 0 where it has none. The first is FIRST_SEED."""
+    return sum(seeds for studies, rows, seeds in PLAN if study in studies.split() and row in rows.split())
 
 
 def settings(field: int) -> TrainConfig:

@@ -261,6 +261,18 @@ def load_results(folder: str | Path, study: Study | str) -> Loaded:
     return Loaded(runs, tuple(problems))
 
 
+def load_sound(study: Study, root: str | Path) -> Loaded:
+    """All results of a study.
+
+    Raises:
+        DataError: one cannot be used, or there are none.
+    """
+    loaded = load_results(Path(root) / study.results, study)
+    if loaded.problems:
+        raise DataError("results that cannot be used: " + "; ".join(loaded.problems))
+    return loaded
+
+
 def seeds_in(folder: Path, problems: list[str]) -> list[tuple[int, Path]]:
     """(seed, path) of the result files in a row's folder; other JSON files are problems."""
     found = []

@@ -7,9 +7,19 @@ RUN, ROWS = "acflib/study/ablation/run.py", "acflib/study/ablation/rows.py"
 TABLE = "acflib/study/ablation/table.py"
 STATS_TESTS, RESULTS_TESTS = ("tests/study/test_ablation_stats.py",), ("tests/study/test_ablation_results.py",)
 VERDICTS = ("tests/study/test_ablation_verdicts.py",)
+CONCLUSIONS, CONCLUSIONS_TESTS = "acflib/study/ablation/conclusions.py", ("tests/study/test_ablation_conclusions.py",)
 GRID_TEST = "tests/study/test_ablation.py::"
 
 MUTATIONS = [
+    Mutation(
+        "the family concluded before it is whole", CONCLUSIONS,
+        "if not all(each.whole", "if not any(each.whole", CONCLUSIONS_TESTS,
+    ),
+    Mutation("seeds that were not planned count", CONCLUSIONS, "if s in planned", "if s > 0", CONCLUSIONS_TESTS),
+    Mutation(
+        "presence is the whole gain", CONCLUSIONS,
+        'gain(row, "own-47"), given)', 'gain(row, "own-47"), gain("self", "own-47"))', CONCLUSIONS_TESTS,
+    ),
     Mutation(
         "Holm: every p counts for the whole family", "acflib/study/ablation/verdicts.py",
         "(len(order) - k) * comparisons[i].p", "len(order) * comparisons[i].p", VERDICTS,
