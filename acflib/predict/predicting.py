@@ -1,5 +1,6 @@
 """Predictions for photographs and for data sets, written as pictures."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from acflib.errors import ConfigError
 from acflib.predict.inference import OUTPUTS, InferenceConfig, predict_probabilities, windows
 from acflib.predict.photograph_files import RESULTS, check_targets, find_photographs, tell_passed_over
 from acflib.predict.pictures import Colors, add_legend, color_labels, overlay, side_by_side, stack
+from acflib.predict.scale import OWN, TRAINED, Scale, check_scale, resized, scale_note, seen_size, trained_scale
 
 
 def predict_labels(
@@ -25,6 +27,8 @@ def predict_labels(
     config: InferenceConfig = InferenceConfig(),
     output: str = "out",
     precision: str = "float32",
+    scale: Scale = OWN,
+    max_side: int | None = None,
 ) -> np.ndarray:
     """The class of each pixel of a photograph.
 
@@ -37,6 +41,9 @@ def predict_labels(
         config: whole image, sliding window, scales, flip.
         output: "out" for the fine result, "coarse" for the coarse one.
         precision: "float32", "bf16" or "fp16" (with float32 weights), or "float64" (with such weights).
+        scale: at which height the network sees the photograph: "own", "trained", or a number of training heights; see
+            :func:`acflib.predict.scale.seen_size`. The class map is brought back to (H, W), pixel by pixel.
+        max_side: of what the network sees, in pixels; None: no limit.
 
     Returns:
         uint8 (H, W).
@@ -44,11 +51,27 @@ def predict_labels(
     Raises:
         ConfigError: no such output, or not enough memory; says what takes less.
     """
-    found = _class_maps(model, as_rgb(image), config, (output,), precision)
+    image = as_rgb(image)
+    size = _shown_size(model, image, scale, max_side)
+    found = _class_maps(model, resized(image, size), config, (output,), precision)
     if output not in found:
         there = OUTPUTS if model.acf is not None else OUTPUTS[:1]
         raise ConfigError(f'output="{output}" is not there; this network has: {", ".join(there)}')
-    return found[output]
+    return labels_at(found[output], image.shape[:2])
+
+
+def _shown_size(model: ACFNet, image: np.ndarray, scale: Scale, max_side: int | None) -> tuple[int, int]:
+    """Height and width at which the network sees an image (H, W, 3)."""
+    height, width = seen_size(image.shape[:2], scale, trained_scale(getattr(model, "info", {})))
+    factor = 1 if max_side is None else min(1, max_side / max(height, width))
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def labels_at(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A class map, uint8 (h, w), at another size (H, W): each pixel takes the class of the nearest one."""
+    if labels.shape == tuple(size):
+        return labels
+    return np.array(Image.fromarray(labels).resize((size[1], size[0]), Image.Resampling.NEAREST))
 
 
 def _class_maps(
@@ -108,26 +131,30 @@ def predict_files(
     progress: bool = True,
     max_side: int | None = None,
     precision: str = "float32",
+    scale: Scale = TRAINED,
 ) -> list[Path]:
     """Write, for each photograph, ``NAME_overlay.png`` with a legend and ``NAME_classes.png`` (class numbers, 8 bit).
 
-    Files of a folder that are passed over are named on standard error.
+    Files of a folder that are passed over are named on standard error, and so is a photograph that is far from the
+    pictures that the network was trained on.
 
     Args:
         paths: photographs, or folders of them.
         out: folder to write to; made if missing.
         max_side: photographs with a longer side are made smaller for the network; their class map is brought back to
             full size, pixel by pixel. None: never.
-        precision: as of :func:`predict_labels`.
+        precision, scale: as of :func:`predict_labels`.
 
     Raises:
         DataError: a path is missing, no photograph, two photographs share a name, or a result would overwrite one.
-        ConfigError: an opacity outside 0 to 1, a side below 1, too little memory, or a folder that cannot be made.
+        ConfigError: an opacity outside 0 to 1, a side below 1, no such scale, too little memory, or a folder that
+            cannot be made.
     """
     if not 0 <= opacity <= 1:
         raise ConfigError(f"opacity must be in [0, 1], got {opacity}")
     if max_side is not None and max_side < 1:
         raise ConfigError(f"max_side must be at least 1 pixel, got {max_side}")
+    scale, trained = check_scale(scale), trained_scale(getattr(model, "info", {}))
     photographs = find_photographs(paths)
     check_targets(photographs, out)
     tell_passed_over(paths)
@@ -135,31 +162,28 @@ def predict_files(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{out}: cannot be made ({error.strerror}); pass another --out") from error
-    written = []
+    written, far = [], []
     for path in tqdm(photographs, "predicting", unit="image", disable=not progress):
         image = read_image(path)
-        labels = _labels_at_full_size(model, image, config, max_side, precision)
+        labels = predict_labels(model, image, config, precision=precision, scale=scale, max_side=max_side)
+        note = scale_note(image.shape[:2], _shown_size(model, image, scale, max_side), trained)
+        far += [(path, note)] if note else []
         picture = add_legend(overlay(image, labels, colors, opacity), labels, classes, colors)
         for name, result in (("overlay", picture), ("classes", Image.fromarray(labels))):
             target = out / (path.stem + RESULTS[name])
             with replacing(target) as temporary:
                 result.save(temporary, format="PNG")
             written.append(target)
+    tell_scales(far)
     return written
 
 
-def _labels_at_full_size(
-    model: ACFNet, image: np.ndarray, config: InferenceConfig, max_side: int | None, precision: str
-) -> np.ndarray:
-    """The class map of a photograph that the network sees made smaller, if its longer side is above ``max_side``."""
-    height, width = image.shape[:2]
-    factor = 1 if max_side is None else max_side / max(height, width)
-    if factor >= 1:
-        return predict_labels(model, image, config, precision=precision)
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    small = np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
-    labels = Image.fromarray(predict_labels(model, small, config, precision=precision))
-    return np.array(labels.resize((width, height), Image.Resampling.NEAREST))
+def tell_scales(scales: list[tuple[Path, str]]) -> None:
+    """One line on standard error where photographs are far from the training pictures."""
+    if scales:
+        (path, note), more = scales[0], len(scales) - 1
+        others = f" ({more} more photographs are like it)" if more else ""
+        print(f"acflib: {path.name}: {note}{others}; --scale chooses", file=sys.stderr)
 
 
 def prediction_sheet(model: ACFNet, dataset: SegmentationDataset, count: int = 4) -> Image.Image:

@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from PIL import Image
@@ -24,6 +25,7 @@ from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from acflib.errors import ConfigError, TrainingError
 from acflib.predict.onnx_export import export_onnx, require_packages
 from acflib.predict.pretrained import load_pretrained
+from acflib.predict.scale import trained_scale
 from acflib.site.runtime import bring_runtime
 
 STATIC = Path(__file__).parent / "static"
@@ -126,6 +128,7 @@ def write_networks(data: Path, model: ACFNet, name: str, baseline: ACFNet | None
             export_onnx(baseline, folder, baseline.info["classes"], baseline.info["colors"], only=("base",))
             os.replace(Path(folder) / "base.onnx", data / "baseline.onnx")
     assert model.acf is not None  # as check_network found
+    trained = trained_scale(model.info)
     about = {
         "name": Path(name).stem,
         "classes": list(classes),
@@ -135,6 +138,7 @@ def write_networks(data: Path, model: ACFNet, name: str, baseline: ACFNet | None
         "variant": model.acf.variant,
         "baseline": baseline is not None,
         "max_side": MAX_SIDE,
+        "trained": None if trained is None else asdict(trained),
         "gallery": write_gallery(data, with_truth=len(classes) == 19),
     }
     (data / "network.json").write_text(json.dumps(about), encoding="utf-8")

@@ -1,6 +1,7 @@
 """The three widgets in one page, for ``acflib app``."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import ipywidgets
 
@@ -32,7 +33,7 @@ def make_app(checkpoint: str, baseline: str | None = None, photographs: Sequence
     try:
         model = load_pretrained(checkpoint)
         other = None if baseline is None else load_pretrained(baseline)
-        gallery = [Picture(path, load_photograph(path)) for path in photographs] or generated_streets()
+        gallery = [Picture(Path(path).name, load_photograph(path)) for path in photographs] or generated_streets()
     except AcflibError as error:
         return ipywidgets.Label(str(error))
     colors = [tuple(color) for color in model.info["colors"]]
@@ -42,7 +43,11 @@ def make_app(checkpoint: str, baseline: str | None = None, photographs: Sequence
         "Class center laboratory": ClassCenterLab(model, **names),
         "Attention viewer": AttentionViewer(model, **names),
     }
-    return ipywidgets.Tab(children=list(tabs.values()), titles=list(tabs))
+    found = ipywidgets.Tab(children=list(tabs.values()), titles=list(tabs))
+    found.add_class("acf-app")
+    # A tab that is opened shows the picture and the pixel of the one that was left.
+    found.observe(lambda change: found.children[change["new"]].follow(found.children[change["old"]]), "selected_index")
+    return found
 
 
 def generated_streets() -> list[Picture]:

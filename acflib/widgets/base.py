@@ -8,6 +8,7 @@ dropped.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,13 +18,16 @@ import traitlets
 from torch import nn
 
 from acflib.errors import AcflibError, DataError
+from acflib.predict.scale import OWN, TRAINED, Scale, TrainedScale, check_scale, seen_size, trained_scale
 from acflib.widgets.bundle import styles
 from acflib.widgets.names import name_places
 from acflib.widgets.packing import pack_labels, pack_picture
 from acflib.widgets.photographs import labels_to_size, read_photograph
-from acflib.widgets.scene import Picture, Scene, analyze
+from acflib.widgets.scene import Picture, Scene, analyze, as_seen, same_place
 
 MAX_UPLOAD = 64 * 2**20
+# Below each view, and hidden by its style sheet: what is left of it in a page that was loaded again without its kernel.
+HINT = "The view above needs a running kernel. Where it is missing, run this cell."
 Source = str | Path | bytes | np.ndarray
 
 
@@ -36,6 +40,9 @@ class AcfWidget(anywidget.AnyWidget):
         labels: ground truth, train ids (H, W), 255 = ignore; may be missing.
         classes, colors: names and colors in train-id order; known for 19 (Cityscapes) and 11 (CamVid) classes.
         gallery: further pictures to choose from in the widget.
+        scale: at which height the network sees a picture: "trained" (as it is where the training pictures had such
+            heights, else at their height), "own" (as it is), or a number of training heights. What is shown, its pixels
+            and its cells are of the picture as the network sees it.
 
     A mistake (a picture that cannot be read, a pixel outside, a network without class centers ...) is shown as a line
     of text in the widget and kept in ``message``; the state stays as it was. What was done to a picture to make it fit
@@ -60,14 +67,18 @@ class AcfWidget(anywidget.AnyWidget):
         colors: Sequence[tuple[int, int, int]] | None = None,
         gallery: Sequence[Picture] = (),
         name: str = "picture",
+        scale: Scale = TRAINED,
     ):
         super().__init__()
+        self._scale: Scale = scale
+        self._given: tuple[Picture, str] | None = None  # the picture at its own size, and what was done to it
         self._model, self._baseline, self._names = model, baseline, (classes, colors)
         self.gallery = tuple(gallery)
         self.scene: Scene | None = None
         self.state: Any = None
         self.message = self.note = ""
-        self._version = 0
+        self._version, self._quiet = 0, True
+        self._notes: dict[str, str] = {}  # what was done to uploaded pictures, by name
         self._uploads: dict[str, list[bytes]] = {}
         self.on_msg(self._receive)
         if image is None and self.gallery:
@@ -91,6 +102,10 @@ class AcfWidget(anywidget.AnyWidget):
         """Choose a pixel of the picture."""
         self.act({"do": "pick", "row": row, "column": column})
 
+    def rescale(self, scale: Scale) -> None:
+        """Show the picture to the network at another height; ``scale`` as for the class."""
+        self.act({"do": "rescale", "scale": scale})
+
     def choose(self, index: int) -> None:
         """Show a picture of the gallery."""
         self.act({"do": "picture", "index": index})
@@ -104,6 +119,15 @@ class AcfWidget(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.state_summary().splitlines()[0]}"
+
+    def _ipython_display_(self) -> None:
+        """Show the view in a notebook, and a hint for a page that has no kernel."""
+        from IPython.display import display
+
+        data, metadata = self._repr_mimebundle_() or ({}, {})
+        display(data, metadata=metadata, raw=True)
+        hint = {"text/html": f'<div class="acf-again">{HINT}</div>', "text/plain": HINT}
+        display(hint, raw=True)
 
     # ---- for the classes below
 
@@ -132,6 +156,9 @@ class AcfWidget(anywidget.AnyWidget):
     def _receive(self, _, content: dict[str, Any], buffers: list) -> None:
         """A message of a view."""
         reply = {"client": content.get("client"), "seq": content.get("seq")}
+        if content.get("do") == "hello":  # of a view that was just made: is anybody there?
+            self._send_frame(reply)
+            return
         if content.get("do") == "upload":
             upload = self._collect(content, buffers)
             if upload is None:
@@ -156,7 +183,7 @@ class AcfWidget(anywidget.AnyWidget):
 
     def _guarded(self, work, reply: dict[str, Any] | None = None) -> None:
         """Run ``work``, then send a frame: the new one, or the old one with a line that says what is wrong."""
-        self.message = ""
+        self.message, self._quiet = "", reply is None
         try:
             work()
         except AcflibError as error:
@@ -170,18 +197,20 @@ class AcfWidget(anywidget.AnyWidget):
 
     def _apply(self, action: dict[str, Any]) -> None:
         what = action.get("do")
-        if what == "hello":
-            return
         if what == "upload" and action["too_large"]:
             raise DataError(f"{action['name']}: larger than {MAX_UPLOAD // 2**20} MiB; make it smaller first")
         if what == "upload":
             self._show_photograph(action["data"], str(action["name"]))
+            self._keep_shown()
         elif what == "picture":
             if not 0 <= int(action["index"]) < len(self.gallery):
                 raise DataError(f"no picture {action['index']}; the gallery has {len(self.gallery)}")
-            self._show(self.gallery[int(action["index"])])
-        elif self.scene is None:
+            picture = self.gallery[int(action["index"])]
+            self._show(picture, self._notes.get(picture.name, ""))
+        elif self.scene is None or self._given is None:
             raise DataError("there is no picture yet: upload one")
+        elif what == "rescale":
+            self._show(*self._given, scale=check_scale(action["scale"]))
         else:
             self.state = self._next_state(action)
 
@@ -194,16 +223,24 @@ class AcfWidget(anywidget.AnyWidget):
             labels = labels_to_size(labels, found.full_size, found.image.shape[:2])
         self._show(Picture(name, found.image, labels), found.note)
 
-    def _show(self, picture: Picture, note: str = "") -> None:
+    def _show(self, given: Picture, note: str = "", scale: Scale | None = None) -> None:
+        scale = check_scale(self._scale if scale is None else scale)
+        trained = trained_scale(getattr(self._model, "info", {}))
+        picture, far = as_seen(given, scale, trained)
         scene = analyze(picture, self._model, self._baseline, *self._names, progress=self._progress)
         state = self._first_state(scene)  # raises for a network that cannot be shown
-        self.scene, self.state, self.note = scene, state, note
+        if self.scene is not None:
+            state = replace(state, pixel=same_place(self.state.pixel, self.scene.size, scene.size))
+        self.scene, self.state, self.note = scene, state, "; ".join(filter(None, (note, far)))
+        self._given, self._scale = (given, note), scale
         self.scenery = {
             "version": self._version + 1,
             "name": picture.name,
-            "note": note,
+            "note": self.note,
+            "scale": str(scale),
+            "scales": scale_choices(given.image.shape[:2], scale, trained),
             "size": list(scene.size),
-            "image": pack_picture(picture.image),
+            "image": pack_picture(given.image),
             "truth": _packed(scene.picture.truth),
             "coarse": _packed(scene.coarse),
             "fine": _packed(scene.fine),
@@ -218,6 +255,27 @@ class AcfWidget(anywidget.AnyWidget):
             **self._more_scenery(scene),
         }
 
+    def _keep_shown(self) -> None:
+        """Put an uploaded picture into the gallery, in the place of one of its name."""
+        assert self._given is not None
+        picture, note = self._given
+        self._notes[picture.name] = note
+        self.gallery = (*(item for item in self.gallery if item.name != picture.name), picture)
+        self.scenery = {**self.scenery, "gallery": [item.name for item in self.gallery]}
+
+    def follow(self, other: "AcfWidget") -> None:
+        """Show the picture and the pixel that another widget shows, at the same scale, with the same gallery."""
+        if other.scene is not None:
+            self._guarded(lambda: self._follow(other))
+
+    def _follow(self, other: "AcfWidget") -> None:
+        self.gallery, self._notes = other.gallery, other._notes
+        assert other._given is not None
+        same = self._given is not None and self._given[0] is other._given[0] and self._scale == other._scale
+        if not same:
+            self._show(*other._given, scale=other._scale)
+        self.state = replace(self.state, pixel=other.state.pixel)
+
     def _progress(self, text: str, done: int, total: int) -> None:
         self.busy = {"text": text, "done": done, "total": total}
 
@@ -225,7 +283,17 @@ class AcfWidget(anywidget.AnyWidget):
         self._version += 1
         shown = {} if self.scene is None else self._paint()
         self.picked = None if self.scene is None else tuple(self.state.pixel)
-        self.frame = {**shown, "version": self._version, "reply": reply, "message": self.message}
+        quiet = self._quiet and self.scene is not None  # a mistake of a cell is no alarm in a view
+        self.frame = {**shown, "version": self._version, "reply": reply, "message": self.message, "quiet": quiet}
+
+
+def scale_choices(size: tuple[int, int], scale: Scale, trained: TrainedScale | None) -> list[tuple[str, str]]:
+    """Values and words of the control for the scale; none for a network that does not say how it was trained."""
+    if trained is None:
+        return []
+    words = {TRAINED: "as in training", "0.5": "half of it", "2.0": "twice that", OWN: "its own"}
+    words.setdefault(str(scale), f"{scale} of it")
+    return [(name, f"{seen_size(size, name, trained)[0]} px high, {text}") for name, text in words.items()]
 
 
 def _places(labels: np.ndarray | None) -> list[tuple[int, int, int]]:

@@ -19,7 +19,7 @@ from acflib.widgets.scene import ATTENDED, Layer, Scene
 ALL_LAYERS = "all"
 PINS = ("A", "B")
 SCALES = ("fixed", "fitted")
-WIDTHS = (256, 384, 512, 768)  # of a panel, in CSS pixels
+WIDTHS = (0, 256, 384, 512, 768)  # of a panel, in CSS pixels; 0: as there is room
 MAX_SMOOTHING = 3.0
 Pixel = tuple[int, int]
 
@@ -34,7 +34,7 @@ class ExplorerState:
         layer: "all" (the maps of Fig. 5 and 6), or the name of one layer.
         smoothing: standard deviation of a Gaussian, in cells of the feature map; 0 shows the cells.
         scale: "fixed": the colors of all maps span the whole range; "fitted": from the smallest value shown to 1.
-        width: of a panel, in CSS pixels.
+        width: of a panel, in CSS pixels; 0: as there is room.
     """
 
     pixel: Pixel
@@ -42,7 +42,7 @@ class ExplorerState:
     layer: str = ALL_LAYERS
     smoothing: float = 0.0
     scale: str = "fixed"
-    width: int = 256
+    width: int = 0
 
 
 def initial_state(scene: Scene) -> ExplorerState:
@@ -112,12 +112,9 @@ def _next_wrong(state: ExplorerState, scene: Scene, kind: str) -> Pixel:
 
 
 def after_new_scene(state: ExplorerState, scene: Scene) -> ExplorerState:
-    """The same choices for another picture; pins go, a pixel that is outside now moves to the middle."""
-    height, width = scene.size
-    inside = state.pixel[0] < height and state.pixel[1] < width
-    pixel = state.pixel if inside else initial_state(scene).pixel
+    """The same choices for another picture, its middle; pins go."""
     layer = state.layer if state.layer in scene.layers else ALL_LAYERS
-    return replace(state, pixel=pixel, pins=(None, None), layer=layer)
+    return replace(state, pixel=initial_state(scene).pixel, pins=(None, None), layer=layer)
 
 
 def shown_layers(state: ExplorerState, scene: Scene) -> list[Layer]:
@@ -148,13 +145,19 @@ def color_range(maps: list[np.ndarray], scale: str) -> tuple[float, float]:
 
 
 def pixel_facts(scene: Scene, pixel: Pixel) -> dict[str, Any]:
-    """The classes of a pixel, its attention row P and its similarity to each class center, as plain values."""
+    """The classes of a pixel, and of its cell: its class, its row P, its similarity to each class center. Plain values.
+
+    The coarse class is of the map at the size of the picture, between the cells; P has one row for a whole cell. So the
+    two may differ.
+    """
     here = (slice(None), *scene.cell(pixel))
+    row = scene.found.probabilities[0][here]
     facts: dict[str, Any] = {
         "truth": None if scene.picture.truth is None else int(scene.picture.truth[pixel]),
         "coarse": None if scene.coarse is None else int(scene.coarse[pixel]),
         "fine": int(scene.fine[pixel]),
-        "row": [float(p) for p in scene.found.probabilities[0][here]],
+        "row": [float(p) for p in row],
+        "cell": int(row.argmax()),
         "to_centers": None,
     }
     if scene.reduced is not None:
@@ -218,6 +221,8 @@ def spoken(state: ExplorerState, scene: Scene) -> str:
     named = [
         f"{what} {scene.class_name(facts[what])}" for what in ("truth", "coarse", "fine") if facts[what] is not None
     ]
+    if facts["coarse"] not in (None, facts["cell"]):
+        named[-2] += f" (its cell {scene.class_name(facts['cell'])})"
     return f"row {state.pixel[0]}, column {state.pixel[1]}: {', '.join(named)}"
 
 

@@ -58,6 +58,10 @@ class ClassCenterLab(AcfWidget):
         """Take the last edit back."""
         self.act({"do": "undo"})
 
+    def redo(self) -> None:
+        """Do the edit again that was taken back last."""
+        self.act({"do": "redo"})
+
     def reset(self) -> None:
         """Take all edits back."""
         self.act({"do": "reset"})

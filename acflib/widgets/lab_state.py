@@ -33,11 +33,13 @@ class LabState:
         pixel: row and column in the picture.
         edits: of the coarse map, in order.
         use: where the edited map replaces P: in Eq. 2 ("centers"), in Eq. 3 and 5 ("attention"), or in "both".
+        undone: edits that were taken back one by one, the last one last; a new edit forgets them.
     """
 
     pixel: tuple[int, int]
     edits: tuple[Edit, ...] = ()
     use: str = "both"
+    undone: tuple[Edit, ...] = ()
 
 
 def check_scene(scene: Scene) -> None:
@@ -72,7 +74,7 @@ def apply_action(state: LabState, scene: Scene, current: Tensor, action: dict[st
     Args:
         current: the class map as it is now, (N, h, w), to see which classes are absent.
         action: ``{"do": name, ...}`` with the name one of pick (row, column), paint (label, radius, points, number),
-            mix (first, second, share), absent (label), temperature (value), truth, undo, reset, use (use).
+            mix (first, second, share), absent (label), temperature (value), truth, undo, redo, reset, use (use).
 
     Raises:
         ConfigError: the action is unknown, or a value is not possible; the message is shown in the widget.
@@ -89,10 +91,14 @@ def apply_action(state: LabState, scene: Scene, current: Tensor, action: dict[st
     if what == "undo":
         if not state.edits:
             raise ConfigError("nothing to undo: the coarse map is the network's own")
-        return replace(state, edits=state.edits[:-1])
+        return replace(state, edits=state.edits[:-1], undone=(*state.undone, state.edits[-1]))
+    if what == "redo":
+        if not state.undone:
+            raise ConfigError("nothing to do again: no edit was taken back")
+        return replace(state, edits=(*state.edits, state.undone[-1]), undone=state.undone[:-1])
     if what == "reset":
-        return replace(state, edits=())
-    return replace(state, edits=add_edit(state.edits, _edit(scene, current, action)))
+        return replace(state, edits=(), undone=())
+    return replace(state, edits=add_edit(state.edits, _edit(scene, current, action)), undone=())
 
 
 def _edit(scene: Scene, current: Tensor, action: dict[str, Any]) -> Edit:

@@ -93,6 +93,7 @@ def lab_frame(state: LabState, scene: Scene, edited: Tensor, result: WhatIf) -> 
         "pixel": list(state.pixel),
         "cell": list(cell),
         "use": state.use,
+        "undone": len(state.undone),
         "edits": [describe_edit(edit, scene.classes) for edit in state.edits],
         "temperature": state.edits[-1].value if state.edits and isinstance(state.edits[-1], Temperature) else 1.0,
         "coarse": pack_labels(most_likely.numpy()),

@@ -38,6 +38,9 @@ class _NamedBytes(io.BytesIO):
         super().__init__(content)
         self.name = name
 
+    def __repr__(self) -> str:  # Pillow's messages show it
+        return repr(self.name)
+
     def __str__(self) -> str:
         return self.name
 

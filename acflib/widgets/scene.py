@@ -14,8 +14,9 @@ from acflib.datasets.transforms import normalize_image
 from acflib.errors import ConfigError
 from acflib.layers.alignment import CellGrid, map_size
 from acflib.layers.tapping import TappedNetwork
+from acflib.predict.scale import Scale, TrainedScale, resized, scale_note, seen_size
 from acflib.similarity import check_pixel, unit_features
-from acflib.widgets.photographs import check_labels_fit
+from acflib.widgets.photographs import check_labels_fit, labels_to_size
 
 BASELINE, BEFORE_COARSE, BEFORE_FINE, ATTENDED = "baseline", "before coarse", "before fine", "attended"
 TITLES = {
@@ -49,6 +50,23 @@ class Picture:
     name: str
     image: np.ndarray  # RGB, uint8 (H, W, 3)
     truth: np.ndarray | None = None  # train ids, uint8 (H, W), 255 = ignore
+
+
+def as_seen(picture: Picture, scale: Scale, trained: TrainedScale | None) -> tuple[Picture, str]:
+    """A picture and its ground truth at the size at which the network sees it, and a line where that is far away.
+
+    Arguments as :func:`acflib.predict.scale.seen_size`.
+    """
+    size = picture.image.shape[:2]
+    seen = seen_size(size, scale, trained)
+    truth = None if picture.truth is None else labels_to_size(picture.truth, size, seen)
+    return Picture(picture.name, resized(picture.image, seen), truth), scale_note(size, seen, trained)
+
+
+def same_place(pixel: tuple[int, int], size: tuple[int, int], new_size: tuple[int, int]) -> tuple[int, int]:
+    """The pixel of a picture of ``new_size`` that lies where ``pixel`` lies in one of ``size``."""
+    row, column = (int((p + 0.5) * new / old) for p, old, new in zip(pixel, size, new_size, strict=True))
+    return row, column
 
 
 @dataclass(frozen=True, eq=False)

@@ -158,6 +158,14 @@ def open_notebook(page, address: str, name: str) -> None:
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
+def kernel_menu(page, entry: str, sure: str = "") -> None:
+    """Choose an entry of JupyterLab's menu *Kernel*; ``sure`` is the button that says yes to its question."""
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.locator(".lm-Menu-itemLabel").get_by_text(entry, exact=True).click()
+    if sure:
+        page.locator(".jp-Dialog button", has_text=sure).click()
+
+
 def set_theme(page, name: str) -> None:
     """Choose a theme of JupyterLab by its menu."""
     page.get_by_role("menuitem", name="Settings", exact=True).click()

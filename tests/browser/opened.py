@@ -7,6 +7,23 @@ from tests.browser import lab
 
 SIZE = (128, 256)  # height and width of the streets
 VIEW = {"width": 1500, "height": 1050}
+# Cells that make the three views, of a network that was not trained.
+THREE_VIEWS = [
+    """import torch
+from acflib.acfnet import ModelConfig, build_model
+from acflib.datasets.labels import TRAIN_ID_OF_ID
+from acflib.datasets.streets import render_street
+from acflib.widgets import AttentionViewer, ClassCenterLab, Picture, SimilarityExplorer
+
+torch.manual_seed(0)
+config = ModelConfig(backbone="tiny", channels=16, align_corners=False, weights=None)
+model = build_model(config).eval()
+streets = {seed: render_street(seed, 256, 128) for seed in (3, 11)}
+gallery = [Picture(f"street {seed}", s.image, TRAIN_ID_OF_ID[s.label_ids]) for seed, s in streets.items()]""",
+    "explorer = SimilarityExplorer(model, gallery=gallery)\nexplorer",
+    "lab = ClassCenterLab(model, gallery=gallery)\nlab",
+    "AttentionViewer(model, gallery=gallery)",
+]
 CORNERS = [(0, 0), (0, 255), (127, 0), (127, 255)]
 
 

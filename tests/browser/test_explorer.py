@@ -15,6 +15,7 @@ from tests.browser.opened import (
     message,
     quick_clicks,
 )
+from tests.browser.playground import draw_photograph
 
 pytestmark = pytest.mark.browser
 SCREENS = [(zoom, ratio) for ratio in (1, 2) for zoom in (1, 1.5)]
@@ -182,17 +183,17 @@ def test_two_pins(explorer, widget):
 
 def test_upload(explorer, widget, tmp_path):
     photograph = tmp_path / "mine.jpg"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 160), dtype=np.uint8)).save(photograph)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (100, 160), dtype=np.uint8)).save(photograph)
     explorer.upload(widget, photograph)
     assert message(widget) == "" and widget.locator(".acf-note").inner_text() == "mine.jpg: gray, shown as RGB"
     assert captions(widget)[:3] == ["picture", "coarse prediction", "fine prediction"]  # there is no ground truth
-    explorer.click(widget, first_stack(widget), (89, 159), size=(90, 160))
-    assert widget.get_attribute("data-pixel") == "89,159"
+    explorer.click(widget, first_stack(widget), (99, 159), size=(100, 160))
+    assert widget.get_attribute("data-pixel") == "99,159"
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(photograph.read_bytes()[:400])
     explorer.upload(widget, broken)
     assert "broken.jpg: cannot be read as a picture" in message(widget)
-    assert widget.get_attribute("data-pixel") == "89,159"  # and shows what it showed
+    assert widget.get_attribute("data-pixel") == "99,159"  # and shows what it showed
 
 
 def test_a_large_upload_shows_its_progress(explorer, widget, tmp_path):
@@ -200,6 +201,7 @@ def test_a_large_upload_shows_its_progress(explorer, widget, tmp_path):
     large = tmp_path / "large.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (1200, 1700, 3), dtype=np.uint8)).save(large)
     assert large.stat().st_size > 6e6
+    explorer.choose(widget, "Network sees it", "100 px high, its own")  # of the photograph of the test before
     version = lab.version_of(widget)
     with explorer.page.expect_file_chooser() as waiting:
         widget.get_by_text("Upload a photograph", exact=True).click()
@@ -208,7 +210,28 @@ def test_a_large_upload_shows_its_progress(explorer, widget, tmp_path):
     lab.settle(widget, explorer.page, version, seconds=120)
     assert widget.locator(".acf-progress").is_hidden() and message(widget) == ""
     assert "made smaller, from 1700 x 1200 to 1024 x 723 pixels" in widget.locator(".acf-note").inner_text()
+    explorer.choose(widget, "Network sees it", "128 px high, as in training")
     explorer.choose(widget, "Picture", "street 21")  # the one beside it in the list
+    assert widget.locator(".acf-note").is_hidden()
+
+
+def test_a_photograph_is_seen_at_the_scale_of_training(explorer, widget, tmp_path):
+    """By default; another scale is a choice, and a line says that it is far away. The cross stays where it was."""
+    draw_photograph(tmp_path / "phone.png", (768, 1024), seed=3)
+    explorer.upload(widget, tmp_path / "phone.png")
+    note, seen = widget.locator(".acf-note"), widget.get_by_label("Network sees it", exact=True)
+    known = "the network was trained on pictures 96 to 192 pixels high, and sees this one, 1024 x 768, at"
+    assert note.inner_text() == f"phone.png: {known} 171 x 128 pixels"
+    assert seen.locator("option:checked").inner_text() == "128 px high, as in training"
+    explorer.click(widget, first_stack(widget), (96, 171 * 3 // 4), size=(128, 171))
+    explorer.choose(widget, "Network sees it", "256 px high, twice that")
+    assert note.inner_text() == f"phone.png: far from training: {known} 341 x 256 pixels"
+    row, column = map(int, widget.get_attribute("data-pixel").split(","))
+    assert abs(row - 2 * 96) <= 2 and abs(column - 2 * 128) <= 2
+    size = widget.locator("canvas").first.evaluate("(canvas) => [canvas.height, canvas.width]")
+    assert size == [768, 1024]  # shown as sharp as it is
+    explorer.choose(widget, "Network sees it", "128 px high, as in training")
+    explorer.choose(widget, "Picture", "street 21")
     assert widget.locator(".acf-note").is_hidden()
 
 

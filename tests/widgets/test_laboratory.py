@@ -150,6 +150,11 @@ def test_undo_and_reset(scene):
     assert [type(edit) for edit in state.edits] == [Stroke, Mix, Temperature]
     state = lab_state.apply_action(state, scene, scene.probabilities, {"do": "undo"})
     assert [type(edit) for edit in state.edits] == [Stroke, Mix]
+    again = lab_state.apply_action(state, scene, scene.probabilities, {"do": "redo"})
+    assert [type(edit) for edit in again.edits] == [Stroke, Mix, Temperature] and again.undone == ()
+    other = lab_state.apply_action(state, scene, scene.probabilities, {"do": "truth"})
+    with pytest.raises(ConfigError, match="nothing to do again"):
+        lab_state.apply_action(other, scene, scene.probabilities, {"do": "redo"})
     assert lab_state.apply_action(state, scene, scene.probabilities, {"do": "reset"}).edits == ()
 
 

@@ -118,6 +118,22 @@ def test_pixel_facts(scene, picture):
     np.testing.assert_allclose(facts["to_centers"], cosine_similarity(feature[None], centers)[0], atol=1e-5)
 
 
+def test_the_class_of_the_pixel_and_that_of_its_cell_are_told_apart(scene):
+    """The bars are the cell's P, the coarse class is of the enlarged map between the cells."""
+    of_cells = scene.grid.spread(scene.probabilities.argmax(dim=0).numpy())
+    differ = np.argwhere(scene.coarse != of_cells)
+    alike = np.argwhere(scene.coarse == of_cells)
+    assert len(differ) and len(alike)
+    for pixel, told in ((differ[0], True), (alike[0], False)):
+        row, column = map(int, pixel)
+        facts = explorer_state.pixel_facts(scene, (row, column))
+        assert facts["cell"] == int(np.argmax(facts["row"])) == of_cells[row, column]
+        state = explorer(scene, {"do": "pick", "row": row, "column": column})
+        named = f"(its cell {scene.classes[of_cells[row, column]]})"
+        for text in (explorer_state.spoken(state, scene), explorer_state.explorer_summary(state, scene)):
+            assert (named in text) == told
+
+
 def test_pins(scene):
     steps = [{"do": "pick", "row": 3, "column": 4}, {"do": "pin", "as_": "A"}, {"do": "pick", "row": 50, "column": 90}]
     state = explorer(scene, *steps, {"do": "pin", "as_": "B"}, {"do": "pick", "row": 9, "column": 9})

@@ -127,7 +127,7 @@ async function openPicture(load, name, { pixel = null, edits = [] } = {}) {
 }
 
 const openGallery = (item, more) => openPicture(() => galleryPicture(item), item.name, more);
-const openOwn = (file) => openPicture(() => ownPicture(file, network.about.max_side), OWN);
+const openOwn = (file) => openPicture(() => ownPicture(file, network.about), OWN);
 
 function busy(text) {
   place("busy").textContent = text;

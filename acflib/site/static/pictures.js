@@ -17,8 +17,9 @@ export async function fetched(address) {
   return answer.blob();
 }
 
-// A file of the user's own, made smaller where its longest side is above `maxSide`. Throws an Error with one line.
-export async function ownPicture(file, maxSide) {
+// A file of the user's own at the height of the training pictures ({ height, lowest, highest }), if it is not among
+// theirs; made smaller where its longest side is above `maxSide`. Throws an Error with one line.
+export async function ownPicture(file, { max_side: maxSide, trained }) {
   const name = file.name || "your photograph";
   if (file.size > MAX_BYTES) throw new Error(`${name}: larger than ${MAX_BYTES / 2 ** 20} MB; make it smaller first`);
   let bitmap;
@@ -30,9 +31,13 @@ export async function ownPicture(file, maxSide) {
   const [height, width] = [bitmap.height, bitmap.width];
   if (Math.min(height, width) < MIN_SIDE)
     throw new Error(`${name}: ${width} x ${height} pixels are too few; both sides need at least ${MIN_SIDE}`);
-  const factor = Math.min(1, maxSide / Math.max(height, width));
+  const known = !trained || (trained.lowest <= height && height <= trained.highest);
+  const wanted = known ? 1 : trained.height / height;
+  const factor = Math.min(wanted, maxSide / Math.max(height, width));
   const size = [height, width].map((side) => Math.max(MIN_SIDE, Math.round(side * factor)));
-  const note = factor < 1 ? `${name}: made smaller, from ${width} x ${height} to ${size[1]} x ${size[0]} pixels` : "";
+  const why = known ? "" : `: the network was trained on pictures ${trained.lowest} to ${trained.highest} pixels high`;
+  const done = `made ${factor < 1 ? "smaller" : "larger"}, from ${width} x ${height} to ${size[1]} x ${size[0]} pixels`;
+  const note = factor === 1 ? "" : `${name}: ${done}${why}`;
   const pixels = pixelsOf(bitmap, size);
   return { name, size, pixels, truth: null, note };
 }

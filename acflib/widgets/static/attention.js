@@ -1,19 +1,19 @@
 // AttentionViewer: P class by class, the attended feature as a picture, and whose center each pixel takes most from.
 
-import { h, slider, checkbox, bar, legend, chip, css, classAt, percent } from "./elements.js";
+import { h, slider, checkbox, bar, legend, chip, css, classAt, percent, rangeOf, sharesOf } from "./elements.js";
 import { rawOf, labelsOf, floatsOf } from "./link.js";
 import { paintMap, paintLabels, paintPNG, paintRGB, spread, colorBar } from "./paint.js";
-import { Panel, onArrows } from "./panel.js";
+import { Panel, arrange, onArrows } from "./panel.js";
 import { makeView } from "./frame.js";
 
 const SMALL = 184;
-const LARGE = 256;
 const SHOWN_CLASSES = 6;
 
 function build({ ask }) {
   let frame = null;
   let scenery = null;
   let seen = [];
+  let room = 900; // of the page, in CSS pixels
   let coarseLabels = null;
   let takenLabels = null;
   const pick = ([row, column]) => ask({ do: "pick", row, column }, { key: "pick" });
@@ -47,10 +47,11 @@ function build({ ask }) {
 
   function scene(given) {
     scenery = given;
-    paintPNG(picture.canvas, scenery.image, scenery.size);
+    paintPNG(picture.canvas, scenery.image);
     coarseLabels = labelsOf(scenery.coarse, scenery.size);
     const { numbers, chips } = legend(scenery, [coarseLabels]);
     paintLabels(coarse.canvas, coarseLabels, scenery.size, scenery.colors);
+    coarse.describe(sharesOf(coarseLabels, scenery.classes));
     seen = numbers;
     legendPlace.replaceChildren(...chips);
     row.input.max = scenery.size[0] - 1;
@@ -63,8 +64,8 @@ function build({ ask }) {
     frame = given;
     if (fresh) makeMaps();
     const marks = [{ pixel: frame.pixel, text: "" }];
-    for (const panel of large) panel.setSize(scenery.size, LARGE);
-    for (const { panel } of small) panel.setSize(scenery.size, SMALL);
+    arrange(largeRow, large, 0, room, (panel, width) => panel.setSize(scenery.size, width));
+    for (const { panel } of small) panel.setSize(scenery.size, Math.min(SMALL, room));
     [...large, ...small.map(({ panel }) => panel)].forEach((panel) => panel.mark(marks));
     coarse.write(scenery.places.coarse, scenery.classes);
     taken.write(scenery.most_taken_places, scenery.classes);
@@ -77,12 +78,14 @@ function build({ ask }) {
   function makeMaps() {
     takenLabels = spread(labelsOf(scenery.most_taken, frame.cells), frame, scenery.size);
     paintLabels(taken.canvas, ...takenLabels, scenery.colors);
+    taken.describe(sharesOf(takenLabels[0], scenery.classes));
     paintRGB(attended.canvas, ...spread(rawOf(scenery.attended), frame, scenery.size, 3));
     small = frame.maps.map((map) => {
       const panel = new Panel(`${scenery.classes[map.label]}: ${percent(map.share)}`);
       panel.caption.replaceChildren(chip(scenery.colors[map.label], panel.title));
       panel.onPick(pick);
       const grid = { values: floatsOf(map.values), height: frame.cells[0], width: frame.cells[1], align: frame.align, steps: frame.steps };
+      panel.describe(`attention ${rangeOf(grid.values)}`);
       paintMap(panel.canvas, grid, scenery.size, [0, 1], false);
       return { label: map.label, panel };
     });
@@ -102,8 +105,13 @@ function build({ ask }) {
     );
     const heads = ["class", "attention P", "share of the attended feature"];
     const head = h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text))));
-    const title = `The pixel: row ${frame.pixel[0]}, column ${frame.pixel[1]}`;
+    const title = `The pixel: row ${frame.pixel[0]}, column ${frame.pixel[1]}; of its cell: ${scenery.classes[order[0]]}`;
     return h("div", { class: "acf-card" }, h("h4", {}, title), h("table", {}, head, h("tbody", {}, ...lines)));
+  }
+
+  function fit(given) {
+    room = given;
+    if (frame) paint(frame);
   }
 
   function shownPicture() {
@@ -113,7 +121,7 @@ function build({ ask }) {
     return { rows, bar: { canvas: barPlace.querySelector("canvas"), range: [0, 1], label: "attention P" }, legend: seen };
   }
 
-  return { scene, paint, tools, body: [largeRow, facts, heading, smallRow, barPlace, legendPlace], picture: shownPicture };
+  return { scene, paint, fit, tools, body: [largeRow, facts, heading, smallRow, barPlace, legendPlace], picture: shownPicture };
 }
 
 export default { render: ({ model, el }) => makeView(model, el, "Attention viewer", build) };

@@ -85,6 +85,21 @@ export function classAt(scenery, labels, cells, at) {
   return className(scenery, labels[row * cells[1] + column]);
 }
 
+// The classes of a class map in words, the largest first.
+export function sharesOf(labels, classes) {
+  const counts = new Map();
+  for (const label of labels) counts.set(label, (counts.get(label) || 0) + 1);
+  const order = [...counts].filter(([label]) => label < classes.length).sort((a, b) => b[1] - a[1]);
+  return order.map(([label, count]) => `${classes[label]} ${percent(count / labels.length)}`).join(", ") || "no class";
+}
+
+// A map of values in words.
+export function rangeOf(values) {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
+  return `from ${low.toFixed(2)} to ${high.toFixed(2)}, mean ${mean.toFixed(2)}`;
+}
+
 export const colorOf = (scenery, number) => scenery.colors[number] || [0, 0, 0];
 
 // The classes that occur in class maps, as chips.

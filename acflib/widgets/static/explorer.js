@@ -1,9 +1,9 @@
 // SimilarityExplorer: click a pixel, see which pixels are alike (Fig. 5 and 6).
 
-import { h, slider, choice, button, checkbox, bar, legend, chip, className, classAt, colorOf } from "./elements.js";
+import { h, slider, choice, button, checkbox, bar, legend, chip, className, classAt, colorOf, rangeOf, sharesOf } from "./elements.js";
 import { labelsOf, floatsOf } from "./link.js";
 import { paintMap, paintLabels, paintPNG, colorBar } from "./paint.js";
-import { Panel, onArrows } from "./panel.js";
+import { Panel, arrange, onArrows } from "./panel.js";
 import { pixelTable, table } from "./tables.js";
 import { makeView } from "./frame.js";
 
@@ -13,6 +13,7 @@ function build({ ask }) {
   let frame = null;
   let scenery = null;
   let seen = [];
+  let room = 900; // of the page, in CSS pixels
   let shown = SHOWN_CLASSES; // lines of a table
   let labels = []; // class maps: truth, coarse, fine
   const pixel = () => frame.pixel;
@@ -60,7 +61,7 @@ function build({ ask }) {
 
   function scene(given) {
     scenery = given;
-    paintPNG(picture.canvas, scenery.image, scenery.size);
+    paintPNG(picture.canvas, scenery.image);
     const maps = [scenery.truth, scenery.coarse, scenery.fine].map((view) => labelsOf(view, scenery.size));
     labels = maps;
     [truth, coarse, fine].forEach((panel, i) => {
@@ -68,11 +69,12 @@ function build({ ask }) {
       if (maps[i]) paintLabels(panel.canvas, maps[i], scenery.size, scenery.colors);
     });
     fine.setTitle(maps[1] ? "fine prediction" : "prediction");
+    [truth, coarse, fine].forEach((panel, i) => maps[i] && panel.describe(sharesOf(maps[i], scenery.classes)));
     const { numbers, chips } = legend(scenery, maps);
     seen = numbers;
     legendPlace.replaceChildren(...chips);
     layer.fill([["all", "Fig. 5 and 6, all"], ...scenery.layers]);
-    width.fill(scenery.widths.map((value) => [value, `${value} px`]));
+    width.fill(scenery.widths.map((value) => [value, value ? `${value} px` : "fits the page"]));
     smoothing.input.max = scenery.max_smoothing;
     row.input.max = scenery.size[0] - 1;
     column.input.max = scenery.size[1] - 1;
@@ -84,10 +86,10 @@ function build({ ask }) {
   function paint(given) {
     frame = given;
     const marks = frame.rows.map(({ pin, pixel }) => ({ pixel, text: pin }));
-    for (const panel of still) {
-      panel.setSize(scenery.size, frame.width);
+    arrange(stillRow, still, frame.width, room, (panel, width) => {
+      panel.setSize(scenery.size, width);
       panel.mark(marks);
-    }
+    });
     truth.write(scenery.places.truth, scenery.classes);
     coarse.write(scenery.places.coarse, scenery.classes);
     fine.write(scenery.places.fine, scenery.classes);
@@ -112,12 +114,16 @@ function build({ ask }) {
       mapRows.replaceChildren(...mapPanels.map((group) => h("div", { class: "acf-row" }, ...group.map((p) => p.root))));
     }
     frame.rows.forEach(({ pin, pixel, maps }, i) => {
+      arrange(mapRows.children[i], mapPanels[i], frame.width, room, (panel, width) => {
+        panel.setSize(scenery.size, width);
+        panel.mark([{ pixel, text: pin }]);
+      });
       maps.forEach((map, k) => {
         const panel = mapPanels[i][k];
         panel.setTitle(pin ? `${pin}: ${map.title}` : map.title);
-        panel.setSize(scenery.size, frame.width);
-        panel.mark([{ pixel, text: pin }]);
-        paintMap(panel.canvas, { ...map, values: floatsOf(map.values) }, scenery.size, frame.range, frame.smoothing > 0);
+        const values = floatsOf(map.values);
+        panel.describe(`similarity ${rangeOf(values)}`);
+        paintMap(panel.canvas, { ...map, values }, scenery.size, frame.range, frame.smoothing > 0);
       });
     });
   }
@@ -127,6 +133,10 @@ function build({ ask }) {
     const classes = named.map((what) =>
       h("span", { class: "acf-fact" }, what, chip(colorOf(scenery, facts[what]), className(scenery, facts[what]))),
     );
+    if (facts.coarse !== null) {
+      const ofCell = chip(colorOf(scenery, facts.cell), className(scenery, facts.cell));
+      classes.push(h("span", { class: "acf-fact" }, "its cell, of which P is", ofCell));
+    }
     const title = pin ? `Pixel ${pin}` : "The pixel";
     return h(
       "div",
@@ -146,13 +156,18 @@ function build({ ask }) {
     return h("div", { class: "acf-card acf-compare" }, heading, table(["feature map", "cosine similarity"], lines));
   }
 
+  function fit(given) {
+    room = given;
+    if (frame) paint(frame);
+  }
+
   const shownPicture = () => ({
     rows: [still.filter((panel) => !panel.root.hidden), ...mapPanels],
     bar: { canvas: barPlace.querySelector("canvas"), range: frame.range, label: "cosine similarity" },
     legend: seen,
   });
 
-  return { scene, paint, tools, body: [stillRow, mapRows, barPlace, facts, legendPlace], picture: shownPicture };
+  return { scene, paint, fit, tools, body: [stillRow, mapRows, barPlace, facts, legendPlace], picture: shownPicture };
 }
 
 export default { render: ({ model, el }) => makeView(model, el, "Similarity explorer", build) };

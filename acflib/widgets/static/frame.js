@@ -3,6 +3,11 @@
 import { h, button, checkbox, choice, css } from "./elements.js";
 import { connect, upload } from "./link.js";
 
+const STATES = {
+  gone: "The kernel that made this view is gone, so it is a still picture. Run its cell again; in the app, load the page again.",
+  silent: "Python does not answer. If a cell is running, wait; if not, run this view's cell again.",
+};
+
 // Builds the frame. `view` has paint(frame, scenery), scene(scenery), tools (elements) and body (elements).
 export function makeView(model, el, name, build) {
   const status = h("div", { class: "acf-status", role: "status", "aria-live": "polite" });
@@ -12,7 +17,8 @@ export function makeView(model, el, name, build) {
   const progressText = h("span", {});
   const progress = h("div", { class: "acf-progress", hidden: true }, progressBar, progressText);
   const root = h("section", { class: "acf-root", "aria-label": name, "data-lm-suppress-shortcuts": "true" });
-  const link = connect(model, paint, () => tell("Python does not answer. Is the kernel running? Run the cell again."));
+  const live = [h("div", {}), h("div", {})]; // all that a hand can change
+  const link = connect(model, paint, showState);
   const view = build({ ask: link.ask, model });
 
   const gallery = choice("Picture", [], (index) => link.ask({ do: "picture", index: Number(index) }));
@@ -25,12 +31,32 @@ export function makeView(model, el, name, build) {
   const save = button("Save as PNG", () => savePNG(view, model.get("scenery"), name));
   const names = checkbox("Names in the maps", (on) => root.classList.toggle("acf-unnamed", !on));
   names.input.checked = true;
-  const pictureTools = h("div", { class: "acf-tools" }, gallery.root, fileLabel, save, names.root);
+  const scale = choice("Network sees it", [], (value) => link.ask({ do: "rescale", scale: value }));
+  scale.root.classList.add("acf-scale");
+  const pictureTools = h("div", { class: "acf-tools acf-picture-tools" }, gallery.root, fileLabel, scale.root, save, names.root);
 
   let version = null;
 
-  function tell(text) {
-    message.textContent = text;
+  // Without Python nothing here can change: no control takes a click, and each shows what is shown.
+  function showState(state) {
+    for (const part of live) part.inert = state !== "live";
+    root.dataset.python = state;
+    if (state === "live") return;
+    const frame = model.get("frame");
+    if (frame.version !== undefined) paint(frame);
+    tell(STATES[state]);
+  }
+
+  function chooseShown(scenery) {
+    const index = scenery.gallery.indexOf(scenery.name);
+    gallery.input.selectedIndex = index < 0 ? gallery.input.length - 1 : index;
+    scale.input.value = scenery.scale;
+  }
+
+  // A mistake of a call in a cell is told, but not as an alarm: nobody who looks at this view made it.
+  function tell(text, quiet = false) {
+    message.textContent = text && quiet ? `A call from Python: ${text}` : text;
+    message.classList.toggle("acf-quiet", quiet);
     message.hidden = !text;
   }
 
@@ -43,19 +69,21 @@ export function makeView(model, el, name, build) {
       const index = scenery.gallery.indexOf(scenery.name);
       if (index < 0) names.push(["", scenery.name]); // a picture of the user's own
       gallery.fill(names);
-      gallery.input.selectedIndex = index < 0 ? names.length - 1 : index;
       gallery.root.hidden = names.length < 2;
+      scale.fill(scenery.scales);
+      scale.root.hidden = !scenery.scales.length;
       note.textContent = `${scenery.name}: ${scenery.note}`;
       note.hidden = !scenery.note;
       view.scene(scenery);
     }
     for (const element of [...view.tools, ...view.body, save]) element.hidden = !has;
     if (has) {
+      chooseShown(scenery);
       view.paint(frame, scenery);
-      if (status.textContent !== frame.spoken) status.textContent = frame.spoken;
+      if (status.textContent !== frame.spoken) status.textContent = status.title = frame.spoken;
       root.dataset.pixel = frame.pixel.join(",");
     }
-    tell(frame.message || "");
+    tell(frame.message || "", frame.quiet);
     root.dataset.version = frame.version;
   }
 
@@ -69,14 +97,30 @@ export function makeView(model, el, name, build) {
   }
 
   model.on("change:busy", showBusy);
-  root.append(pictureTools, ...view.tools, progress, message, note, status, ...view.body);
+  live[0].append(pictureTools, ...view.tools);
+  live[1].append(...view.body);
+  // What is said has a place of its own height: pictures must not move under a hand.
+  root.append(live[0], h("div", { class: "acf-lines" }, status, message, progress, note), live[1]);
   // Keys that a control handles stay here: the notebook has shortcuts of its own.
-  root.addEventListener("keydown", (event) => event.stopPropagation());
+  root.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (view.onKey) view.onKey(event);
+  });
   el.append(root);
-  link.receive();
+  let room = 0;
+  const observer = new ResizeObserver(([entry]) => {
+    const width = Math.floor(entry.contentRect.width);
+    if (!width || width === room) return;
+    room = width;
+    view.fit(width);
+  });
+  observer.observe(root);
+  root.dataset.python = "live";
+  link.begin();
   showBusy();
   return () => {
     link.close();
+    observer.disconnect();
     model.off("change:busy", showBusy);
   };
 }

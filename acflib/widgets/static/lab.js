@@ -1,21 +1,23 @@
 // ClassCenterLab: spoil the coarse map with a brush, a mixture, a temperature; watch class centers and fine result.
 
-import { h, slider, choice, button, legend, chip, className, classAt, colorOf, percent } from "./elements.js";
+import { h, slider, choice, button, legend, chip, className, classAt, colorOf, percent, sharesOf } from "./elements.js";
 import { labelsOf } from "./link.js";
 import { paintLabels, paintPNG, spread } from "./paint.js";
-import { Panel, onArrows } from "./panel.js";
+import { BETWEEN, Panel, onArrows } from "./panel.js";
 import { addBrush } from "./brush.js";
 import { movementTable, table } from "./tables.js";
 import { makeView } from "./frame.js";
 import { Plane } from "./plane.js";
 
-const PANEL_WIDTH = 312;
+const [PANEL_MOST, SIDE] = [312, 360]; // CSS pixels
 const SHOWN_CLASSES = 6;
 
 function build({ ask }) {
   let frame = null;
   let scenery = null;
   let seen = [];
+  let known = ""; // the classes in the menus
+  let room = 900; // of the page, in CSS pixels
   let fineBefore = null;
   let labels = new Map(); // class maps by panel: [labels, cells]
   const pick = ([row, column]) => ask({ do: "pick", row, column }, { key: "pick" });
@@ -32,7 +34,7 @@ function build({ ask }) {
   const before = new Panel("fine result, before");
   const after = new Panel("fine result, after");
   const changed = new Panel("what changed in the fine result");
-  const panels = [picture, coarse, truth, before, after, changed];
+  const panels = [picture, coarse, before, after, truth, changed];
   [picture, truth, before, after, changed].forEach((panel) => panel.onPick(pick));
   [truth, coarse, before, after].forEach((panel) => panel.onHover((at) => classAt(scenery, ...labels.get(panel), at)));
   onArrows(picture.stack, () => frame.pixel, () => scenery.size, () => 8, pick);
@@ -56,13 +58,14 @@ function build({ ask }) {
   const number = (select) => Number(select.input.value);
   const mix = button("Mix", () => ask({ do: "mix", first: number(first), second: number(second), share: share.input.valueAsNumber }));
   const swap = button("Swap person and rider", () => ask({ do: "mix", first: "person", second: "rider", share: 1 }));
-  const gone = choice("Class", [], () => {}, "Class to make absent");
+  const gone = choice("", [], () => {}, "Class to make absent");
   const absent = button("Make absent", () => ask({ do: "absent", label: number(gone) }));
   // The slider is logarithmic: its middle is 1, which changes nothing.
   const temperature = slider("T", { min: -1, max: 1, step: 0.05, value: 0, oninput: (value) => ask({ do: "temperature", value: Number((10 ** value).toPrecision(3)) }, { key: "temperature" }), format: (v) => (10 ** v).toPrecision(2), spoken: "Temperature" });
   const useTruth = button("Use ground truth as coarse", () => ask({ do: "truth" }));
   const use = choice("The edited map is used for", [["both", "centers and attention"], ["centers", "centers only (Eq. 2)"], ["attention", "attention only (Eq. 3, 5)"]], (value) => ask({ do: "use", use: value }));
-  const undo = button("Undo", () => ask({ do: "undo" }));
+  const undo = button("Undo", () => ask({ do: "undo" }), "Ctrl+Z");
+  const redo = button("Redo", () => ask({ do: "redo" }), "Ctrl+Shift+Z");
   const reset = button("Reset", () => ask({ do: "reset" }));
   const group = (name, ...parts) => h("fieldset", { class: "acf-group" }, h("legend", {}, name), ...parts);
   const tools = [
@@ -74,21 +77,22 @@ function build({ ask }) {
       group("Temperature", temperature.root),
       group("Mix classes", first.root, second.root, share.root, mix, swap),
     ),
-    h("div", { class: "acf-tools" }, use.root, useTruth, undo, reset),
+    h("div", { class: "acf-tools" }, use.root, useTruth, undo, redo, reset),
   ];
 
-  const plane = new Plane();
+  const plane = new Plane(SIDE - 2, 260);
   const list = h("div", { class: "acf-note acf-edits" });
-  const facts = h("div", { class: "acf-beside" });
+  const moved = h("div", { class: "acf-card" });
+  const facts = h("div", {});
   const numbersPlace = h("div", {});
-  const rows = h("div", { class: "acf-row" }, ...panels.map((panel) => panel.root));
+  const rows = h("div", { class: "acf-row acf-bench-panels" }, ...panels.map((panel) => panel.root));
   const planeCard = h("div", { class: "acf-card" }, h("h4", {}, "Class centers, before (open) and after (filled)"), plane.root);
-  const planeRow = h("div", { class: "acf-row" }, planeCard, facts);
+  const bench = h("div", { class: "acf-bench" }, rows, h("div", { class: "acf-side" }, planeCard, numbersPlace, moved));
   const legendPlace = h("div", { class: "acf-legend", "aria-label": "Classes" });
 
   function scene(given) {
     scenery = given;
-    paintPNG(picture.canvas, scenery.image, scenery.size);
+    paintPNG(picture.canvas, scenery.image);
     fineBefore = labelsOf(scenery.fine, scenery.size);
     const truthLabels = labelsOf(scenery.truth, scenery.size);
     labels = new Map([[truth, [truthLabels, scenery.size]], [before, [fineBefore, scenery.size]]]);
@@ -96,6 +100,14 @@ function build({ ask }) {
     useTruth.disabled = !truthLabels;
     if (truthLabels) paintLabels(truth.canvas, truthLabels, scenery.size, scenery.colors);
     paintLabels(before.canvas, fineBefore, scenery.size, scenery.colors);
+    if (scenery.classes.join() !== known) fillMenus();
+    brushed.toMiddle();
+    setSizes();
+  }
+
+  // Once for a set of classes: a new picture leaves the brush as it is.
+  function fillMenus() {
+    known = scenery.classes.join();
     const options = scenery.classes.map((name, i) => [i, name]);
     for (const select of [brush, first, second, gone]) select.fill(options);
     const at = (name, other) => Math.max(0, scenery.classes.includes(name) ? scenery.classes.indexOf(name) : other);
@@ -104,8 +116,6 @@ function build({ ask }) {
     second.set(at("rider", 1));
     gone.set(at("car", 0));
     swap.hidden = !(scenery.classes.includes("person") && scenery.classes.includes("rider"));
-    brushed.toMiddle();
-    for (const panel of panels) panel.setSize(scenery.size, PANEL_WIDTH);
   }
 
   function paint(given) {
@@ -116,6 +126,8 @@ function build({ ask }) {
     paintLabels(coarse.canvas, ...labels.get(coarse), scenery.colors);
     paintLabels(after.canvas, fine, scenery.size, scenery.colors);
     paintChanged(fine);
+    for (const [panel, [map]] of labels) if (map) panel.describe(sharesOf(map, scenery.classes));
+    changed.describe(`${percent(frame.changed)} of the pixels`);
     [coarse, after].forEach((panel) => panel.tell());
     for (const panel of panels) if (panel !== coarse) panel.mark([{ pixel: frame.pixel, text: "" }]);
     coarse.write(frame.places.coarse, scenery.classes);
@@ -123,12 +135,14 @@ function build({ ask }) {
     truth.write(scenery.places.truth, scenery.classes);
     before.write(scenery.places.fine, scenery.classes);
     plane.paint(frame, scenery);
-    facts.replaceChildren(movements(), pixelFacts());
-    list.textContent = frame.edits.length ? `Edits: ${short(frame.edits)}` : "No edits: the coarse map is the network's own.";
+    moved.replaceChildren(...movements());
+    facts.replaceChildren(pixelFacts());
+    list.textContent = list.title = frame.edits.length ? `Edits: ${short(frame.edits)}` : "No edits: the coarse map is the network's own.";
     numbersPlace.textContent = numbers();
     use.set(frame.use);
     temperature.set(Math.log10(frame.temperature));
     undo.disabled = reset.disabled = !frame.edits.length;
+    redo.disabled = !frame.undone;
     const found = legend(scenery, [...labels.values()].map(([map]) => map));
     seen = found.numbers;
     legendPlace.replaceChildren(...found.chips);
@@ -149,7 +163,7 @@ function build({ ask }) {
 
   function movements() {
     const note = h("div", { class: "acf-note" }, "100 % is the mean distance between two centers.");
-    return h("div", { class: "acf-card" }, h("h4", {}, "How far each center moved"), movementTable(scenery, frame.centers), note);
+    return [h("h4", {}, "How far each center moved"), movementTable(scenery, frame.centers), note];
   }
 
   function pixelFacts() {
@@ -168,8 +182,34 @@ function build({ ask }) {
     return h("div", { class: "acf-card" }, h("h4", {}, title), ...classes.map((line) => h("div", {}, line)), table(["class", "P before", "P edited"], lines));
   }
 
-  const shownPicture = () => ({ rows: [panels.slice(0, 3).filter((p) => !p.root.hidden), panels.slice(3)], bar: null, legend: seen });
-  return { scene, paint, tools, body: [list, rows, numbersPlace, planeRow, legendPlace], picture: shownPicture };
+  // The plane of centers beside the pictures, where there is room: what a stroke does is seen while it is painted.
+  function setSizes() {
+    const beside = room >= 2 * 200 + SIDE + 2 * BETWEEN;
+    bench.classList.toggle("acf-beside", beside);
+    const left = beside ? room - SIDE - BETWEEN : room;
+    const width = Math.min(PANEL_MOST, Math.floor((left - BETWEEN) / 2));
+    rows.style.gridTemplateColumns = `repeat(2, ${width}px)`;
+    for (const panel of panels) panel.setSize(scenery.size, width);
+  }
+
+  function fit(given) {
+    room = given;
+    if (!frame) return;
+    setSizes();
+    paint(frame);
+  }
+
+  // Ctrl+Z takes an edit back, with Shift it comes again; Cmd on a Mac.
+  function onKey(event) {
+    if (event.key.toLowerCase() !== "z" || !(event.ctrlKey || event.metaKey) || event.altKey) return;
+    event.preventDefault();
+    const again = event.shiftKey;
+    if (!(again ? redo : undo).disabled) ask({ do: again ? "redo" : "undo" });
+  }
+
+  const ordered = () => [picture, coarse, truth, before, after, changed];
+  const shownPicture = () => ({ rows: [ordered().slice(0, 3).filter((p) => !p.root.hidden), ordered().slice(3)], bar: null, legend: seen });
+  return { scene, paint, fit, onKey, tools, body: [list, bench, facts, legendPlace], picture: shownPicture };
 }
 
 export default { render: ({ model, el }) => makeView(model, el, "Class center laboratory", build) };

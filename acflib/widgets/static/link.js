@@ -1,6 +1,6 @@
 // The way of an action to Python and back, and what the buffers of an answer hold.
 
-const NO_ANSWER_MS = 20000;
+const NO_ANSWER_MS = 10000;
 const UPLOAD_PART = 4 * 2 ** 20; // bytes; servers close a connection on a message above 10 MB
 
 // Buffers arrive as DataViews at any offset.
@@ -23,14 +23,17 @@ export function labelsOf(view, [height, width]) {
 
 // One action is on its way at a time. Actions that wait: a new one is merged with the last if both have the same `key`,
 // by default by taking its place. So a quick hand never fills the line, and the last state is the last asked for.
-export function connect(model, onFrame, onSilence) {
+// `onState` is told "live" (Python answers), "silent" (it has not for a while: it may be busy) or "gone" (it has ended).
+export function connect(model, onFrame, onState) {
   const client = Math.random().toString(36).slice(2);
   const queue = [];
   let seq = 0;
   let sent = null;
   let shown = -1;
+  let state = "live";
 
   function ask(action, { key = null, merge = (_, next) => next, parts = null } = {}) {
+    if (state === "gone") return;
     const last = queue[queue.length - 1];
     if (key !== null && last && last.key === key) last.action = merge(last.action, action);
     else queue.push({ action, key, parts });
@@ -42,39 +45,57 @@ export function connect(model, onFrame, onSilence) {
     const { action, parts } = queue.shift();
     seq += 1;
     sent = { seq, at: performance.now() };
-    if (!parts) model.send({ ...action, client, seq });
-    else parts.forEach((part, i) => model.send({ ...action, client, seq, part: i, parts: parts.length }, undefined, [part]));
+    try {
+      if (!parts) model.send({ ...action, client, seq });
+      else parts.forEach((part, i) => model.send({ ...action, client, seq, part: i, parts: parts.length }, undefined, [part]));
+    } catch {
+      gone(); // the way to Python is closed
+    }
   }
 
   function receive() {
     const frame = model.get("frame");
     const reply = frame.reply;
     if (sent && reply && reply.client === client && reply.seq >= sent.seq) sent = null;
+    enter("live");
     if (frame.version > shown || frame.version === 1) {
       shown = frame.version;
-      onFrame(frame);
+      onFrame(frame, reply ? reply.client === client : false);
     }
     next();
   }
 
+  function enter(now) {
+    if (state === now) return;
+    state = now;
+    onState(now);
+  }
+
+  function gone() {
+    queue.length = 0;
+    sent = null;
+    enter("gone");
+  }
+
   const alive = () => sent && (sent.at = performance.now());
   const watch = setInterval(() => {
-    if (sent && performance.now() - sent.at > NO_ANSWER_MS) {
-      sent = null;
-      onSilence();
-      next();
-    }
-  }, 1000);
+    if (sent && !model.get("busy").text && performance.now() - sent.at > NO_ANSWER_MS) enter("silent");
+  }, 500);
   model.on("change:frame", receive);
   model.on("change:busy", alive);
+  model.on("comm_live_update", gone); // of ipywidgets: the kernel restarts
   return {
     ask,
-    receive,
-    idle: () => !sent && !queue.length,
+    // Paint what there is, and ask whether anybody is there: a view of a saved notebook has no kernel.
+    begin() {
+      receive();
+      ask({ do: "hello" });
+    },
     close() {
       clearInterval(watch);
       model.off("change:frame", receive);
       model.off("change:busy", alive);
+      model.off("comm_live_update", gone);
     },
   };
 }

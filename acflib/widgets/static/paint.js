@@ -103,13 +103,14 @@ function put(canvas, picture) {
   canvas.paints = (canvas.paints || 0) + 1; // an image that is still being decoded must not paint over this
 }
 
+// At its own size, which may be finer than the pixels that the network sees.
 // A PNG is decoded in the background; a newer picture that was painted meanwhile stays.
-export async function paintPNG(canvas, view, [height, width]) {
+export async function paintPNG(canvas, view) {
   const order = (canvas.paints = (canvas.paints || 0) + 1);
   const bitmap = await createImageBitmap(new Blob([bytesOf(view)], { type: "image/png" }), { colorSpaceConversion: "none" });
   if (canvas.paints !== order) return;
-  canvas.width = width;
-  canvas.height = height;
+  canvas.width = bitmap.width;
+  canvas.height = bitmap.height;
   canvas.getContext("2d").drawImage(bitmap, 0, 0);
 }
 

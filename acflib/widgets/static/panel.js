@@ -18,7 +18,8 @@ export class Panel {
     this.width = 256;
     this.marks = [];
     this.tell = () => {}; // names again what lies under the pointer, after a new picture was painted
-    this.title = title;
+    this.title = this.label = title;
+    if (focusable) this.label = label;
     this.caption = h("figcaption", {}, title);
     this.canvas = h("canvas", { role: "img", "aria-label": label });
     this.overlay = s("svg", { "aria-hidden": "true" });
@@ -35,9 +36,15 @@ export class Panel {
   }
 
   setTitle(title) {
-    this.title = title;
+    this.title = this.label = title;
     this.caption.textContent = title;
     this.canvas.setAttribute("aria-label", title);
+  }
+
+  // What the canvas shows, in words for those who do not see it.
+  describe(text) {
+    const spoken = this.canvas.getAttribute("aria-hidden") ? this.stack : this.canvas;
+    spoken.setAttribute("aria-label", `${this.label}: ${text}`);
   }
 
   // While the pointer is over the panel, its caption names what lies there: colors alone do not tell all readers.
@@ -108,6 +115,25 @@ export class Panel {
     });
     stack.addEventListener("pointermove", (event) => stack.hasPointerCapture(event.pointerId) && picked(event));
   }
+}
+
+export const BETWEEN = 12; // panels, in CSS pixels, as in the style sheet
+const LEAST = { 4: 190, 2: 150, 1: 0 }; // of each, for so many in a line
+const MOST = 384;
+
+// Panels in lines of four, two or one, so that none stands alone; as wide as `width`, or where that is 0 as there is
+// room. Each is painted by `sized(panel, width)`.
+export function arrange(row, panels, width, room, sized) {
+  const shown = panels.filter((panel) => !panel.root.hidden);
+  const least = (count) => (width ? Math.min(width, room) : LEAST[count]);
+  const abreast = [4, 2, 1].find((count) => count * (least(count) + BETWEEN) - BETWEEN <= room) || 1;
+  const each = width ? least(1) : Math.min(MOST, room, Math.floor((room + BETWEEN) / abreast) - BETWEEN);
+  row.style.display = "grid";
+  row.style.gridTemplateColumns = `repeat(${abreast}, ${each}px)`;
+  shown.forEach((panel, i) => {
+    panel.root.style.gridColumn = i === 0 && abreast === 2 && shown.length % 2 && shown.length > 1 ? "1 / -1" : "";
+    sized(panel, each);
+  });
 }
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };

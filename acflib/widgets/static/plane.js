@@ -3,19 +3,20 @@
 import { s, h, css } from "./elements.js";
 import { overlap } from "./panel.js";
 
-const [PLOT_WIDTH, PLOT_HEIGHT, MARGIN] = [440, 330, 46];
+const MARGIN = 46;
 const PLOT_LETTER = 6.6; // mean width of a letter of 12 px
 
 export class Plane {
-  constructor() {
-    this.svg = s("svg", { viewBox: `0 0 ${PLOT_WIDTH} ${PLOT_HEIGHT}`, width: PLOT_WIDTH, height: PLOT_HEIGHT, class: "acf-plot", role: "img" });
+  constructor(width = 440, height = 330) {
+    this.size = [width, height];
+    this.svg = s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "acf-plot", role: "img" });
     this.root = h("div", {}, this.svg);
   }
 
   paint(frame, scenery) {
     const points = [...frame.centers.flatMap(({ before, after }) => [before, after]), frame.point];
-    const place = scaleTo(points);
-    const shapes = [axisText()];
+    const place = scaleTo(points, this.size);
+    const shapes = [axisText(this.size)];
     const boxes = [];
     // Marks first, so that no name lies on one.
     const dots = frame.centers.map(({ before, after }) => [place(before), place(after)]);
@@ -32,8 +33,8 @@ export class Plane {
     });
     // Where names are crowded, those that moved most come first.
     const order = frame.centers.map((_, i) => i).sort((a, b) => frame.centers[b].moved - frame.centers[a].moved);
-    shapes.push(...cross(pixel), nameNear("the pixel", pixel, boxes));
-    for (const i of order) shapes.push(nameNear(scenery.classes[frame.centers[i].label], dots[i][1], boxes));
+    shapes.push(...cross(pixel), nameNear("the pixel", pixel, boxes, this.size));
+    for (const i of order) shapes.push(nameNear(scenery.classes[frame.centers[i].label], dots[i][1], boxes, this.size));
     this.svg.replaceChildren(...shapes);
     const far = [...frame.centers].sort((a, b) => b.moved - a.moved)[0];
     const text = far && far.moved > 0.005 ? `${scenery.classes[far.label]} moved most` : "none has moved";
@@ -42,21 +43,21 @@ export class Plane {
 }
 
 // One scale for both axes, so that distances can be compared in all directions.
-function scaleTo(points) {
+function scaleTo(points, [width, height]) {
   const low = [0, 1].map((axis) => Math.min(...points.map((point) => point[axis])));
   const high = [0, 1].map((axis) => Math.max(...points.map((point) => point[axis])));
-  const unit = Math.min((PLOT_WIDTH - 2 * MARGIN) / (high[0] - low[0] || 1), (PLOT_HEIGHT - 2 * MARGIN) / (high[1] - low[1] || 1));
+  const unit = Math.min((width - 2 * MARGIN) / (high[0] - low[0] || 1), (height - 2 * MARGIN) / (high[1] - low[1] || 1));
   const middle = [0, 1].map((axis) => (low[axis] + high[axis]) / 2);
-  return ([x, y]) => [PLOT_WIDTH / 2 + unit * (x - middle[0]), PLOT_HEIGHT / 2 - unit * (y - middle[1])];
+  return ([x, y]) => [width / 2 + unit * (x - middle[0]), height / 2 - unit * (y - middle[1])];
 }
 
 // The first of eight places around a point where a name covers nothing; a name that finds none stays away.
-function nameNear(name, [x, y], boxes) {
+function nameNear(name, [x, y], boxes, size) {
   const width = PLOT_LETTER * name.length;
   const places = [[9, 4], [-9 - width, 4], [-width / 2, -10], [-width / 2, 20], [8, -8], [8, 16], [-8 - width, -8], [-8 - width, 16]];
   for (const [dx, dy] of places) {
     const box = [x + dx, y + dy - 10, x + dx + width, y + dy + 3];
-    const inside = box[0] > 0 && box[2] < PLOT_WIDTH && box[1] > 0 && box[3] < PLOT_HEIGHT - 16;
+    const inside = box[0] > 0 && box[2] < size[0] && box[1] > 0 && box[3] < size[1] - 16;
     if (inside && !boxes.some((other) => overlap(box, other))) {
       boxes.push(box);
       return s("text", { x: x + dx, y: y + dy }, name);
@@ -70,4 +71,4 @@ function cross([x, y]) {
   return [s("path", { d: path, class: "acf-cross-rim" }), s("path", { d: path, class: "acf-cross" })];
 }
 
-const axisText = () => s("text", { x: 8, y: PLOT_HEIGHT - 6 }, "first two principal components of the centers before the edits");
+const axisText = ([, height]) => s("text", { x: 8, y: height - 6 }, "two principal components, before the edits");

@@ -1,0 +1,84 @@
+"""A view whose kernel is gone says so, takes no clicks and changes no menu: by JupyterLab's own menu."""
+
+import re
+
+import pytest
+
+from tests.browser import lab
+from tests.browser.opened import THREE_VIEWS, Opened, first_stack, message
+
+pytestmark = pytest.mark.browser
+VIEWS = ("Similarity explorer", "Class center laboratory", "Attention viewer")
+
+
+@pytest.fixture
+def opened(browser, server, folder, request):
+    path = folder / f"{request.node.name}.ipynb"  # a kernel goes on after its page is closed
+    lab.write_notebook(path, THREE_VIEWS)
+    found = Opened(browser, server.address, path)
+    yield found
+    found.page.close()
+
+
+def test_after_a_restart(opened):
+    """Click, menu, brush, key and button: nothing moves, and each view says why. A cell that is run again works."""
+    page = opened.page
+    assert [message(opened.widget(name)) for name in VIEWS] == [""] * 3
+    lab.kernel_menu(page, "Restart Kernel…", sure="Restart")
+    for name in VIEWS:
+        widget = opened.widget(name)
+        widget.locator(".acf-message", has_text="Run its cell again").wait_for(timeout=15000)
+        version, pixel = lab.version_of(widget), widget.get_attribute("data-pixel")
+        page.mouse.click(*lab.point_of(first_stack(widget), (100, 30), (128, 256)))
+        menu = widget.get_by_label("Picture", exact=True)
+        page.mouse.click(*middle(menu))
+        for key in ("ArrowDown", "ArrowDown", "Enter", "Tab", "Enter"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(500)
+        assert menu.locator("option:checked").inner_text() == "street 3"
+        assert (lab.version_of(widget), widget.get_attribute("data-pixel")) == (version, pixel)
+        assert not page.evaluate("document.activeElement.closest('.acf-root') !== null")
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    for name in VIEWS:
+        page.locator(f'.acf-root[aria-label="{name}"][data-python=live]').wait_for(timeout=lab.WAIT_MS)
+        widget = opened.widget(name)
+        page.mouse.click(*lab.point_of(first_stack(widget), (100, 30), (128, 256)))
+        lab.wait_for_pixel(widget, page, (100, 30))
+        assert message(widget) == ""
+
+
+def test_after_a_restart_and_a_reload(opened):
+    """JupyterLab has words of its own for a view without a kernel; a line below them says what to do."""
+    page = opened.page
+    hints = page.get_by_text("Where it is missing, run this cell.", exact=False)
+    assert hints.count() == 3 and not any(hint.is_visible() for hint in hints.all())
+    lab.kernel_menu(page, "Restart Kernel…", sure="Restart")
+    page.wait_for_timeout(1000)
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(1000)
+    page.reload(wait_until="domcontentloaded")
+    page.locator(".jp-Notebook").first.wait_for(timeout=lab.WAIT_MS)
+    for number in range(3):
+        hints.nth(number).wait_for(state="visible", timeout=60000)
+
+
+def test_after_a_shutdown(opened):
+    """JupyterLab does not tell the views: the first click finds nobody there. The menu shows again what is shown."""
+    page = opened.page
+    widget = opened.widget("Class center laboratory")
+    lab.kernel_menu(page, "Shut Down Kernel")
+    page.locator(".jp-Toolbar-kernelName", has_text="No Kernel").wait_for(timeout=60000)
+    opened.choose(widget, "Picture", "street 11", answered=False)
+    line = widget.locator(".acf-message")
+    line.filter(has_text=re.compile("cell again")).wait_for(timeout=30000)
+    assert widget.get_by_label("Picture", exact=True).locator("option:checked").inner_text() == "street 3"
+    page.mouse.click(*lab.point_of(first_stack(widget), (100, 30), (128, 256)))
+    page.wait_for_timeout(500)
+    assert widget.get_attribute("data-pixel") == "64,128"
+
+
+def middle(locator):
+    box = locator.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
