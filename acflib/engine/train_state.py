@@ -174,7 +174,7 @@ def save_state(path: Path, state: TrainState, config: TrainConfig, dataset: Segm
     if distributed.rank() > 0:
         return
     content = {
-        "config": config_as_dict(config),
+        "config": config_as_dict(config.settled(state.model.num_classes)),
         "classes": list(dataset.classes),
         "colors": [list(color) for color in dataset.colors],
         "position": state.position,
