@@ -42,9 +42,11 @@ SMALL_GPU = {
     "r101-acf-sum-12gb": replace(PAPER["r101-acf-sum"], out="runs/r101-acf-sum-12gb", micro_steps=4),
     # 2 images a pass, activations recomputed (one forward pass more)
     "r101-acf-sum-8gb": replace(
-        PAPER["r101-acf-sum"], out="runs/r101-acf-sum-8gb", micro_steps=4,
+        PAPER["r101-acf-sum"],
+        out="runs/r101-acf-sum-8gb",
+        micro_steps=4,
         model=replace(PAPER["r101-acf-sum"].model, recompute=True),
-    ),  # fmt: skip
+    ),
 }
 
 # A network of 0.23 M parameters on Streets 128 x 64, for a laptop CPU. The learning rate is larger than the paper's

@@ -87,6 +87,15 @@ def seen_size(size: tuple[int, int], scale: Scale, trained: TrainedScale | None)
     return wanted, max(1, round(width * wanted / height))
 
 
+def scale_choices(size: tuple[int, int], scale: Scale, trained: TrainedScale | None) -> list[tuple[str, str]]:
+    """Values and words of the control for the scale; none for a network that does not say how it was trained."""
+    if trained is None:
+        return []
+    words = {TRAINED: "as in training", "0.5": "half of it", "2.0": "twice that", OWN: "its own"}
+    words.setdefault(str(scale), f"{scale} of it")
+    return [(name, f"{seen_size(size, name, trained)[0]} px high, {text}") for name, text in words.items()]
+
+
 def scale_note(size: tuple[int, int], seen: tuple[int, int], trained: TrainedScale | None) -> str:
     """A line on a picture of ``size`` that is far from the training pictures, or is seen so; empty for any other."""
     if trained is None or (trained.knows(size[0]) and trained.knows(seen[0])):

@@ -18,7 +18,7 @@ import traitlets
 from torch import nn
 
 from acflib.errors import AcflibError, DataError
-from acflib.predict.scale import OWN, TRAINED, Scale, TrainedScale, check_scale, seen_size, trained_scale
+from acflib.predict.scale import TRAINED, Scale, check_scale, scale_choices, trained_scale
 from acflib.widgets.bundle import styles
 from acflib.widgets.names import name_places
 from acflib.widgets.packing import pack_labels, pack_picture
@@ -285,15 +285,6 @@ class AcfWidget(anywidget.AnyWidget):
         self.picked = None if self.scene is None else tuple(self.state.pixel)
         quiet = self._quiet and self.scene is not None  # a mistake of a cell is no alarm in a view
         self.frame = {**shown, "version": self._version, "reply": reply, "message": self.message, "quiet": quiet}
-
-
-def scale_choices(size: tuple[int, int], scale: Scale, trained: TrainedScale | None) -> list[tuple[str, str]]:
-    """Values and words of the control for the scale; none for a network that does not say how it was trained."""
-    if trained is None:
-        return []
-    words = {TRAINED: "as in training", "0.5": "half of it", "2.0": "twice that", OWN: "its own"}
-    words.setdefault(str(scale), f"{scale} of it")
-    return [(name, f"{seen_size(size, name, trained)[0]} px high, {text}") for name, text in words.items()]
 
 
 def _places(labels: np.ndarray | None) -> list[tuple[int, int, int]]:

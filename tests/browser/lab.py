@@ -219,7 +219,9 @@ def complaints_of(notebook: dict, log: Path) -> list[str]:
     outputs = [output for cell in code_cells(notebook) for output in cell["outputs"]]
     found = [f"{o['output_type']}: {o.get('ename') or o.get('text')}" for o in outputs if o["output_type"] == "error"]
     found += [f"stderr: {o['text']}" for o in outputs if o.get("name") == "stderr"]
-    return found + [line for line in log.read_text().splitlines() if "Traceback" in line or "Exception" in line]
+    # JupyterLab indents what it says of its own errors; a busy machine asks it for kernels that are half made.
+    lines = [line for line in log.read_text().splitlines() if not line.startswith(" ")]
+    return found + [line for line in lines if "Traceback" in line or "Exception" in line]
 
 
 def version_of(widget) -> int:

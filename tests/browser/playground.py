@@ -155,3 +155,15 @@ def draw_photograph(path: Path, size: tuple[int, int], seed: int) -> None:
         pen.ellipse([x - r, y - r, x + 2 * r, y + r], fill=tuple(int(c) for c in random.integers(0, 256, 3)))
     grain = np.asarray(image) + random.normal(0, 6, (height, width, 3))
     Image.fromarray(grain.clip(0, 255).astype(np.uint8)).save(path)
+
+
+def place_in(box, pixel) -> tuple[float, float]:
+    """Where the middle of a pixel of a street lies in the box of a panel that is in view."""
+    return box["x"] + (pixel[1] + 0.5) / 256 * box["width"], box["y"] + (pixel[0] + 0.5) / 128 * box["height"]
+
+
+def heap(page) -> float:
+    """MB of the page after a garbage collection."""
+    client = page.context.new_cdp_session(page)
+    client.send("HeapProfiler.collectGarbage")
+    return client.send("Runtime.getHeapUsage")["usedSize"] / 2**20

@@ -9,6 +9,10 @@ from tests.browser.opened import SIZE, THREE_VIEWS, Opened, message
 
 pytestmark = pytest.mark.browser
 VIEWS = ("Similarity explorer", "Class center laboratory", "Attention viewer")
+# Texts that are wider or higher than their place, and a plane of centers whose border is outside.
+CUT = """(all) => all.filter((e) => e.checkVisibility())
+  .filter((e) => e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight + 1)
+  .map((e) => `${e.className || e.tagName}: ${e.innerText.slice(0, 60)}`)"""
 NO_EDITS = "No edits: the coarse map is the network's own."
 
 
@@ -94,6 +98,7 @@ def test_a_narrow_page_scrolls_downwards_only(opened, width):
             widget = opened.widget(name)
             room, needed = widget.evaluate("(root) => [root.clientWidth, root.scrollWidth]")
             assert needed <= room, (name, needed, room)
+            assert widget.locator(".acf-status, figcaption, .acf-side").evaluate_all(CUT) == [], name
         explorer = opened.widget("Similarity explorer")
         to_top(opened, explorer)
         tops = [top for _, top, _, _ in boxes(explorer, ".acf-stack")]

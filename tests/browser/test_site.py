@@ -14,7 +14,7 @@ from acflib.datasets.labels import TRAIN_ID_OF_ID
 from acflib.datasets.streets import render_street
 from acflib.errors import ConfigError
 from tests.browser import lab
-from tests.browser.playground import Playground, batch, draw_photograph
+from tests.browser.playground import Playground, batch, draw_photograph, heap, place_in
 
 pytestmark = pytest.mark.browser
 STREETS = [3, 7, 11, 12, 20, 21]
@@ -183,17 +183,6 @@ def work(play, random, count) -> tuple[int, tuple[int, int]]:
             last = pixel
         mouse.up()
     return strokes, last
-
-
-def place_in(box, pixel) -> tuple[float, float]:
-    return box["x"] + (pixel[1] + 0.5) / 256 * box["width"], box["y"] + (pixel[0] + 0.5) / 128 * box["height"]
-
-
-def heap(page) -> float:
-    """MB of the page after a garbage collection."""
-    client = page.context.new_cdp_session(page)
-    client.send("HeapProfiler.collectGarbage")
-    return client.send("Runtime.getHeapUsage")["usedSize"] / 2**20
 
 
 def test_odd_uploads_say_so_in_a_line(play, tmp_path):

@@ -48,7 +48,8 @@ def test_make_app(tmp_path):
     Image.fromarray(np.zeros((40, 60), np.uint8)).save(picture)
     tabs = make_app("streets-acf-sum", None, [str(picture)])
     assert tabs.titles == ("Similarity explorer", "Class center laboratory", "Attention viewer")
-    assert all(child.message == "" and child.scene.size == (40, 60) for child in tabs.children)
+    seen = (128, 192)  # at the height of the training pictures
+    assert all(child.message == "" and child.scene.size == seen for child in tabs.children)
     assert "no-such-weights" in make_app("no-such-weights").value
 
 

@@ -144,9 +144,8 @@ def lab(scene, *actions):
 
 def test_undo_and_reset(scene):
     paint = {"do": "paint", "label": 3, "radius": 4, "points": [[10, 10]]}
-    state = lab(
-        scene, paint, {"do": "mix", "first": 0, "second": "sky", "share": 0.5}, {"do": "temperature", "value": 2}
-    )
+    mix = {"do": "mix", "first": 3, "second": "sky", "share": 0.5}  # 3 was painted: it is there in any network's map
+    state = lab(scene, paint, mix, {"do": "temperature", "value": 2})
     assert [type(edit) for edit in state.edits] == [Stroke, Mix, Temperature]
     state = lab_state.apply_action(state, scene, scene.probabilities, {"do": "undo"})
     assert [type(edit) for edit in state.edits] == [Stroke, Mix]

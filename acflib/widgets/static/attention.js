@@ -24,7 +24,7 @@ function build({ ask }) {
   });
   const coarse = new Panel("coarse prediction");
   const taken = new Panel("center it takes most from");
-  const attended = new Panel("attended feature, in false colors");
+  const attended = new Panel("attended feature, false colors");
   const large = [picture, coarse, taken, attended];
   large.forEach((panel) => panel.onPick(pick));
   coarse.onHover((at) => classAt(scenery, coarseLabels, scenery.size, at));

@@ -16,7 +16,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a network of 19 classes whatever the data has", "acflib/engine/config.py",
-        "model=replace(self.model, num_classes=num_classes)", "model=replace(self.model, num_classes=19)",
+        "replace(model, num_classes=num_classes)", "replace(model, num_classes=19)",
         ("tests/datasets/test_camvid.py",),
     ),
 ]  # fmt: skip
