@@ -48,6 +48,12 @@ def many_classes() -> Case:
     return torch.ones(2, 40, 3, dtype=torch.float64), torch.full((2, 40, 6, 7), 1 / 40, dtype=torch.float64)
 
 
+def many_pixels() -> Case:
+    """Two classes, and so many rows that a loop over them or over the pixels shows in the number of operations."""
+    centers, weight = torch.ones(1, 2, 3, dtype=torch.float64), torch.ones(4, 6, 1, 1, dtype=torch.float64)
+    return centers, torch.full((1, 2, 80, 82), 1 / 2, dtype=torch.float64), weight
+
+
 def equal_classes() -> Case:
     """Classes 1 to 3 are equally probable, and have one center: which of them is kept does not show, how many does."""
     centers = torch.tensor([[[1.0, -2.0], [4.0, 3.0], [4.0, 3.0], [4.0, 3.0]]], dtype=torch.float64)

@@ -68,7 +68,10 @@ def gradient_complaint(
                     "tolist(), torch.tensor(...) and no_grad()."
                 )
             if not torch.allclose(got, want, 1e-4, 1e-7):
-                return f"a part of the gradient in {name} is missing. Is something detached on the way?"
+                return (
+                    f"a part of the gradient in {name} is missing. Is something detached on the way, or scaled to "
+                    "the sum 1 that has it already?"
+                )
     return None
 
 

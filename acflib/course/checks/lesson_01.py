@@ -15,8 +15,9 @@ CENTERS = Hints(
     whole="centers are means, so floats.",
 )
 HARDLY_THERE = (
-    "A class may be hardly there: its mass is a sum of probabilities, so it can lie below 1. clamp(min=1), or an added "
-    "1, makes the center of such a class too small. Protect the mass 0 alone."
+    "A class may be hardly there: its mass is a sum of probabilities, so it can lie far below 1. clamp(min=1) or "
+    "clamp(min=0.1), or a number added to the mass, makes the center of such a class too small. Protect the mass 0 "
+    "alone."
 )
 RESHAPED = (
     "A reshape stands where a transpose is meant: it mixes pixels and channels. First flatten(2), (B, C, HW), and then "
@@ -48,7 +49,19 @@ def hard_centers(student: Answer) -> Verdict:
         RESHAPED: lambda x, y, n: functional.hard_class_centers(_reshaped(x), y, n),
     }
     cases = random_cases(_label_case)
-    return judge(student, cases, functional.hard_class_centers, mistakes, hints=CENTERS, own_lines=True)
+    features, labels, n = cases[0]
+    ignored = labels.clone()
+    ignored[1] = IGNORE_INDEX
+    corners = {
+        "The last class may be absent from the whole batch. There are num_classes centers, whatever labels occur.": (
+            features,
+            labels.masked_fill(labels == n - 1, 0),
+            n,
+        ),
+        "All pixels of a picture may be ignored. Then each of its centers is the zero vector.": (features, ignored, n),
+    }
+    right = functional.hard_class_centers
+    return judge(student, cases, right, mistakes, corners=corners, hints=CENTERS, own_lines=True)
 
 
 def centers_from_logits(student: Answer) -> Verdict:
@@ -76,7 +89,7 @@ def centers_from_logits(student: Answer) -> Verdict:
             lambda x, z: _sums(x, z.softmax(1)) / z[0, 0].numel()
         ),
         HARDLY_THERE: lambda x, z: _sums(x, z.softmax(1)) / z.softmax(1).sum((2, 3)).clamp(min=1)[..., None],
-        "This is a softmax over channels of (max - energy), found in public code. It is no mean of features: "
+        "This is a softmax over channels of (max - energy). It is no mean of features: "
         "the largest channels get the smallest value. Divide P F' by the sum of P instead.": _channel_softmax,
         RESHAPED: lambda x, z: functional.class_centers(_reshaped(x), z.softmax(1)),
     }
@@ -86,7 +99,7 @@ def centers_from_logits(student: Answer) -> Verdict:
         return functional.class_centers(x, z.softmax(1))
 
     cases = random_cases(_logit_case)
-    return judge(student, cases, right, mistakes, corners=corners, hints=CENTERS, gradients=(0, 1))
+    return judge(student, cases, right, mistakes, corners=corners, hints=CENTERS, gradients=(0, 1), own_lines=True)
 
 
 def merge_centers(student: Answer) -> Verdict:
@@ -104,6 +117,8 @@ def merge_centers(student: Answer) -> Verdict:
     mistakes = {
         "This is the plain mean of the two centers. A class with 3 pixels here and 300 there is not half and half: "
         "weight each center with its mass.": lambda a, m, b, k: (a + b) / 2,
+        "This is the plain mean of the centers that are there. A class may have 3 pixels here and 300 there: weight "
+        "each center with its mass.": _mean_of_present,
         "The two masses are swapped: each center belongs to its own mass.": lambda a, m, b, k: right(a, k, b, m),
         "The normalizer is missing: divide by the sum of both masses.": (
             lambda a, m, b, k: a * m[:, None] + b * k[:, None]
@@ -139,18 +154,19 @@ def _logit_case(random: torch.Generator) -> Case:
 
 
 def _rare_case(random: torch.Generator) -> Case:
-    """The probabilities of class 0 sum to 0.5 over a picture."""
+    """The probabilities of class 0 sum to 0.001 over a picture."""
     features, logits = _logit_case(random)
-    share = 0.5 / logits[0, 0].numel()
+    share = 0.001 / logits[0, 0].numel()
     others = logits[:, 1:].logsumexp(1)
     logits[:, 0] = others + torch.tensor(share / (1 - share)).log()
     return features, logits
 
 
 def _small_mass_case(random: torch.Generator) -> Case:
-    """As below, but with masses of which even the sum of two lies below 1."""
+    """As below, but with masses from 0.001 to 0.002, where they are not 0."""
     a, mass_a, b, mass_b = _merge_case(random)
-    return a, mass_a / 110, b, mass_b / 110
+    small_a, small_b = (0.001 * (mass > 0) * (1 + mass / 50) for mass in (mass_a, mass_b))
+    return a, small_a, b, small_b
 
 
 def _merge_case(random: torch.Generator) -> Case:
@@ -192,6 +208,11 @@ def _pooled_over_batch(features: Tensor, weights: Tensor) -> Tensor:
     mass = weights.sum((0, 2, 3))
     sums = _sums(features, weights).sum(0)
     return (sums / mass.masked_fill(mass == 0, torch.inf)[:, None]).expand(len(features), -1, -1)
+
+
+def _mean_of_present(a: Tensor, mass_a: Tensor, b: Tensor, mass_b: Tensor) -> Tensor:
+    there_a, there_b = ((mass > 0).to(a.dtype)[:, None] for mass in (mass_a, mass_b))
+    return (a * there_a + b * there_b) / (there_a + there_b).clamp(min=1)
 
 
 def _channel_softmax(features: Tensor, logits: Tensor) -> Tensor:

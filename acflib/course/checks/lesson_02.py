@@ -98,7 +98,16 @@ def attend_concat(student: Answer) -> Verdict:
     }
     cases = random_cases(attending.centers_and_maps)
     corners = attending.with_absent_class(cases)
-    return judge(student, cases, functional.attend_concat, mistakes, corners=corners, hints=WEIGHTED, gradients=(0, 1))
+    return judge(
+        student,
+        cases,
+        functional.attend_concat,
+        mistakes,
+        corners=corners,
+        hints=WEIGHTED,
+        gradients=(0, 1),
+        own_lines=True,
+    )
 
 
 def attend_concat_conv(student: Answer) -> Verdict:
@@ -132,12 +141,17 @@ def attend_concat_conv(student: Answer) -> Verdict:
     pixels = len(centers) * probabilities[0, 0].numel()
     classes, channels = centers.shape[1:]
     limit = pixels * max(classes, len(weight))
+    large = attending.many_pixels()
     demands = {
         "The numbers are right, but you build the long vector: N*C values at each pixel. Multiply each center with its "
         "W_i first; then weight the N results.": lambda f: largest_tensor(f, cases[0]) < pixels * classes * channels,
         "The numbers are right, and the long vector is not built. But one of your tensors still holds C or N*O values "
         "at each pixel. Multiply each center with its W_i before any pixel comes in, then take one weighted sum.": (
             lambda f: largest_tensor(f, cases[0]) <= limit
+        ),
+        "The numbers are right, but you loop over pixels or rows, and so multiply at each pixel. Multiply each center "
+        "with its W_i before any pixel comes in, then take one weighted sum.": (
+            lambda f: operation_count(f, large) < large[1].shape[2]
         ),
     }
     return judge(
@@ -149,6 +163,7 @@ def attend_concat_conv(student: Answer) -> Verdict:
         hints=WEIGHTED,
         demands=demands,
         gradients=(0, 1, 2),
+        own_lines=True,
     )
 
 

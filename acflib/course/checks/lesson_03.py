@@ -9,7 +9,8 @@ from acflib.course.checks.dilated import edges, places, read, read_moved, square
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 
 HARDLY_THERE = (
-    "The sum of P over the pixels may lie below 1. clamp(min=1) makes such a class too weak: protect the sum 0 alone."
+    "The sum of P over the pixels may lie far below 1. clamp(min=1) or clamp(min=0.1) makes such a class too weak: "
+    "protect the sum 0 alone."
 )
 
 
@@ -74,6 +75,7 @@ def aspp_places(student: Answer) -> Verdict:
     row, column, height, width, rates = cases[0]
     corners = {
         "There may be three rates. Each has a branch of its own.": (row, column, height, width, (1, *rates)),
+        "There may be four rates, or more. Each has a branch of its own.": (row, column, height, width, (1, 2, *rates)),
         "There may be one rate alone.": (row, column, height, width, rates[1:]),
     }
     return judge(student, cases, read, mistakes, corners=corners, demands=demands)
@@ -158,12 +160,17 @@ def affinity(student: Answer) -> Verdict:
         HARDLY_THERE: lambda c, a: _gather_and_hand_out(
             c.flatten(2) / c.flatten(2).sum(2, keepdim=True).clamp(min=1), a.flatten(2)
         ),
+        "clamp(min=0.1) makes a class too weak whose sum over the pixels lies below 0.1: protect the sum 0 alone.": (
+            lambda c, a: _gather_and_hand_out(
+                c.flatten(2) / c.flatten(2).sum(2, keepdim=True).clamp(min=0.1), a.flatten(2)
+            )
+        ),
         "Only the first map is used, in both places. The second one hands out.": lambda c, a: right(c, c),
         "Only the second map is used, in both places. The first one makes the centers.": lambda c, a: right(a, a),
     }
     hints = Hints(nan="Every class has some probability here, so every sum over the pixels is positive.")
     cases = random_cases(_maps_case)
-    absent, rare = ((cases[0][0] * _class_0(cases[0][0], share), cases[0][1]) for share in (0, 0.1))
+    absent, rare = ((cases[0][0] * _class_0(cases[0][0], share), cases[0][1]) for share in (0, 0.001))
     corners = {
         "A class may be absent from the first map: its sum over the pixels is 0, and 0 / 0 is NaN. It makes no center, "
         "so it hands out 0.": absent,

@@ -65,9 +65,27 @@ def over_the_batch(x, y, n):
     return safe(sums(x, weights).sum(0), weights.sum((0, 2, 3))).expand(len(x), -1, -1)
 
 
-def at_least_1(x, z):
-    p = z.softmax(1)
-    return sums(x, p) / p.sum((2, 3)).clamp(min=1)[..., None]
+def at_least(least):
+    def answer(x, z):
+        p = z.softmax(1)
+        return sums(x, p) / p.sum((2, 3)).clamp(min=least)[..., None]
+
+    return answer
+
+
+def last_class_from_labels(x, y, n):
+    return eq1(x, y, int(y[y != 255].max()) + 1)
+
+
+def empty_is_nan(x, y, n):
+    """NaN where a whole picture is ignored."""
+    nothing = (y == 255).flatten(1).all(1)[:, None, None]
+    return eq1(x, y, n).masked_fill(nothing, torch.nan)
+
+
+def mean_of_present(a, m, b, k):
+    there = (m > 0).double() + (k > 0).double()
+    return (a + b) / there.clamp(min=1)[:, None]
 
 
 def zeroed(a, m, b, k):
@@ -89,6 +107,8 @@ ANSWERS = {
             "over the batch": (over_the_batch, "images of a batch are mixed"),
             "reshape": (lambda x, y, n: mixed_up(x, one_hot(y, n)), "transpose is meant"),
             "axes": (lambda x, y, n: eq1(x, y, n).transpose(1, 2), "axes are swapped"),
+            "last class from the labels": (last_class_from_labels, "absent from the whole batch"),
+            "ignored picture": (empty_is_nan, "All pixels of a picture may be ignored"),
             "one image": (lambda x, y, n: eq1(x, y, n)[0], "must be"),
             "a list": (lambda x, y, n: eq1(x, y, n).tolist(), "not a tensor"),
             "the library": (functional.hard_class_centers, "calls `hard_class_centers` of acflib"),
@@ -100,7 +120,7 @@ ANSWERS = {
         },
     },
     "centers_from_logits": {
-        "right": [eq2, lambda x, z: functional.class_centers(x, z.softmax(1))],
+        "right": [eq2],
         "mistakes": {
             "raw logits": (lambda x, z: sums(x, z) / z.sum((2, 3))[..., None], "softmax is forgotten"),
             "rows": (lambda x, z: functional.class_centers(x, z.softmax(2)), "over the rows"),
@@ -114,7 +134,9 @@ ANSWERS = {
             "reshape": (lambda x, z: mixed_up(x, z.softmax(1)), "transpose is meant"),
             "axes": (lambda x, z: eq2(x, z).transpose(1, 2), "axes are swapped"),
             "something else": (lambda x, z: eq2(x, z) + 1, "is right"),
-            "mass at least 1": (at_least_1, "clamp(min=1)"),
+            "mass at least 1": (at_least(1), "clamp(min=1)"),
+            "mass at least 0.1": (at_least(0.1), "clamp(min=0.1)"),
+            "the library": (lambda x, z: functional.class_centers(x, z.softmax(1)), "calls `class_centers` of acflib"),
             "detached": (lambda x, z: eq2(x, z).detach(), "no gradient reaches `x`"),
             "half detached": (lambda x, z: eq2(x, z.detach()), "no gradient reaches `z`"),
             "numpy": (lambda x, z: torch.from_numpy(eq2(x, z).numpy()), "no gradient can reach `x`"),
@@ -124,7 +146,8 @@ ANSWERS = {
     "merge_centers": {
         "right": [merged],
         "mistakes": {
-            "plain mean": (lambda a, m, b, k: (a + b) / 2, "plain mean"),
+            "plain mean": (lambda a, m, b, k: (a + b) / 2, "plain mean of the two"),
+            "mean of present": (mean_of_present, "centers that are there"),
             "swapped": (lambda a, m, b, k: merged(a, k, b, m), "swapped"),
             "sums": (lambda a, m, b, k: a * m[:, None] + b * k[:, None], "normalizer is missing"),
             "added": (lambda a, m, b, k: a + b, "just add"),
@@ -133,6 +156,10 @@ ANSWERS = {
             "mass at least 1": (
                 lambda a, m, b, k: (a * m[:, None] + b * k[:, None]) / (m + k).clamp(min=1)[:, None],
                 "clamp(min=1)",
+            ),
+            "mass at least 0.1": (
+                lambda a, m, b, k: (a * m[:, None] + b * k[:, None]) / (m + k).clamp(min=0.1)[:, None],
+                "clamp(min=0.1)",
             ),
             "changes its argument": (zeroed, "changes its argument `m`"),
             "raises": (lambda a, m, b, k: a @ b, "raised RuntimeError"),

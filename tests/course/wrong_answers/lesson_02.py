@@ -56,6 +56,15 @@ def class_by_class(f, p, weight):
     return sum(F.conv2d(part, weight[:, i * c : (i + 1) * c]) for i, part in enumerate(parts))
 
 
+def pixel_by_pixel(f, p, weight):
+    result = torch.empty(len(p), len(weight), *p.shape[2:], dtype=p.dtype)
+    for h in range(p.shape[2]):
+        for w in range(p.shape[3]):
+            long = (p[:, :, h, w, None] * f).flatten(1)
+            result[:, :, h, w] = long @ weight[:, :, 0, 0].T
+    return result
+
+
 def with_cut(cut):
     return lambda f, p, w: eq3(torch.einsum("bnc,onc->bno", f, cut(w[:, :, 0, 0], *f.shape[1:])), p)
 
@@ -128,6 +137,7 @@ ANSWERS = {
             "the library": (functional.attend_sum, "calls `attend_sum` of acflib"),
             "a loop": (by_loop, "you loop"),
             "detached": (lambda f, p: eq3(f, p.detach()), "no gradient reaches `p`"),
+            "scaled": (lambda f, p: eq3(f, p / p.sum(1, keepdim=True)), "scaled to the sum 1"),
             "absent class": (
                 lambda f, p: eq3(f * (p.sum((2, 3)) / p.sum((2, 3)))[..., None], p),
                 "An absent class has the center 0",
@@ -136,7 +146,7 @@ ANSWERS = {
         },
     },
     "attend_concat": {
-        "right": [eq5, functional.attend_concat],
+        "right": [eq5],
         "mistakes": {
             "channels first": (
                 lambda f, p: torch.einsum("bnc,bnhw->bcnhw", f, p).flatten(1, 2),
@@ -157,11 +167,12 @@ ANSWERS = {
                 "written column by column",
             ),
             "summed": (eq3, "must be"),
+            "the library": (functional.attend_concat, "calls `attend_concat` of acflib"),
             "detached": (lambda f, p: eq5(f.detach(), p), "no gradient reaches `f`"),
         },
     },
     "attend_concat_conv": {
-        "right": [factorized, in_place_sum, functional.attend_concat_conv],
+        "right": [factorized, in_place_sum],
         "mistakes": {
             "cut wrongly": (with_cut(lambda w, n, c: w.reshape(-1, c, n).transpose(1, 2)), "not (O, C, N)"),
             "first block": (with_cut(lambda w, n, c: w[:, None, :c].repeat(1, n, 1)), "same block"),
@@ -178,6 +189,8 @@ ANSWERS = {
             "literal": (lambda f, p, w: F.conv2d(eq5(f, p), w), "you build the long vector"),
             "class by class": (class_by_class, "is not built"),
             "shape": (lambda f, p, w: eq5(f, p), "must be"),
+            "the library": (functional.attend_concat_conv, "calls `attend_concat_conv` of acflib"),
+            "pixel by pixel": (pixel_by_pixel, "loop over pixels or rows"),
             "detached": (lambda f, p, w: factorized(f, p, w.detach()), "no gradient reaches `w`"),
         },
     },

@@ -177,6 +177,7 @@ ANSWERS = {
             "not 0": (from_1, "inside means 0 <= place"),
             "no rate": (lambda r, c, h, w, rates: by_loops(r, c, h, w, (1,)), "rates are forgotten"),
             "lower right": (only_lower_bound, "near the lower right corner"),
+            "three rates": (lambda r, c, h, w, rates: by_loops(r, c, h, w, rates[:3]), "There may be four rates"),
             "two rates": (lambda r, c, h, w, rates: by_loops(r, c, h, w, rates[:2]), "There may be three rates"),
             "no rate alone": (
                 lambda r, c, h, w, rates: by_loops(r, c, h, w, rates if len(rates) > 1 else ()),
@@ -222,6 +223,7 @@ ANSWERS = {
             "the other": (lambda c, a: plain_table(c, to_one(a)), "The second map is divided"),
             "absent class": (lambda c, a: table(c, a, of=lambda mass: mass), "A class may be absent"),
             "mass at least 1": (lambda c, a: table(c, a, of=lambda mass: mass.clamp(min=1)), "clamp(min=1)"),
+            "mass at least 0.1": (lambda c, a: table(c, a, of=lambda mass: mass.clamp(min=0.1)), "clamp(min=0.1)"),
             "first twice": (lambda c, a: table(c, c), "Only the first map"),
             "second twice": (lambda c, a: table(a, a), "Only the second map"),
         },
