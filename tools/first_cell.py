@@ -47,7 +47,7 @@ if importlib.util.find_spec("acflib") is None:
     assert "YOUR_COPY" not in COURSE, "no acflib here: start with `make lab`, or write the course's address into COURSE"
     if not Path("acfnet").exists():
         run_or_stop("git", "clone", "--quiet", "--depth", "1", COURSE, "acfnet")
-    packages = ["--editable", "./acfnet[figures,weights]", "anywidget>=0.9"]
+    packages = ["--editable", "./acfnet[figures,weights,photographs]", "anywidget>=0.9"]
     run_or_stop(sys.executable, "-m", "pip", "install", "--quiet", *packages)
     sys.path.insert(0, str(Path("acfnet").resolve()))  # this kernel started before the installation
     importlib.invalidate_caches()
