@@ -95,7 +95,8 @@ def test_a_machine_without_the_course_gets_it(machine, server):
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(machine.folder / "acfnet"), "19", "True"]
     ((*command, editable, course, other),) = asked(machine.log)
-    assert command == ["install", "--quiet"] and (editable, course) == ("--editable", "./acfnet[figures,weights,photographs]")
+    assert (command, editable) == (["install", "--quiet"], "--editable")
+    assert course == "./acfnet[figures,weights,photographs]"
     assert other == "anywidget>=0.9"
 
 
