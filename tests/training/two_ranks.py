@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 SIZE = (32, 40)
 # No auxiliary head: its dropout differs between processes.
 CONFIG = TrainConfig(
-    model=ModelConfig("tiny", num_classes=5, channels=8, aux=False, align_corners=False, weights=None),
+    model=ModelConfig("tiny", num_classes=5, channels=8, aux=False, align_corners=False, weights=None, field=239),
     crop_size=SIZE, scale_range=(1.0, 1.0), flip_probability=0.0, batch_size=4, iterations=2, norm="sync",
     device="cpu", precision="float64", workers=0,
 )  # fmt: skip
