@@ -101,7 +101,12 @@ def test_a_run_goes_on_in_another_precision(first, tmp_path):
         state.scaler.update(1024.0)
     save_state(tmp_path / "checkpoint.pt", state, CONFIG, Pictures(4))
     checkpoint = load_checkpoint(tmp_path / "checkpoint.pt")
-    assert checkpoint["config"]["model"]["field"] == 47  # CONFIG leaves it to the default; a file says it
     assert start_state(CONFIG, checkpoint, CPU, "float32").scaler.get_scale() == 1
     resumed = start_state(CONFIG, checkpoint, CPU, "fp16").scaler
     assert resumed.get_scale() == (1024 if first == "fp16" else 65536)
+
+
+def test_a_file_says_the_field_that_a_configuration_leaves_open(tmp_path):
+    config = replace(CONFIG, model=replace(CONFIG.model, field=None))
+    save_state(tmp_path / "checkpoint.pt", start_state(config, None, CPU, "float32"), config, Pictures(4))
+    assert load_checkpoint(tmp_path / "checkpoint.pt")["config"]["model"]["field"] == 47
