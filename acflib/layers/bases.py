@@ -24,7 +24,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of its colors from 0 to 1: images come 
 IMAGENET_STD = (0.229, 0.224, 0.225)
 # What a pixel of the tiny base sees, in pixels, at output stride 8: which of its last layers look beside the pixel.
 TINY_FIELDS = {47: (), 111: ("layer3",), 239: ("layer3", "layer4")}
-TINY_FIELD = 47  # so narrow that a pixel needs the class centers to know its street (docs/study-plan.md)
+TINY_FIELD = 47  # so narrow that a look at the whole street is worth something (docs/study-plan.md)
+FIRST_TINY_FIELD = 239  # of acflib 0.1, whose files name none
 
 
 class BaseOutput(NamedTuple):

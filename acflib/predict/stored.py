@@ -10,6 +10,7 @@ from torch import Tensor
 
 from acflib.acfnet import ACFNet, ModelConfig, build_model, without_weights
 from acflib.errors import CheckpointError, ConfigError, package_fault
+from acflib.layers.bases import FIRST_TINY_FIELD
 from acflib.layers.inplace import use_inplace
 
 FORMAT = 1  # of the JSON file beside weights
@@ -24,7 +25,7 @@ def stored_config(stored: dict[str, Any]) -> ModelConfig:
         TypeError: the file has a setting that this acflib does not know.
     """
     config = ModelConfig(**stored)
-    return replace(config, field=239) if config.backbone == "tiny" and config.field is None else config
+    return replace(config, field=FIRST_TINY_FIELD) if config.backbone == "tiny" and config.field is None else config
 
 
 def build_stored(path: Path, config: dict[str, Any], norm: str, weights: dict[str, Tensor]) -> ACFNet:

@@ -19,7 +19,7 @@ from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.transforms import evaluation_transform
 from acflib.errors import ConfigError
 from acflib.functional import IGNORE_INDEX
-from acflib.layers.alignment import map_size
+from acflib.layers.alignment import CellGrid, map_size
 from acflib.metrics import confusion_matrix, mean_iou
 
 CHANGES = ("own", "zero", "alike", "permuted")
@@ -51,31 +51,30 @@ def measure_listening(model: ACFNet, dataset: SegmentationDataset, seed: int = 0
         raise ConfigError(
             'this network has no class centers to listen to: pass one of variant "sum", "concat", "center"'
         )
-    draws = torch.Generator().manual_seed(seed)
-    transform, device = evaluation_transform(), next(model.parameters()).device
+    draws, transform = torch.Generator().manual_seed(seed), evaluation_transform()
     confusions: dict[str, Tensor] = {}
-    changed, taken, covered, discs = 0, 0, 0, 0
+    painted = []  # of each disc: its pixels, those that changed, those that took the class of the brush
     with evaluation_mode(model), torch.inference_mode():
         for image, labels in (transform(*dataset[index]) for index in range(len(dataset))):
-            image, labels = image[None].to(device), labels.to(device)
+            image, labels = (tensor.to(next(model.parameters()).device) for tensor in (image[None], labels))
+            probabilities = model.intermediates(image).probabilities  # (1, N, h, w)
             coarse, fine = decisions(model, image)
             maps = {"coarse": coarse, "own": fine}
             for name in CHANGES[1:]:
-                maps[name] = decisions(model, image, center_probs=changed_map(model, image, name, draws))[1]
+                maps[name] = decisions(model, image, center_probs=changed_map(probabilities, name, draws))[1]
             for name, class_map in maps.items():
                 found = confusion_matrix(class_map, labels, model.num_classes)
                 confusions[name] = found + confusions.get(name, torch.zeros_like(found))
             disc = draw_disc(labels, draws)
-            if disc is None:
-                continue
-            inside, painted_class = disc
-            map_ = paint(model, image, inside, painted_class)
-            after = decisions(model, image, center_probs=map_, attention_probs=map_)[1]
-            discs, covered = discs + 1, covered + int(inside.sum())
-            changed += int((after != fine)[inside].sum())
-            taken += int(((after != fine) & (after == painted_class))[inside].sum())
+            if disc is not None:
+                inside, brush = disc
+                edited = paint(probabilities, inside, brush, model.grid(map_size(image), map_size(probabilities)))
+                after = decisions(model, image, center_probs=edited, attention_probs=edited)[1]
+                changed = (after != fine) & inside
+                painted.append([int(mask.sum()) for mask in (inside, changed, changed & (after == brush))])
+    pixels, moved, taken = (sum(column) for column in zip(*painted, strict=True)) if painted else (1, 0, 0)
     miou = {name: 100 * mean_iou(confusion) for name, confusion in confusions.items()}
-    return Listening(miou, 100 * changed / max(covered, 1), 100 * taken / max(covered, 1), discs)
+    return Listening(miou, 100 * moved / pixels, 100 * taken / pixels, len(painted))
 
 
 def decisions(model: ACFNet, image: Tensor, **class_maps: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,15 +83,13 @@ def decisions(model: ACFNet, image: Tensor, **class_maps: Tensor) -> tuple[Tenso
     return found["coarse"][0].argmax(dim=0), found["out"][0].argmax(dim=0)
 
 
-def changed_map(model: ACFNet, image: Tensor, change: str, draws: torch.Generator) -> Tensor:
-    """The class map that gives the centers of CHANGES, (1, N, h, w)."""
-    probabilities = model.intermediates(image).probabilities
+def changed_map(probabilities: Tensor, change: str, draws: torch.Generator) -> Tensor:
+    """The class map that gives the centers of CHANGES, from the network's own (1, N, h, w)."""
     if change == "zero":
         return torch.zeros_like(probabilities)
     if change == "alike":
         return torch.ones_like(probabilities)
-    order = torch.randperm(model.num_classes, generator=draws).to(image.device)
-    return probabilities[:, order]
+    return probabilities[:, torch.randperm(probabilities.shape[1], generator=draws).to(probabilities.device)]
 
 
 def draw_disc(labels: Tensor, draws: torch.Generator) -> tuple[Tensor, int] | None:
@@ -113,13 +110,12 @@ def draw_disc(labels: Tensor, draws: torch.Generator) -> tuple[Tensor, int] | No
     return torch.from_numpy(inside).to(labels.device), brush
 
 
-def paint(model: ACFNet, image: Tensor, inside: Tensor, brush: int) -> Tensor:
-    """The network's own class map with the cells whose middle lies in the disc given to one class, (1, N, h, w)."""
-    probabilities = model.intermediates(image).probabilities.clone()
-    height, width = map_size(probabilities)
-    rows = (torch.arange(height) * 2 + 1) * inside.shape[0] // (2 * height)
-    columns = (torch.arange(width) * 2 + 1) * inside.shape[1] // (2 * width)
+def paint(probabilities: Tensor, inside: Tensor, brush: int, grid: CellGrid) -> Tensor:
+    """A class map (1, N, h, w) with the cells whose middle lies in ``inside`` (H, W) given to one class."""
+    rows, columns = (torch.from_numpy(middles + 0.5).long().to(inside.device) for middles in grid.centers())
+    rows, columns = rows.clamp(max=inside.shape[0] - 1), columns.clamp(max=inside.shape[1] - 1)  # padded cells
     covered = inside[rows][:, columns]  # (h, w)
-    probabilities[:, :, covered] = 0
-    probabilities[:, brush, covered] = 1
-    return probabilities
+    painted = probabilities.clone()
+    painted[:, :, covered] = 0
+    painted[:, brush, covered] = 1
+    return painted

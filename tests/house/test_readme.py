@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from acflib.predict.pretrained import pretrained_info
+
 ROOT = Path(__file__).resolve().parents[2]
 README, RESULTS = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "RESULTS.md"))
 
@@ -37,6 +39,18 @@ def test_what_make_train_reaches():
     assert logistic == f"{found['baselines']['logistic_regression']:.1f}"
     seconds = [run["seconds"] for run in found["runs"]]
     assert f"{min(seconds):.0f} to {max(seconds):.0f} seconds a seed" in README
+
+
+def test_networks_trained_without_class_centers():
+    titles = {
+        "streets-acf-sum": "`streets-acf-sum`",
+        "streets-global": "`streets-global`: the mean feature of the whole image in their place",
+        "streets-self": "`streets-self`: the pixel's own feature in their place",
+        "streets-baseline": "`streets-baseline`: no second look",
+    }
+    for name, title in titles.items():
+        metrics = pretrained_info(name)["metrics"]
+        assert row_of(title) == [f"{metrics[split]['miou_fine']:.1f}" for split in ("val", "test")]
 
 
 def test_the_gain_of_class_centers():

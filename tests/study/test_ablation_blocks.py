@@ -36,7 +36,7 @@ def test_headline_says_what_the_intervals_say(study):
     first, second = block("headline").splitlines()
     assert first.startswith("- ACF(sum)(fine) − baseline(fine) = **+2.00 ± 2.48** points")
     assert "3 seeds; the 95 % interval does not exclude 0" in first
-    assert "about 4 seeds would tell a difference of this size from 0" in first  # s = 1: t(3) / 2 is 1.59, below 2
+    assert "about 4 seeds would tell one of this size from 0 half the time" in first  # s = 1: t(3) / 2 is 1.59 < 2
     assert "control (a)(fine) = **−0.50 (one seed)**" in second and "one seed: no interval" in second
     for seed, fine in enumerate((71.0, 70.9, 73.8)):
         write_fake(STUDIES["controls"], "self", seed, fine)

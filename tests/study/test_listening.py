@@ -7,6 +7,7 @@ import torch
 from acflib.acfnet import ModelConfig, build_model
 from acflib.datasets import open_dataset
 from acflib.errors import ConfigError
+from acflib.layers.alignment import CellGrid
 from acflib.predict.evaluation import evaluate
 from acflib.study.listening import CHANGES, changed_map, draw_disc, measure_listening, paint
 
@@ -51,9 +52,8 @@ def test_changed_maps_give_the_centers_they_are_named_for():
     draws = torch.Generator().manual_seed(1)
     with torch.no_grad():
         own = model.intermediates(image)
-        centers = {
-            name: model.intermediates(image, changed_map(model, image, name, draws)).centers for name in CHANGES[1:]
-        }
+        changed = {name: changed_map(own.probabilities, name, draws) for name in CHANGES[1:]}
+        centers = {name: model.intermediates(image, class_map).centers for name, class_map in changed.items()}
         mean = model.acf.center_block.reduce(own.coarse_features).mean(dim=(2, 3))
     assert not centers["zero"].any()
     assert torch.allclose(centers["alike"], mean[:, None].expand_as(own.centers), atol=1e-5)
@@ -75,14 +75,19 @@ def test_disc_lies_on_one_class_and_is_painted_with_another_of_the_image():
 
 
 def test_painted_cells_are_those_whose_middle_is_inside():
-    model, image = network(), torch.randn(1, 3, 16, 32)
-    inside = torch.zeros(16, 32, dtype=torch.bool)
+    own, inside = torch.rand(1, 19, 2, 4), torch.zeros(16, 32, dtype=torch.bool)
     inside[0:8, 4:16] = True  # the middles of cells are at 4, 12, 20, 28
-    painted = paint(model, image, inside, 3)[0]
-    with torch.no_grad():
-        own = model.intermediates(image).probabilities[0]
+    painted = paint(own, inside, 3, CellGrid((16, 32), (2, 4)))[0]
     assert torch.equal(painted[:, 0, :2], torch.eye(19)[3][:, None].expand(19, 2))
-    assert torch.equal(painted[:, 1], own[:, 1]) and torch.equal(painted[:, 0, 2:], own[:, 0, 2:])
+    assert torch.equal(painted[:, 1], own[0, :, 1]) and torch.equal(painted[:, 0, 2:], own[0, :, 0, 2:])
+
+
+def test_cells_of_an_aligned_network_look_at_multiples_of_the_stride():
+    """Its cells lie at 0, 8, 16 (and 24, 32 in the padding); a disc from 7 to 9 holds one of them."""
+    own, inside = torch.rand(1, 19, 3, 5), torch.zeros(16, 32, dtype=torch.bool)
+    inside[7:10, 7:10] = True
+    changed = (paint(own, inside, 3, CellGrid((16, 32), (3, 5), True, 8)) != own).any(dim=1)[0]
+    assert changed.nonzero().tolist() == [[1, 1]]
 
 
 @pytest.mark.parametrize("variant", [None, "self", "global"])

@@ -1,5 +1,8 @@
 """Exercises of lesson 02: the attentional class feature."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -7,7 +10,7 @@ from torch import Tensor
 from acflib import functional
 from acflib.course.checks import attending
 from acflib.course.checks.demands import largest_tensor, operation_count
-from acflib.course.checks.judge import Answer, Hints, Verdict, judge, random_cases
+from acflib.course.checks.judge import Answer, Case, Hints, Verdict, judge, random_cases
 
 WEIGHTED = Hints(
     nan="P sums to 1 over the classes already: there is nothing to divide by.",
@@ -36,11 +39,7 @@ def attend_sum(student: Answer) -> Verdict:
         "You divide by the number of classes. The probabilities sum to 1: the weighted sum is a mean already.": (
             lambda f, p: functional.attend_sum(f, p) / p.shape[1]
         ),
-        AGAIN: lambda f, p: functional.attend_sum(f, p.softmax(1)),
-        OVER_PIXELS: lambda f, p: functional.attend_sum(f, _over_pixels(p)),
-        HARDEST: lambda f, p: functional.attend_sum(f, _hardest(p)),
-        READ_WRONG: lambda f, p: functional.attend_sum(f, _by_columns(p)),
-        WRITTEN_WRONG: lambda f, p: functional.attend_sum(f, _into_columns(p)),
+        **_with_wrong_maps(functional.attend_sum),
         "All pictures hear the centers of the first one. Each picture has its own centers.": (
             lambda f, p: functional.attend_sum(f[:1].expand_as(f), p)
         ),
@@ -57,17 +56,7 @@ def attend_sum(student: Answer) -> Verdict:
             lambda f: operation_count(f, many) < many[0].shape[1]
         )
     }
-    return judge(
-        student,
-        cases,
-        functional.attend_sum,
-        mistakes,
-        corners=attending.with_absent_class(cases),
-        hints=WEIGHTED,
-        demands=demands,
-        gradients=(0, 1),
-        own_lines=True,
-    )
+    return _judge(student, cases, functional.attend_sum, mistakes, demands=demands, gradients=(0, 1))
 
 
 def attend_concat(student: Answer) -> Verdict:
@@ -90,24 +79,10 @@ def attend_concat(student: Answer) -> Verdict:
         "The centers are forgotten: these are the probabilities, repeated. Multiply each with its center.": (
             lambda f, p: p.repeat_interleave(f.shape[2], dim=1)
         ),
-        AGAIN: lambda f, p: functional.attend_concat(f, p.softmax(1)),
-        OVER_PIXELS: lambda f, p: functional.attend_concat(f, _over_pixels(p)),
-        HARDEST: lambda f, p: functional.attend_concat(f, _hardest(p)),
-        READ_WRONG: lambda f, p: functional.attend_concat(f, _by_columns(p)),
-        WRITTEN_WRONG: lambda f, p: functional.attend_concat(f, _into_columns(p)),
+        **_with_wrong_maps(functional.attend_concat),
     }
     cases = random_cases(attending.centers_and_maps)
-    corners = attending.with_absent_class(cases)
-    return judge(
-        student,
-        cases,
-        functional.attend_concat,
-        mistakes,
-        corners=corners,
-        hints=WEIGHTED,
-        gradients=(0, 1),
-        own_lines=True,
-    )
+    return _judge(student, cases, functional.attend_concat, mistakes, gradients=(0, 1))
 
 
 def attend_concat_conv(student: Answer) -> Verdict:
@@ -154,17 +129,7 @@ def attend_concat_conv(student: Answer) -> Verdict:
             lambda f: operation_count(f, large) < large[1].shape[2]
         ),
     }
-    return judge(
-        student,
-        cases,
-        functional.attend_concat_conv,
-        mistakes,
-        corners=attending.with_absent_class(cases),
-        hints=WEIGHTED,
-        demands=demands,
-        gradients=(0, 1, 2),
-        own_lines=True,
-    )
+    return _judge(student, cases, functional.attend_concat_conv, mistakes, demands=demands, gradients=(0, 1, 2))
 
 
 def attend_top(student: Answer) -> Verdict:
@@ -222,7 +187,27 @@ def attend_top(student: Answer) -> Verdict:
     return judge(student, cases, right, mistakes, corners=corners, hints=WEIGHTED, gradients=(0, 1))
 
 
-# ---- parts of the mistakes
+# ---- what the exercises share
+
+
+def _judge(
+    student: Answer, cases: list[Case], right: Answer, mistakes: Mapping[str, Answer], **more: Any
+) -> Verdict:
+    """The exercises on Eq. 3 and Eq. 5 that forbid acflib: an absent class is tried too."""
+    corners = attending.with_absent_class(cases)
+    return judge(student, cases, right, mistakes, corners=corners, hints=WEIGHTED, own_lines=True, **more)
+
+
+def _with_wrong_maps(attend: Answer) -> dict[str, Answer]:
+    """Right, but for the map of P: message -> the mistake."""
+    changes = {
+        AGAIN: lambda p: p.softmax(1),
+        OVER_PIXELS: _over_pixels,
+        HARDEST: _hardest,
+        READ_WRONG: _by_columns,
+        WRITTEN_WRONG: _into_columns,
+    }
+    return {message: lambda f, p, change=change: attend(f, change(p)) for message, change in changes.items()}
 
 
 def _over_pixels(p: Tensor) -> Tensor:

@@ -146,9 +146,9 @@ def interval_says(found: Interval | None) -> str:
 
 
 def too_few(found: Interval) -> str:
-    """What is said of an interval that holds 0: how many seeds would tell a difference of this size from it."""
+    """What is said of an interval that holds 0: how many seeds would tell it from 0 half the time."""
     needed = f"about {found.seeds_needed}" if found.seeds_needed else f"more than {MANY_SEEDS}"
-    return f"does not exclude 0; with this spread {needed} seeds would tell a difference of this size from 0"
+    return f"does not exclude 0; with this spread {needed} seeds would tell one of this size from 0 half the time"
 
 
 def classes_table(study: Study, loaded: Loaded) -> str:

@@ -11,6 +11,7 @@ from acflib.datasets.streets import GENERATOR_VERSION, world_of
 from acflib.engine.checkpoints import config_as_dict, flat
 from acflib.engine.config import TrainConfig
 from acflib.errors import DataError
+from acflib.layers.bases import FIRST_TINY_FIELD
 from acflib.study.ablation.rows import Row, Study, StudyData, config_of, evaluations_of, wants_corrections
 from acflib.study.ablation.studies import find_study
 from acflib.study.corrections import Corrections
@@ -135,10 +136,10 @@ def read_result(path: Path, study: Study, row: Row, seed: int) -> RunResult:
 
 
 def settings_of_old(config: dict[str, Any]) -> dict[str, Any]:
-    """What a setting was that a result file does not know: the default, but 239 for the field of the tiny base."""
+    """What a setting was that a result file does not know: the default, but for the field of the tiny base."""
     defaults = config_as_dict(TrainConfig())
     if config["model"]["backbone"] == "tiny":
-        defaults["model"]["field"] = 239
+        defaults["model"]["field"] = FIRST_TINY_FIELD
     return defaults
 
 

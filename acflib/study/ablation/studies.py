@@ -6,6 +6,7 @@ from acflib.acfnet import ModelConfig
 from acflib.engine.config import TrainConfig
 from acflib.engine.presets import TINY
 from acflib.errors import ConfigError
+from acflib.layers.bases import FIRST_TINY_FIELD
 from acflib.losses import LossConfig
 from acflib.predict.inference import PAPER_SCALES, InferenceConfig
 from acflib.study.ablation.pairs import FIELDS, PAIR_STUDIES, WORLDS
@@ -24,7 +25,7 @@ STREETS_DATA = StudyData(
 )
 STREETS = replace(
     TINY,
-    model=replace(TINY.model, field=239),  # these runs are older than the narrow field
+    model=replace(TINY.model, field=FIRST_TINY_FIELD),  # these runs are older than the narrow one
     iterations=STREETS_ITERATIONS,
     learning_rate=STREETS_LEARNING_RATE,
     loss=LossConfig(bootstrap_keep=BOOTSTRAP_SHARE),
