@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peers import command_line
 from torch import Tensor, nn
 
 from acflib.datasets.streets import render_street
 from acflib.datasets.transforms import normalize_image
-from acflib.engine.checkpoints import load_checkpoint
 from acflib.engine.machine import write_result
 from acflib.layers.bases import TINY_FIELDS, ResNetBase
 from acflib.layers.field import effective_size, gradient_map, theoretical_extent
@@ -136,10 +136,10 @@ def measure_checkpoints(paths: list[Path], count: int, draws: int) -> list[dict[
     found = []
     images = scenes(count, TINY_SIZES[0])
     for path in paths:
-        base = load_pretrained(path).base
-        row = measure(base, images, draws)
+        model = load_pretrained(path)
+        row = measure(model.base, images, draws)
         study, seed = path.resolve().parts[-4], path.parent.name
-        field = load_checkpoint(path)["config"]["model"]["field"]
+        field = stored_config(model.info["config"]["model"]).field
         found.append({"network": f"tiny, {field}", "weights": f"{study}, {seed}", **row})
     return found
 
@@ -197,12 +197,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def write(given: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
-    checkpoints = f" --checkpoints {' '.join(map(str, given.checkpoints))}" if given.checkpoints else ""
-    command = f"python benchmarks/fields.py --weights {given.weights}{checkpoints} --out {given.out}"
     note = "*random* is initial weights, with the statistics of BatchNorm of the images measured on; others are trained"
     if any(family(row) != "tiny" and row["weights"] == "random" for row in rows):
         note += ". No ImageNet weights were at hand for the ResNets (--weights auto takes them)"
-    write_result(given.out, command, note=note, output_stride=STRIDE, fields=rows)
+    write_result(given.out, command_line("fields.py"), note=note, output_stride=STRIDE, fields=rows)
 
 
 if __name__ == "__main__":

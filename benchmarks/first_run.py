@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from peers import command_line
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -99,8 +100,7 @@ def main() -> None:
     }
     print(baselines)
     if arguments.out:
-        command = f"python benchmarks/first_run.py --seeds {' '.join(map(str, arguments.seeds))}"
-        write_result(arguments.out, command, runs=rows, baselines=baselines)
+        write_result(arguments.out, command_line("first_run.py"), runs=rows, baselines=baselines)
 
 
 if __name__ == "__main__":

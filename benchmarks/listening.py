@@ -11,6 +11,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from peers import command_line
+
 from acflib.datasets import open_dataset
 from acflib.datasets.streets import write_streets
 from acflib.datasets.streets.color import PALETTE, PALETTES
@@ -36,9 +38,8 @@ def main() -> None:
             networks[name] = found._asdict()
             print(name, found)
     if arguments.out:
-        command = f"python benchmarks/listening.py {' '.join(arguments.names)} --palette {arguments.palette}"
         data = {"split": "val", "scenes": SCENES, "width": 256, "palette": arguments.palette, "radius": RADIUS}
-        write_result(arguments.out, command, data=data, networks=networks)
+        write_result(arguments.out, command_line("listening.py"), data=data, networks=networks)
 
 
 if __name__ == "__main__":

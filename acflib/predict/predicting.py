@@ -49,7 +49,7 @@ def predict_labels(
         uint8 (H, W).
 
     Raises:
-        ConfigError: no such output, or not enough memory; says what takes less.
+        ConfigError: no such output or size, or not enough memory; says what takes less.
     """
     image = as_rgb(image)
     size = _shown_size(model, image, scale, max_side)
@@ -62,9 +62,15 @@ def predict_labels(
 
 def _shown_size(model: ACFNet, image: np.ndarray, scale: Scale, max_side: int | None) -> tuple[int, int]:
     """Height and width at which the network sees an image (H, W, 3)."""
+    _check_max_side(max_side)
     height, width = seen_size(image.shape[:2], scale, trained_scale(getattr(model, "info", {})))
     factor = 1 if max_side is None else min(1, max_side / max(height, width))
     return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def _check_max_side(max_side: int | None) -> None:
+    if max_side is not None and max_side < 1:
+        raise ConfigError(f"max_side must be at least 1 pixel, got {max_side}")
 
 
 def labels_at(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -152,8 +158,7 @@ def predict_files(
     """
     if not 0 <= opacity <= 1:
         raise ConfigError(f"opacity must be in [0, 1], got {opacity}")
-    if max_side is not None and max_side < 1:
-        raise ConfigError(f"max_side must be at least 1 pixel, got {max_side}")
+    _check_max_side(max_side)
     scale, trained = check_scale(scale), trained_scale(getattr(model, "info", {}))
     photographs = find_photographs(paths)
     check_targets(photographs, out)

@@ -200,8 +200,7 @@ class AcfWidget(anywidget.AnyWidget):
         if what == "upload" and action["too_large"]:
             raise DataError(f"{action['name']}: larger than {MAX_UPLOAD // 2**20} MiB; make it smaller first")
         if what == "upload":
-            self._show_photograph(action["data"], str(action["name"]))
-            self._keep_shown()
+            self._show_photograph(action["data"], str(action["name"]), keep=True)
         elif what == "picture":
             if not 0 <= int(action["index"]) < len(self.gallery):
                 raise DataError(f"no picture {action['index']}; the gallery has {len(self.gallery)}")
@@ -217,13 +216,18 @@ class AcfWidget(anywidget.AnyWidget):
     def _no_picture(self) -> NoReturn:
         raise DataError("there is no picture yet: upload one, or give image=")
 
-    def _show_photograph(self, source: Source, name: str, labels: np.ndarray | None = None) -> None:
+    def _show_photograph(self, source: Source, name: str, labels: np.ndarray | None = None, keep: bool = False) -> None:
         found = read_photograph(source, name)
         if labels is not None:
             labels = labels_to_size(labels, found.full_size, found.image.shape[:2])
-        self._show(Picture(name, found.image, labels), found.note)
+        picture = Picture(name, found.image, labels)
+        self._show(picture, found.note, gallery=with_picture(self.gallery, picture) if keep else None)
+        if keep:
+            self._notes[name] = found.note
 
-    def _show(self, given: Picture, note: str = "", scale: Scale | None = None) -> None:
+    def _show(
+        self, given: Picture, note: str = "", scale: Scale | None = None, gallery: tuple[Picture, ...] | None = None
+    ) -> None:
         scale = check_scale(self._scale if scale is None else scale)
         trained = trained_scale(getattr(self._model, "info", {}))
         picture, far = as_seen(given, scale, trained)
@@ -233,6 +237,7 @@ class AcfWidget(anywidget.AnyWidget):
             state = replace(state, pixel=same_place(self.state.pixel, self.scene.size, scene.size))
         self.scene, self.state, self.note = scene, state, "; ".join(filter(None, (note, far)))
         self._given, self._scale = (given, note), scale
+        self.gallery = self.gallery if gallery is None else gallery
         self.scenery = {
             "version": self._version + 1,
             "name": picture.name,
@@ -255,25 +260,17 @@ class AcfWidget(anywidget.AnyWidget):
             **self._more_scenery(scene),
         }
 
-    def _keep_shown(self) -> None:
-        """Put an uploaded picture into the gallery, in the place of one of its name."""
-        assert self._given is not None
-        picture, note = self._given
-        self._notes[picture.name] = note
-        self.gallery = (*(item for item in self.gallery if item.name != picture.name), picture)
-        self.scenery = {**self.scenery, "gallery": [item.name for item in self.gallery]}
-
     def follow(self, other: "AcfWidget") -> None:
         """Show the picture and the pixel that another widget shows, at the same scale, with the same gallery."""
         if other.scene is not None:
             self._guarded(lambda: self._follow(other))
 
     def _follow(self, other: "AcfWidget") -> None:
-        self.gallery, self._notes = other.gallery, other._notes
         assert other._given is not None
         same = self._given is not None and self._given[0] is other._given[0] and self._scale == other._scale
-        if not same:
-            self._show(*other._given, scale=other._scale)
+        if not same or self.gallery is not other.gallery:
+            self._show(*other._given, scale=other._scale, gallery=other.gallery)
+        self._notes = other._notes
         self.state = replace(self.state, pixel=other.state.pixel)
 
     def _progress(self, text: str, done: int, total: int) -> None:
@@ -285,6 +282,14 @@ class AcfWidget(anywidget.AnyWidget):
         self.picked = None if self.scene is None else tuple(self.state.pixel)
         quiet = self._quiet and self.scene is not None  # a mistake of a cell is no alarm in a view
         self.frame = {**shown, "version": self._version, "reply": reply, "message": self.message, "quiet": quiet}
+
+
+def with_picture(gallery: tuple[Picture, ...], picture: Picture) -> tuple[Picture, ...]:
+    """A gallery with one more picture, in the place of one of its name if there is one."""
+    names = [item.name for item in gallery]
+    if picture.name not in names:
+        return (*gallery, picture)
+    return tuple(picture if item.name == picture.name else item for item in gallery)
 
 
 def _places(labels: np.ndarray | None) -> list[tuple[int, int, int]]:

@@ -16,7 +16,7 @@ from acflib.layers.alignment import CellGrid, map_size
 from acflib.layers.tapping import TappedNetwork
 from acflib.predict.scale import Scale, TrainedScale, resized, scale_note, seen_size
 from acflib.similarity import check_pixel, unit_features
-from acflib.widgets.photographs import check_labels_fit, labels_to_size
+from acflib.widgets.photographs import MAX_SIDE, check_labels_fit, labels_to_size
 
 BASELINE, BEFORE_COARSE, BEFORE_FINE, ATTENDED = "baseline", "before coarse", "before fine", "attended"
 TITLES = {
@@ -59,6 +59,8 @@ def as_seen(picture: Picture, scale: Scale, trained: TrainedScale | None) -> tup
     """
     size = picture.image.shape[:2]
     seen = seen_size(size, scale, trained)
+    limit = max(MAX_SIDE, *size)  # a long and narrow picture would grow beyond what a CPU can segment
+    seen = tuple(max(1, round(side * min(1, limit / max(seen)))) for side in seen)
     truth = None if picture.truth is None else labels_to_size(picture.truth, size, seen)
     return Picture(picture.name, resized(picture.image, seen), truth), scale_note(size, seen, trained)
 

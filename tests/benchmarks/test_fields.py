@@ -92,8 +92,8 @@ def test_checkpoints_of_the_study_are_measured_too(fields, tmp_path, monkeypatch
     """The network of a run is the one that is measured: 47 pixels of 64 x 128."""
     base = ResNetBase("tiny", aux=False, weights=None, align_corners=False, field=47)
     path = tmp_path / "base-own-47" / "base" / "seed-10" / "checkpoint.pt"
-    monkeypatch.setattr(fields, "load_pretrained", lambda found: SimpleNamespace(base=base))
-    monkeypatch.setattr(fields, "load_checkpoint", lambda found: {"config": {"model": {"field": 47}}})
+    info = {"config": {"model": {"backbone": "tiny", "field": 47}}}
+    monkeypatch.setattr(fields, "load_pretrained", lambda found: SimpleNamespace(base=base, info=info))
     (row,) = fields.measure_checkpoints([path], count=1, draws=1)
     assert (row["network"], row["weights"]) == ("tiny, 47", "base-own-47, seed-10")
     assert row["theoretical"] == [47, 47] and row["image"] == [64, 128]

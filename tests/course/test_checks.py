@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from acflib.course.checks.compare import describe_case
+from acflib.course.checks.compare import all_close, describe_case
 from acflib.course.checks.judge import Hints, Verdict, distinct_sizes, judge, random_cases, with_seed
 
 CASES = [(2, 3), (4, 5)]
@@ -206,3 +206,8 @@ def test_sizes_differ_and_keep_their_bounds():
     for seed in range(50):
         sizes = distinct_sizes(torch.Generator().manual_seed(seed), 5, low=3, high=7)
         assert sorted(sizes) == [3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("right, wrong", [(1_000_000, 1_000_001), (torch.tensor([10**6]), torch.tensor([10**6 + 1]))])
+def test_a_large_whole_number_is_right_or_wrong(right, wrong):
+    assert all_close(right, right, 1e-5, 1e-8) and not all_close(wrong, right, 1e-5, 1e-8)

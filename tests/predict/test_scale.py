@@ -128,3 +128,9 @@ def test_the_command(tmp_path, capsys):
     call = ["predict", str(path), "--checkpoint", "streets-acf-sum", "--out", str(tmp_path / "out")]
     assert main(call) == 0 and "at 171 x 128 pixels; --scale chooses" in capsys.readouterr().err
     assert main([*call, "--scale", "huge"]) != 0 and 'scale must be "trained", "own"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("side", [0, -5])
+def test_a_side_without_pixels_is_refused(side):
+    with pytest.raises(ConfigError, match="max_side must be at least 1"):
+        predict_labels(None, np.zeros((8, 8, 3), np.uint8), max_side=side)

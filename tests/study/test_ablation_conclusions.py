@@ -9,7 +9,9 @@ from scipy import stats
 from acflib.errors import ConfigError, DataError
 from acflib.study.ablation import conclusions
 from acflib.study.ablation.conclusions import FAMILY, PRIMARY, conclude, differences, missing, parts, seeds_planned
+from acflib.study.ablation.pair_blocks import verdict_lines
 from acflib.study.ablation.pair_results import PairResults
+from acflib.study.ablation.pair_tables import power_table
 from acflib.study.ablation.pairs import PLAN
 from acflib.study.ablation.studies import STUDIES
 from tests.study.ablation_cases import write_plan
@@ -99,7 +101,7 @@ def test_the_family_is_corrected_only_when_it_is_whole(invented):
 
 
 def test_seeds_that_were_not_planned_do_not_count(invented, monkeypatch):
-    before = by_name(invented)
+    before, told = by_name(invented), [verdict_lines(invented), power_table(invented)]
 
     def wild(study, row, seed):
         return {"fine": 90.0 if row == "sum" else 10.0}
@@ -107,7 +109,8 @@ def test_seeds_that_were_not_planned_do_not_count(invented, monkeypatch):
     monkeypatch.setattr("tests.study.ablation_cases.FIRST_SEED", 18)
     write_plan(invented.root, monkeypatch, wild, "val", PRIMARY_RUNS)
     again = PairResults("val", invented.root)
-    assert 18 in differences(PRIMARY, again)
+    assert 18 in again.scores("own-47/sum") and 18 not in differences(PRIMARY, again)
+    assert [verdict_lines(again), power_table(again)] == told
     assert {name: each.found for name, each in by_name(again).items()} == {n: e.found for n, e in before.items()}
 
 

@@ -67,6 +67,16 @@ def test_a_view_follows_another(kind, model, pictures):
     found.follow(first)
     assert found.message == "" and found.picked == (30, 60) and found.scenery["name"] == "mine.png"
     assert found.scenery["gallery"] == ["street 0", "street 1", "mine.png"] and found.frame["pixel"] == [30, 60]
+    upload(first, "yours.png", np.full((40, 72, 3), 9, np.uint8))
+    upload(first, "mine.png", np.full((40, 72, 3), 99, np.uint8))  # in the place of the first of this name
+    first.choose(0)
+    found.choose(0)
+    found.follow(first)  # the same picture, and another menu
+    assert found.scenery["gallery"] == ["street 0", "street 1", "mine.png", "yours.png"]
+    found.choose(2)
+    assert found.scenery["name"] == "mine.png" and (found._given[0].image == 99).all()
+    first.choose(2)
+    found.follow(first)
     scene = found.scene
     first.pick(5, 6)
     found.follow(first)

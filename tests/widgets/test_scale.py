@@ -8,7 +8,9 @@ from PIL import Image
 
 from acflib.datasets.labels import TRAIN_ID_OF_ID
 from acflib.datasets.streets import render_street
+from acflib.predict.scale import TrainedScale
 from acflib.widgets import Picture
+from acflib.widgets.scene import as_seen
 from tests.widgets.cases import CLASSES, network, png_bytes, tell
 
 KNOWN = "the network was trained on pictures 48 to 128 pixels high, and sees this one, 256 x 192, at"
@@ -69,3 +71,10 @@ def test_ground_truth_goes_with_the_picture(widget):
 def test_a_network_that_does_not_know_its_scale(pictures):
     found = CLASSES["explorer"](network(), gallery=[Picture("large", street()[0])])
     assert found.scene.size == (192, 256) and found.note == "" and found.scenery["scales"] == []
+
+
+def test_a_long_and_narrow_picture_is_not_made_larger_than_a_cpu_can_take():
+    """16 x 1024 at the height of training would be 8192 pixels wide."""
+    picture = Picture("ribbon", np.zeros((16, 1024, 3), np.uint8))
+    seen, note = as_seen(picture, "trained", TrainedScale(128, 96, 192))
+    assert seen.image.shape == (16, 1024, 3) and "far from training" in note

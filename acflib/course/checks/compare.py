@@ -28,6 +28,7 @@ def all_close(answer: Any, target: Any, rtol: float, atol: float) -> bool:
     if isinstance(target, Tensor):
         if not isinstance(answer, Tensor) or answer.shape != target.shape:
             return False
+        rtol, atol = (rtol, atol) if target.is_floating_point() else (0.0, 0.0)  # whole numbers are right or wrong
         return torch.allclose(answer.detach().double(), target.detach().double(), rtol, atol, equal_nan=True)
     if isinstance(target, Mapping):
         same = isinstance(answer, Mapping) and answer.keys() == target.keys()
@@ -39,6 +40,7 @@ def all_close(answer: Any, target: Any, rtol: float, atol: float) -> bool:
         if not isinstance(answer, Number) or isinstance(answer, bool):
             return False
         both_nan = math.isnan(answer) and math.isnan(target)
+        rtol, atol = (0.0, 0.0) if isinstance(target, int) else (rtol, atol)
         return both_nan or math.isclose(answer, target, rel_tol=rtol, abs_tol=atol)
     return type(answer) is type(target) and answer == target
 

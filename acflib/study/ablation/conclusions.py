@@ -121,14 +121,15 @@ def seeds_planned(contrast: Contrast) -> int:
 
 
 def differences(contrast: Contrast, results: PairResults) -> dict[int, float]:
-    """Seed -> value of a contrast, for the seeds that all its scores have.
+    """Seed -> value of a contrast, for the seeds of the plan that all its scores have; no other is ever counted.
 
     Raises:
         DataError: a result file cannot be used.
     """
     found = [(1, results.scores(name)) for name in contrast.plus]
     found += [(-1, results.scores(name)) for name in contrast.minus]
-    seeds = set.intersection(*(set(values) for _, values in found))
+    planned = range(FIRST_SEED, FIRST_SEED + seeds_planned(contrast))
+    seeds = set(planned).intersection(*(set(values) for _, values in found))
     return {seed: sum(sign * values[seed] for sign, values in found) for seed in sorted(seeds)}
 
 
@@ -146,9 +147,8 @@ def conclude(results: PairResults) -> list[Conclusion]:
 
 
 def collect(contrast: Contrast, results: PairResults) -> Conclusion:
-    """The values of the planned seeds, without a conclusion."""
-    planned = range(FIRST_SEED, FIRST_SEED + seeds_planned(contrast))
-    return Conclusion(contrast, {s: value for s, value in differences(contrast, results).items() if s in planned})
+    """The values, without a conclusion."""
+    return Conclusion(contrast, differences(contrast, results))
 
 
 def tested(together: list[Conclusion]) -> list[Conclusion]:

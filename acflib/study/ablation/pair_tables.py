@@ -1,6 +1,7 @@
 """Tables of the study of ``docs/study-plan.md``. Each shows what has been run, and says what has not."""
 
 from collections.abc import Mapping, Sequence
+from statistics import stdev
 
 from acflib.study.ablation.conclusions import (
     FAMILY,
@@ -217,7 +218,7 @@ def power_table(results: PairResults) -> str:
         if len(values) < planned:
             texts.append([f"{contrast.name}, as found", str(len(values)), NOT_RUN, *[NOTHING] * (1 + len(EFFECTS))])
         else:
-            found = spread(dict(enumerate(values)), dict.fromkeys(range(len(values)), 0.0)).paired
+            found = stdev(values)
             texts.append(power_line(f"{contrast.name}, as found", len(values), alpha, found))
     notes = (
         "Chance that the t test finds a true effect of so many points. *level*: 5 % for the primary endpoint; for the "

@@ -15,7 +15,7 @@ MUTATIONS = [
         "the family concluded before it is whole", CONCLUSIONS,
         "if not all(each.whole", "if not any(each.whole", CONCLUSIONS_TESTS,
     ),
-    Mutation("seeds that were not planned count", CONCLUSIONS, "if s in planned", "if s > 0", CONCLUSIONS_TESTS),
+    Mutation("seeds that were not planned count", CONCLUSIONS, "set(planned).", "set(range(99)).", CONCLUSIONS_TESTS),
     Mutation(
         "presence is the whole gain", CONCLUSIONS,
         'gain(row, "own-47"), given)', 'gain(row, "own-47"), gain("self", "own-47"))', CONCLUSIONS_TESTS,
