@@ -4,7 +4,7 @@ Nothing is trained. The class map of Eq. 2 is replaced, so the centers are other
 
     zero       no pixel belongs to any class: every center is 0
     alike      every pixel belongs to every class alike: every center is the mean feature of the image
-    permuted   each class gets the center of another, in an order drawn for each image
+    permuted   each class gets the center of a random class, in an order drawn for each image
     painted    a disc is painted over with another class of the image, in Eq. 2 and Eq. 3, as by the brush of lesson 14
 """
 
