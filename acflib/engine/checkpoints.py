@@ -16,9 +16,12 @@ from torch import Tensor
 from acflib.engine.files import replacing
 from acflib.errors import CheckpointError
 
-FORMAT = 2
-KEYS = {"format", "config", "classes", "colors", "position", "model", "optimizer", "scaler", "rng", "window", "frames"}
-READABLE = {1: KEYS - {"frames"}, 2: KEYS}  # format number -> the keys that it has
+FORMAT = 3
+KEYS = {
+    "format", "config", "classes", "colors", "position", "model", "optimizer", "scaler", "rng", "window", "frames",
+    "picture_size",
+}  # fmt: skip
+READABLE = {1: KEYS - {"frames", "picture_size"}, 2: KEYS - {"picture_size"}, 3: KEYS}  # format -> the keys that it has
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -37,7 +40,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU, wherever it was written. One of format 1 has None for the number of "frames".
+    """Read a checkpoint onto the CPU, wherever it was written. An older one has None for what it lacks.
 
     Raises:
         CheckpointError: no such file, damaged, not a checkpoint of acflib, or of another format version.
@@ -58,7 +61,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     wrong = sorted(state.keys() ^ READABLE[state["format"]])
     if wrong:
         raise CheckpointError(f"{path}: damaged: {', '.join(wrong)} is missing or does not belong there")
-    return {"frames": None, **state}
+    return {"frames": None, "picture_size": None, **state}
 
 
 def check_same_config(path: Path, stored: dict, current: dict, may_differ: tuple[str, ...]) -> None:

@@ -184,6 +184,7 @@ def save_state(path: Path, state: TrainState, config: TrainConfig, dataset: Segm
         "rng": [dict(zip(rng, values, strict=True)) for values in zip(*rng.values(), strict=True)],
         "window": loss_sums,
         "frames": len(dataset),
+        "picture_size": list(dataset.load_image(0).shape[:2]),
     }
     save_checkpoint(path, content)
 

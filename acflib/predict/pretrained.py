@@ -25,7 +25,8 @@ KEYS = {
     "format", "name", "command", "machine", "model", "norm", "classes", "colors", "normalization", "position",
     "training", "data", "metrics", "parameters", "bytes", "sha256",
 }  # fmt: skip
-OF_CHECKPOINT = ("config", "classes", "colors", "position", "frames")  # what a network remembers of its checkpoint
+# What a network remembers of its checkpoint.
+OF_CHECKPOINT = ("config", "classes", "colors", "position", "frames", "picture_size")
 AGAIN = "use another copy: `git checkout -- data/weights` in a clone, or install acflib again"
 
 

@@ -32,19 +32,26 @@ class TrainedScale:
         return self.lowest <= height <= self.highest
 
 
+def picture_size(info: dict[str, Any]) -> list[int] | None:
+    """Height and width of the training pictures, as ``model.info`` tells them; None where it does not.
+
+    They stand in the card of weights with a name, and in a checkpoint since format 3.
+    """
+    data = info.get("data") or {}
+    return [data["height"], data["width"]] if {"height", "width"} <= data.keys() else info.get("picture_size")
+
+
 def trained_scale(info: dict[str, Any]) -> TrainedScale | None:
     """What ``model.info`` tells of the training pictures; None where it tells nothing.
 
-    Their height stands in the card of weights with a name. A checkpoint knows its crop alone, which has the height of
-    the pictures where they are not cut.
+    Where it tells their crop alone, that is taken: it has the height of the pictures where they were not cut.
     """
     training = info.get("training") or info.get("config") or {}
-    crop = training.get("crop_size")
-    height = (info.get("data") or {}).get("height") or (crop and crop[0])
-    if not height:
+    size = picture_size(info) or training.get("crop_size")
+    if not size:
         return None
     low, high = training.get("scale_range") or (1.0, 1.0)
-    return TrainedScale(int(height), round(height * low), round(height * high))
+    return TrainedScale(int(size[0]), round(size[0] * low), round(size[0] * high))
 
 
 def check_scale(scale: Scale) -> Scale:

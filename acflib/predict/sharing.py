@@ -20,6 +20,7 @@ from acflib.errors import CheckpointError, ConfigError
 from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
 from acflib.metrics import Scores
 from acflib.predict.model_card import MADE_BY, model_card
+from acflib.predict.scale import picture_size
 from acflib.predict.stored import FORMAT, PATHS, as_safetensors, build_stored, read_weights, stored_config
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -122,6 +123,7 @@ def _facts(info: dict[str, Any]) -> dict[str, Any]:
             'model = load_pretrained("runs/.../checkpoint.pt")'
         )
     facts = {key: info[key] for key in ("classes", "colors", "position")}
+    facts |= {"picture_size": picture_size(info)}
     if "config" not in info:
         return facts | {key: info[key] for key in ("model", "norm", "training")}
     config = info["config"]

@@ -12,7 +12,7 @@ from acflib.errors import ConfigError
 from acflib.predict.predicting import predict_files, predict_labels
 from acflib.predict.scale import TrainedScale, scale_note, seen_size, trained_scale
 
-CARD = {"data": {"height": 128}, "training": {"crop_size": [96, 96], "scale_range": [0.75, 1.5]}}
+CARD = {"data": {"height": 128, "width": 256}, "training": {"crop_size": [96, 96], "scale_range": [0.75, 1.5]}}
 KNOWN = TrainedScale(128, 96, 192)
 SIZES = [(192, 256), (360, 480), (768, 1024), (900, 1200)]  # one scene, from a thumbnail to a phone
 
@@ -37,6 +37,7 @@ def test_what_a_network_says_of_its_training_pictures():
     assert trained_scale(CARD) == KNOWN
     checkpoint = {"config": {"crop_size": (769, 769), "scale_range": (0.5, 2.0)}}
     assert trained_scale(checkpoint) == TrainedScale(769, 384, 1538)
+    assert trained_scale(checkpoint | {"picture_size": [1024, 2048]}) == TrainedScale(1024, 512, 2048)
     assert trained_scale({"config": {"crop_size": (64, 128)}}) == TrainedScale(64, 64, 64)
     assert trained_scale({}) is None and trained_scale({"classes": ["road"]}) is None
 

@@ -16,6 +16,7 @@ from acflib.datasets import open_dataset
 from acflib.errors import CheckpointError, ConfigError
 from acflib.metrics import Scores
 from acflib.predict.pretrained import available, load_pretrained, pretrained_info
+from acflib.predict.scale import trained_scale
 from acflib.predict.sharing import save_pretrained
 from acflib.training import train
 from tests.runs import tiny_config
@@ -70,6 +71,7 @@ def test_configuration_says_what_a_hub_and_a_reader_want(run, folder):
     assert config["model_type"] == "acfnet" and config["architectures"] == ["ACFNet"]
     assert config["model"] == checkpoint["config"]["model"] and config["position"] == 2
     assert config["id2label"]["0"] == "road" and config["label2id"]["bicycle"] == 18
+    assert config["picture_size"] == [32, 64]
     assert config["license"] == "apache-2.0" and config["data"]["name"] == "Streets 64x32"
     assert config["metrics"]["val"]["miou_fine"] == pytest.approx(100 * (3 / 4 + 2 / 3) / 2)
     assert str(run.parent.parent) not in json.dumps(config)  # no path of the machine
@@ -91,7 +93,9 @@ def test_shipped_weights_can_be_shared_again(tmp_path):
     name = "streets-baseline"
     info = pretrained_info(name)
     save_pretrained(load_pretrained(name), tmp_path / "mine", **TOLD | {"metrics": info["metrics"]})
-    assert_same_network(load_pretrained(tmp_path / "mine"), load_pretrained(name))
+    shared = load_pretrained(tmp_path / "mine")
+    assert_same_network(shared, load_pretrained(name))
+    assert trained_scale(shared.info) == trained_scale(info) and trained_scale(info).height == 128
     assert f"**{info['metrics']['val']['miou_fine']:.2f}**" in (tmp_path / "mine" / "README.md").read_text()
 
 

@@ -121,19 +121,23 @@ def test_other_classes_are_refused(streets, tmp_path):
         run_folder.check_same_data(tmp_path, checkpoint, dataset)
 
 
-def test_a_checkpoint_of_format_1_goes_on(streets, tmp_path, monkeypatch, finished):
-    """Written before the number of frames and the precision in use were stored."""
+@pytest.mark.parametrize("format, lacks", [(1, ("frames", "picture_size")), (2, ("picture_size",))])
+def test_a_checkpoint_of_an_older_format_goes_on(streets, tmp_path, monkeypatch, finished, format, lacks):
+    """Format 1 knows neither the number of frames nor the precision in use, format 2 not the size of the pictures."""
     config = tiny_config(streets, tmp_path / "run")
     stopped_run(config, 2, monkeypatch)
     path = tmp_path / "run" / "checkpoint.pt"
     old = torch.load(path, weights_only=True)
-    del old["frames"]
-    old["format"], old["config"]["precision"] = 1, "auto"
+    for name in lacks:
+        del old[name]
+    old["format"] = format
+    if format == 1:
+        old["config"]["precision"] = "auto"
     torch.save(old, path)
-    assert load_checkpoint(path)["frames"] is None
+    assert all(load_checkpoint(path)[name] is None for name in lacks)
     run(config, resume=True)
     assert_same_run(tmp_path / "run", finished)
-    assert load_checkpoint(path)["frames"] == 12
+    assert load_checkpoint(path)["frames"] == 12 and load_checkpoint(path)["picture_size"] == [32, 64]
 
 
 def test_the_precision_in_use_is_stored(streets, tmp_path, monkeypatch):

@@ -190,9 +190,7 @@ def attend_top(student: Answer) -> Verdict:
 # ---- what the exercises share
 
 
-def _judge(
-    student: Answer, cases: list[Case], right: Answer, mistakes: Mapping[str, Answer], **more: Any
-) -> Verdict:
+def _judge(student: Answer, cases: list[Case], right: Answer, mistakes: Mapping[str, Answer], **more: Any) -> Verdict:
     """The exercises on Eq. 3 and Eq. 5 that forbid acflib: an absent class is tried too."""
     corners = attending.with_absent_class(cases)
     return judge(student, cases, right, mistakes, corners=corners, hints=WEIGHTED, own_lines=True, **more)
