@@ -4,8 +4,8 @@
 
 In docs/slides.md a line ``---`` ends a slide, a line ``Notes:`` begins what the speaker says. Two things are taken from
 where they are made, so that they cannot grow old: ``![text](figure:03/fig-1a)`` is the figure of lesson 03 with that
-tag or heading (``/2``: the second one), and a line ``{{results:headline}}`` is that block of RESULTS.md. Other pictures
-are paths in the repository. The PDF needs a Chromium (or ``ACFLIB_BROWSER``, its path).
+tag or heading (``/2``: the second one), and a line ``{{results:headline}}`` is that block of RESULTS.md (with ``#H1``:
+its line on H1). Other pictures are paths in the repository. The PDF needs a Chromium (or ``ACFLIB_BROWSER``, its path).
 """
 
 import argparse
@@ -98,16 +98,22 @@ def picture(address: str) -> str:
 
 
 def results(name: str, text: str) -> str:
-    """A block of RESULTS.md, by its name.
+    """A block of RESULTS.md by its name, or of its list the line that begins with the word behind a ``#``.
 
     Raises:
         ConfigError: there is none; the message lists the names.
     """
+    name, _, word = name.partition("#")
     block = re.search(rf"<!-- table:{re.escape(name)} -->\n(.*?)<!-- end -->", text, re.DOTALL)
     if block is None:
         known = ", ".join(re.findall(r"<!-- table:(\S+) -->", text))
         raise ConfigError(f"results:{name}: RESULTS.md has no such block; it has: {known}")
-    return block[1].strip()
+    if not word:
+        return block[1].strip()
+    lines = [line for line in block[1].splitlines() if line.startswith(f"- **{word}**")]
+    if len(lines) != 1:
+        raise ConfigError(f"results:{name}#{word}: {len(lines)} lines of that block begin with **{word}**")
+    return lines[0]
 
 
 def render(slides: list[Slide], measured: str) -> str:

@@ -57,8 +57,14 @@ def test_class_centers_of_the_small_picture():
 
 
 def test_results_are_those_of_the_page(page):
-    bold = re.findall(r"\*\*(\+[\d.]+ ± [\d.]+)\*\*", slides.results("headline", RESULTS))
-    assert bold and all(number in page.get_text() for number in bold)
+    shown = slides.results("headline", RESULTS) + slides.results("verdicts:test#H1", RESULTS)
+    numbers = re.findall(r"[+−][\d.]+ ± [\d.]+", shown)
+    assert len(numbers) >= 5 and all(number in page.get_text() for number in numbers)
+
+
+def test_a_line_that_is_not_there():
+    with pytest.raises(ConfigError, match=r"results:verdicts:test#H9: 0 lines"):
+        slides.results("verdicts:test#H9", RESULTS)
 
 
 @pytest.mark.parametrize(
