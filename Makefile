@@ -42,12 +42,7 @@ $(READY): pyproject.toml constraints.txt
 
 # The lessons are copied once. A copy that exists is the student's and stays as it is.
 lab: $(READY)  ## open the lessons in JupyterLab (your copy, in my-lessons/)
-	@mkdir -p my-lessons
-	@for lesson in notebooks/*.ipynb; do \
-		copy="my-lessons/$$(basename "$$lesson")"; \
-		[ ! -e "$$lesson" ] || [ -e "$$copy" ] || cp "$$lesson" "$$copy"; \
-	done
-	@echo "Your lessons are in my-lessons/. For a fresh one, rename or delete yours and type make lab again."
+	@$(BIN)/python tools/my_lessons.py
 	$(BIN)/python -m jupyter lab --notebook-dir=my-lessons $(AS_ROOT) $(LAB_FLAGS)
 
 # All three parts run, whatever fails before; then a line for each, and the exit status of them all.

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.my_lessons import without_outputs
+
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WAIT_MS = 300000  # for the start of a page: a machine that is busy with other things is slow, not broken
@@ -207,11 +209,7 @@ def write_notebook(path: Path, sources: list[str]) -> None:
 
 def forget_outputs(path: Path) -> None:
     """Take outputs, counts and widget states out of a notebook's file."""
-    notebook = json.loads(path.read_text())
-    notebook["metadata"].pop("widgets", None)
-    for cell in code_cells(notebook):
-        cell["outputs"], cell["execution_count"] = [], None
-    path.write_text(json.dumps(notebook, indent=1))
+    path.write_text(json.dumps(without_outputs(json.loads(path.read_text())), indent=1))
 
 
 def complaints_of(notebook: dict, log: Path) -> list[str]:
