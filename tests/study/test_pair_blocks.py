@@ -81,6 +81,7 @@ def test_verdict_of_the_primary_endpoint_alone(primary):
     assert f"at 239 alone {number(gains('239').mean(), half_of(gains('239')))}." in lines[0]
     assert "*no verdict before the whole family is run*" in lines[1] and "±" in lines[1]
     assert lines[2].endswith("On test: *not run yet*.")
+    assert lines[3].endswith("; 8 of its 9 comparisons: *not run yet*.")  # only (6) needs no more than sum and self
     assert "shown" not in "".join(lines[1:])
 
 

@@ -99,9 +99,11 @@ def verdict_lines(results: PairResults) -> str:
     said: dict[str, list[str]] = {}
     for name in QUESTIONS:
         of_it = [each for each in found if each.contrast.hypothesis == name]
-        said[name] = [f"{WORDS[each.contrast.name]}: {number_and_word(each)}" for each in of_it]
-        if not any(each.values for each in of_it):
-            said[name] = ["*not run yet*"]
+        begun = [each for each in of_it if each.values]
+        said[name] = [f"{WORDS[each.contrast.name]}: {number_and_word(each)}" for each in begun]
+        if len(begun) < len(of_it):  # the table of all comparisons names them
+            few = f"{len(of_it) - len(begun)} of its {len(of_it)} comparisons: " if begun else ""
+            said[name].append(f"{few}*not run yet*")
     said["H1"].append(gains_at_both_fields(results))
     return "\n".join(f"- **{name}**, {QUESTIONS[name]} On {results.split}: {'; '.join(said[name])}." for name in said)
 
