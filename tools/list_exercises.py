@@ -24,7 +24,7 @@ from tools.notebook_cells import lessons  # noqa: E402
 
 TITLE = re.compile(r"^### Exercise (\d+): (.+) \((\d+) minutes\)$", re.MULTILINE)
 RUBRIC = re.compile(r"^\*Rubric: (.+?)\*$", re.MULTILINE)
-POINTS = re.compile(r"\b(\d+)(?: points?)? for\b")
+LINE = re.compile(r"(?:^|, )(\d+)(?: points?)? for (.+?)(?=, \d+ (?:points? )?for |\.(?: |$))")
 
 
 def exercises_in(path: Path) -> list[dict]:
@@ -56,8 +56,8 @@ def exercises_in(path: Path) -> list[dict]:
 def exercise_record(path: Path, heading: tuple, source: str, place: str) -> dict:
     (number, title, minutes), text = heading
     rubric = RUBRIC.search(text)
-    points = [int(n) for n in POINTS.findall(rubric[1])] if rubric else []
-    if not points:
+    lines = [{"points": int(n), "text": what} for n, what in LINE.findall(rubric[1])] if rubric else []
+    if not lines:
         raise ValueError(f'{place}: no line "*Rubric: 2 points for ..., 1 for ...*" above')
     calls = calls_in(source, 0)
     if len(calls) != 1 or not (calls[0].answer or "").isidentifier():
@@ -67,8 +67,9 @@ def exercise_record(path: Path, heading: tuple, source: str, place: str) -> dict
         "number": int(number),
         "title": title,
         "minutes": int(minutes),
-        "points": sum(points),
+        "points": sum(line["points"] for line in lines),
         "check": calls[0].check,
+        "lines": lines,
     }
 
 

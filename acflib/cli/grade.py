@@ -3,62 +3,112 @@
 import argparse
 import secrets
 import sys
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
 
 from acflib.cli.common import INTERRUPTED
 from acflib.course.grading.cells import find_notebooks
-from acflib.course.grading.grade import check_paths, grade_or_say, make_folder, write_grades
+from acflib.course.grading.grade import GradedNotebook, check_paths, grade_or_say, make_folder, write_grades
+from acflib.course.grading.parallel import Kernels, cores, each_as_it_ends
+from acflib.course.grading.totals import check_totals, write_totals
 from acflib.errors import ConfigError
 from acflib.options import from_flags, option
+
+EPILOG = """The column "seconds" of OUT.csv is how long the judgment of an exercise took on the clock, without the cells
+of the notebook; OUT.json also has the seconds of each notebook as a whole. With --jobs they grow, for the notebooks
+share the processors."""
 
 
 @dataclass(frozen=True)
 class GradeConfig:
     """``acflib grade``."""
 
-    out: str = option("grades", "the files OUT.json and OUT.csv")
+    out: str = option("grades", "the files OUT.json and OUT.csv, one row an exercise")
     seed: int | None = option(
         None, "of the random inputs, 0: those that students see; none: a new one, told at the end"
     )
-    timeout: float = option(120.0, "seconds that a cell or a judgment may take")
+    timeout: float = option(120.0, "seconds on the clock that a cell or a judgment may take")
+    jobs: int | None = option(None, "notebooks at once, each in a kernel; none: as many as there are processors")
+    totals: str | None = option(None, "a CSV file of totals, one row a student")
+    columns: str = option("plain", "of the totals: plain, nbgrader, moodle or canvas")
+    student: str | None = option(
+        None,
+        "what names a student: file, folder or outer-folder (of the folder); none: the file where all notebooks lie "
+        "in one folder, else the folder",
+    )
 
 
 def run_grade(given: argparse.Namespace) -> int:
     """``acflib grade``: 0, whatever the grades are; 1 where a file could not be graded; 130 (stopped)."""
     config = from_flags(GradeConfig(), given)
-    if config.timeout <= 0:
-        raise ConfigError(f"--timeout must be positive, got {config.timeout:g}")
+    _check(config)
     seed = secrets.randbelow(10**9) + 1 if config.seed is None else config.seed
-    if seed < 0:
-        raise ConfigError(f"--seed must be at least 0, got {seed}")
-    make_folder(config.out)
+    for out in (config.out, config.totals or config.out):
+        make_folder(out)
     check_paths(given.notebooks)
     notebooks = find_notebooks(given.notebooks)
-    graded = []
-    for path in notebooks:
-        print(f"{path} ...", file=sys.stderr, flush=True)
-        try:
-            graded.append(grade_or_say(path, seed, config.timeout))
-        except KeyboardInterrupt:
-            print(f"stopped: {_written(graded, config.out, seed)}", file=sys.stderr)
-            return INTERRUPTED
-        write_grades(graded, seed, config.out)  # after each, before a word is printed: nothing that comes loses it
-        _show(graded[-1])
-    print(f"written: {_written(graded, config.out, seed)}")
-    return 1 if any(notebook.problem for notebook in graded) else 0
+    found: dict[int, GradedNotebook] = {}
+    try:
+        _grade_all(notebooks, seed, config, found, given.quiet)
+    except KeyboardInterrupt:
+        print(f"stopped: {_written(found, config, seed)}", file=sys.stderr)
+        return INTERRUPTED
+    print(f"written: {_written(found, config, seed)}")
+    return 1 if any(notebook.problem for notebook in found.values()) else 0
 
 
-def _written(graded: list, out: str, seed: int) -> str:
-    files = f"{len(graded)} notebooks in {out}.json and {out}.csv" if graded else "no notebook was graded"
-    return f"{files}; the same inputs again: --seed {seed}"
+def _check(config: GradeConfig) -> None:
+    if config.timeout <= 0:
+        raise ConfigError(f"--timeout must be positive, got {config.timeout:g}")
+    if config.seed is not None and config.seed < 0:
+        raise ConfigError(f"--seed must be at least 0, got {config.seed}")
+    if config.jobs is not None and config.jobs < 1:
+        raise ConfigError(f"--jobs must be at least 1, got {config.jobs}")
+    check_totals(config.totals, config.columns, config.student)
 
 
-def _show(notebook) -> None:
+def _grade_all(
+    notebooks: Sequence[Path], seed: int, config: GradeConfig, found: dict[int, GradedNotebook], quiet: bool
+) -> None:
+    """Grade all, and put each into ``found``, by its place among the notebooks, as soon as it is written."""
+
+    def grade(path: Path, kernels: Kernels) -> GradedNotebook:
+        return grade_or_say(path, seed, config.timeout, kernels)
+
+    jobs = min(config.jobs or cores(), len(notebooks))
+    bar = tqdm(total=len(notebooks), desc="grading", unit="notebook", disable=quiet)
+    with bar, closing(each_as_it_ends(grade, notebooks, jobs)) as graded:
+        for place, notebook in graded:
+            so_far = {**found, place: notebook}
+            in_order = [so_far[k] for k in sorted(so_far)]
+            write_grades(in_order, seed, config.out)  # before a word is printed: nothing that comes loses it
+            if config.totals:
+                write_totals(in_order, config.totals, config.columns, config.student)
+            found[place] = notebook
+            bar.update()
+            _show(notebook)
+
+
+def _written(found: dict, config: GradeConfig, seed: int) -> str:
+    totals = f", totals in {config.totals}" if config.totals else ""
+    files = f"{len(found)} notebooks in {config.out}.json and {config.out}.csv{totals}"
+    return f"{files if found else 'no notebook was graded'}; the same inputs again: --seed {seed}"
+
+
+def _show(notebook: GradedNotebook) -> None:
     """Print the grades of a notebook, or why it has none."""
     if notebook.problem:
-        print(f"acflib: {notebook.problem}", file=sys.stderr)
+        tqdm.write(f"acflib: {notebook.problem}", file=sys.stderr)
         return
-    print(f"{notebook.path}: lesson {notebook.lesson}, {notebook.earned} of {notebook.points} points")
+    lines = [f"{notebook.path}: lesson {notebook.lesson}, {notebook.earned} of {notebook.points} points"]
+    lines += [f"  {note}" for note in notebook.notes]
     for grade in notebook.grades:
         points = f"{grade.earned} of {grade.exercise.points}"
-        print(f"  {grade.exercise.number}. {grade.exercise.title} ({points}): {grade.message}")
+        lines.append(f"  {grade.exercise.number}. {grade.exercise.title} ({points}): {grade.message}")
+        if 0 < grade.earned < grade.exercise.points:
+            lines.append(f"     {', '.join(map(str, grade.lines))}")
+    tqdm.write("\n".join(lines), file=sys.stdout)

@@ -14,6 +14,7 @@ from acflib.cli.data import CacheConfig, StreetsConfig, run_cache, run_streets
 from acflib.cli.doctor import DoctorConfig, run_doctor
 from acflib.cli.evaluate import EvaluateConfig, run_evaluate
 from acflib.cli.export import ExportConfig, run_export
+from acflib.cli.grade import EPILOG as GRADE_EPILOG
 from acflib.cli.grade import GradeConfig, run_grade
 from acflib.cli.onnx import EPILOG as ONNX_EPILOG
 from acflib.cli.onnx import OnnxConfig, run_onnx
@@ -102,8 +103,10 @@ def make_parser() -> argparse.ArgumentParser:
     ablate.add_argument("--quiet", action="store_true", help="no progress bar")
     text = "run students' notebooks and judge their exercises on inputs that they have not seen"
     grade = _add(subparsers, "grade", run_grade, text, GradeConfig)
+    grade.epilog = GRADE_EPILOG
     grade.usage = "acflib grade NOTEBOOK [NOTEBOOK ...] [options, see below]"
     grade.add_argument("notebooks", nargs="+", type=Path, help="notebooks of one lesson or of several, or folders")
+    grade.add_argument("--quiet", action="store_true", help="no progress bar")
     text = "write a trained network as a folder for others: weights, configuration, model card"
     share = _add(subparsers, "share", run_share, text, ShareConfig)
     share.epilog = "Others load it with acflib.load_pretrained(FOLDER), or --checkpoint FOLDER."

@@ -40,6 +40,13 @@ def mine(a, m, b, k):
 checks.merge_centers(mine)
 """,
 }
+ABSENT = """
+def with_nan(x, y, n):
+    Y = torch.stack([y == i for i in range(n)], dim=1).to(x.dtype)
+    return torch.einsum("bchw,bnhw->bnc", x, Y) / Y.sum((2, 3))[..., None]
+
+checks.hard_centers(with_nan)
+"""
 ROWS = """
 def by_row(x, z):
     P = z.softmax(2)
@@ -60,14 +67,15 @@ def grade(path: Path, seed: int = 7, timeout: float = 60) -> GradedNotebook:
 
 
 def found(graded: GradedNotebook) -> dict[str, str]:
-    """check -> message, and that points follow from what is solved."""
-    assert all(g.earned == (g.exercise.points if g.solved else 0) for g in graded.grades)
+    """check -> message, and that points follow from the lines, and all of them from what is solved."""
+    assert all(g.earned == sum(line.earned for line in g.lines) for g in graded.grades)
+    assert all(g.solved == (g.earned == g.exercise.points) for g in graded.grades)
     assert all(g.solved == g.message.startswith("Right") for g in graded.grades)
     return {g.exercise.check: g.message for g in graded.grades}
 
 
 def test_right_wrong_and_unsolved_written_as_json_and_csv(tmp_path, capsys):
-    anna = write(tmp_path / "anna.ipynb", RIGHT["hard_centers"], ROWS, STUB.format(check="merge_centers"))
+    anna = write(tmp_path / "anna.ipynb", ABSENT, ROWS, STUB.format(check="merge_centers"))
     boris = write(tmp_path / "boris.ipynb", *RIGHT.values())
     before = anna.read_bytes()
     out = tmp_path / "new" / "grades"
@@ -75,17 +83,25 @@ def test_right_wrong_and_unsolved_written_as_json_and_csv(tmp_path, capsys):
     assert anna.read_bytes() == before
 
     printed = capsys.readouterr().out
-    assert f"{anna}: lesson 01, 4 of 12 points" in printed and f"{boris}: lesson 01, 12 of 12 points" in printed
+    assert f"{anna}: lesson 01, 5 of 12 points" in printed and f"{boris}: lesson 01, 12 of 12 points" in printed
     record = json.loads(Path(f"{out}.json").read_text(encoding="utf-8"))
-    assert record["seed"] == 3 and [n["earned"] for n in record["notebooks"]] == [4, 12]
-    assert record["notebooks"][0]["exercises"][0]["exercise"]["check"] == "hard_centers"
+    assert record["seed"] == 3 and [n["earned"] for n in record["notebooks"]] == [5, 12]
+    first = record["notebooks"][0]["exercises"][0]
+    assert first["exercise"]["check"] == "hard_centers" and first["earned"] == 3
+    assert first["lines"] == [
+        {"text": "the right centers", "points": 2, "earned": 2},
+        {"text": "absent classes", "points": 1, "earned": 0},
+        {"text": "ignored pixels", "points": 1, "earned": 1},
+    ]
     with open(f"{out}.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS and len(rows) == 6
     assert [row["notebook"] for row in rows] == [str(anna)] * 3 + [str(boris)] * 3
     assert [row["exercise"] for row in rows[:3]] == ["1", "2", "3"]
-    assert [row["solved"] for row in rows] == ["True", "False", "False", "True", "True", "True"]
-    assert [row["earned"] for row in rows] == ["4", "0", "0", "4", "4", "4"]
+    assert [row["solved"] for row in rows] == ["False", "False", "False", "True", "True", "True"]
+    assert [row["earned"] for row in rows] == ["3", "2", "0", "4", "4", "4"]
+    assert rows[0]["lines"] == "the right centers 2/2; absent classes 0/1; ignored pixels 1/1"
+    assert "the right centers 2/2, absent classes 0/1, ignored pixels 1/1" in printed
     assert "over the rows" in rows[1]["message"] and rows[2]["message"].startswith("Not solved yet")
     assert list(tmp_path.glob("**/*.tmp")) == []
 
@@ -150,7 +166,7 @@ def test_a_notebook_that_prints_right_or_replaces_the_checks(tmp_path):
     assert messages["hard_centers"].startswith("Not solved yet")
     assert messages["centers_from_logits"].startswith("Not right yet")
     assert "Missing: no cell calls checks.merge_centers" in messages["merge_centers"]
-    assert graded.earned == 0
+    assert graded.earned == 2, "for the normalized sum, which is right"
 
 
 def test_a_notebook_that_changes_torch(tmp_path):

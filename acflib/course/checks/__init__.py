@@ -1,6 +1,7 @@
 """Answers to the exercises, judged: each check runs your function on random shapes and says what went wrong.
 
-A check returns a :class:`Verdict`; at the end of a notebook cell it shows its message. All inputs are float64. The
+A check returns a :class:`Verdict`; at the end of a notebook cell it shows its message and, of an answer that has some
+lines of its rubric right (:mod:`acflib.course.checks.rubric`), the points of each. All inputs are float64. The
 checks of a lesson stand in ``lesson_NN.py``; :mod:`acflib.course.checks.judge` says how an answer is judged.
 """
 

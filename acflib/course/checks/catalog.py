@@ -9,6 +9,26 @@ FILE = Path(__file__).with_name("exercises.json")
 
 
 @dataclass(frozen=True)
+class Line:
+    """A line of a rubric: "2 points for the right centers"."""
+
+    points: int
+    text: str
+
+
+@dataclass(frozen=True)
+class LinePoints:
+    """A line of a rubric: what it is for, its points, and how many an answer has earned."""
+
+    text: str
+    points: int
+    earned: int
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.earned}/{self.points}"
+
+
+@dataclass(frozen=True)
 class Exercise:
     """One exercise.
 
@@ -19,6 +39,7 @@ class Exercise:
         minutes: that a student needs.
         points: sum of the points in its rubric.
         check: name of its function in :mod:`acflib.course.checks`.
+        lines: those of its rubric; where it has none, all points are earned at once.
     """
 
     lesson: str
@@ -27,14 +48,33 @@ class Exercise:
     minutes: int
     points: int
     check: str
+    lines: tuple[Line, ...] = ()
+
+
+def exercises() -> tuple[Exercise, ...]:
+    """All exercises of the course, in order."""
+    return _of_the_course()
 
 
 @cache
-def exercises() -> tuple[Exercise, ...]:
-    """All exercises of the course, in order."""
-    return tuple(Exercise(**record) for record in json.loads(FILE.read_text(encoding="utf-8")))
+def _of_the_course() -> tuple[Exercise, ...]:
+    return tuple(exercise_from(record) for record in json.loads(FILE.read_text(encoding="utf-8")))
+
+
+def exercise_from(record: dict) -> Exercise:
+    """The exercise of a record, as JSON holds it; one without "lines" has no rubric."""
+    return Exercise(**{**record, "lines": tuple(Line(**line) for line in record.get("lines", ()))})
 
 
 def exercises_of(lesson: str) -> tuple[Exercise, ...]:
     """The exercises of one lesson, in order; empty for a lesson that has none."""
     return tuple(exercise for exercise in exercises() if exercise.lesson == lesson)
+
+
+def exercise_of(check: str) -> Exercise:
+    """The exercise of the course that a check judges.
+
+    Raises:
+        StopIteration: there is none of this name.
+    """
+    return next(exercise for exercise in _of_the_course() if exercise.check == check)

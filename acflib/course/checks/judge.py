@@ -12,57 +12,53 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
-from acflib.course.checks.compare import (
-    all_close,
-    copied,
-    describe_case,
-    first_line,
-    form_complaint,
-    fraction_complaint,
-    general_complaint,
-    holds_tensor,
-    not_finite,
+from acflib.course.checks import lines_01_04, lines_05_09, lines_10_14
+from acflib.course.checks.catalog import LinePoints, exercise_of
+from acflib.course.checks.compare import holds_tensor
+from acflib.course.checks.rubric import lost_lines
+from acflib.course.checks.trying import (
+    UNSOLVED,
+    Answer,
+    Case,
+    Hints,
+    Task,
+    about_corner,
+    about_demand,
+    about_values,
+    beside_the_values,
 )
-from acflib.course.checks.demands import argument_name, changed_argument, gradient_complaint, library_function
 
-Case = tuple[Any, ...]
-Answer = Callable[..., Any]
+__all__ = ["Answer", "Case", "Hints", "Verdict", "distinct_sizes", "judge", "random_cases", "with_seed"]
+
+RUBRICS = {**lines_01_04.RUBRICS, **lines_05_09.RUBRICS, **lines_10_14.RUBRICS}
 Drawn = TypeVar("Drawn")  # one case, or a list of them
 
 _SEED: ContextVar[int] = ContextVar("seed of the exercises", default=0)
 
 NOT_YET = "Not right yet: "
-UNSOLVED = "Not solved yet: the function returns nothing. Fill in the lines marked TODO."
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found. ``solved`` is for a program, ``message`` for the student."""
+    """What a check found. ``solved`` and ``lines`` are for a program, ``message`` for the student.
+
+    ``lines`` is empty where the check is of no exercise with a rubric.
+    """
 
     solved: bool
     message: str
+    lines: tuple[LinePoints, ...] = ()
 
     def __repr__(self) -> str:
-        return self.message
-
-
-@dataclass(frozen=True)
-class Hints:
-    """Sentences of one exercise that go into the general messages.
-
-    Attributes:
-        nan: follows "NaN or infinity." where the right answer is finite.
-        swapped: follows the complaint about a shape whose last two axes are swapped.
-        whole: says why whole numbers cannot be right, after "the result is torch.int64; ".
-    """
-
-    nan: str = "Where does the function divide by 0, or take the logarithm of 0?"
-    swapped: str = "The last two axes are swapped."
-    whole: str = "it must hold floats."
+        """The message; of an answer that is not right yet, its points, too."""
+        if self.solved or not any(line.earned for line in self.lines):
+            return self.message
+        earned, points = (sum(getattr(line, name) for line in self.lines) for name in ("earned", "points"))
+        return f"{self.message}\n{earned} of {points} points: {', '.join(map(str, self.lines))}."
 
 
 @contextmanager
@@ -96,6 +92,7 @@ def judge(
     demands: Mapping[str, Callable[[Answer], bool]] | None = None,
     gradients: Sequence[int] = (),
     own_lines: bool = False,
+    rubric: str | None = None,
     rtol: float = 1e-5,
     atol: float = 1e-8,
 ) -> Verdict:
@@ -116,90 +113,37 @@ def judge(
             found right, for example ``lambda f: operation_count(f, case) < 40``. The first that fails is named.
         gradients: places of arguments whose gradients must be those of the right answer.
         own_lines: whether the exercise says "not acflib", so that a call of its functions is refused.
+        rubric: name of the check whose rubric gives points, line by line; see :mod:`acflib.course.checks.rubric`.
         rtol, atol: tolerance of floats; whole numbers, bools and strings must be equal.
     """
-    expected = [right(*copied(case)) for case in cases]
-    answers = []
-    for case, target in zip(cases, expected, strict=True):
-        answer, complaint = _answer(student, case, target, hints)
-        if complaint:
-            return complaint
-        answers.append(answer)
-    if not all_close(answers, expected, rtol, atol):
-        return _wrong(_named_mistake(answers, expected, cases, mistakes, hints, rtol, atol))
-    for message, case in (corners or {}).items():
-        answer, complaint = _answer(student, case, target := right(*copied(case)), hints)
-        if complaint:
-            came = complaint.message.removeprefix(NOT_YET).replace(UNSOLVED, "your function returns None.")
-            return _wrong(f"{message} (Here {came})")
-        if not all_close(answer, target, rtol, atol):
-            return _wrong(f"{message} (Here {general_complaint(answer, target, describe_case(case), rtol, atol)})")
-    for message, holds in (demands or {}).items():
-        try:
-            if not holds(student):
-                return _wrong(message)
-        except Exception as error:
-            return _wrong(f"{message} (While this was tried, your function raised {first_line(error)})")
-    try:
-        beside = _beside_the_values(student, right, cases, gradients, own_lines)
-    except Exception as error:
-        beside = f"called once more, your function raised {first_line(error)}"
-    if beside:
-        return _wrong(f"the values are right, but {beside}")
-    return Verdict(True, f"Right, on {len(cases)} random {'shapes' if holds_tensor(cases) else 'inputs'}.")
+    given = (cases, right, mistakes, corners or {}, hints, demands or {}, gradients, own_lines, rtol, atol)
+    task = Task(*given)
+    complaint = _first_complaint(task, student)
+    if complaint is None:
+        message = f"Right, on {len(cases)} random {'shapes' if holds_tensor(cases) else 'inputs'}."
+    else:
+        message = complaint if complaint == UNSOLVED else f"{NOT_YET}{complaint}"
+    return Verdict(complaint is None, message, _lines(task, student, rubric, complaint) if rubric else ())
 
 
-def _answer(student: Answer, case: Case, target: Any, hints: Hints) -> tuple[Any, Verdict | None]:
-    """What the student's function returns, and what is wrong with its form, if anything."""
-    try:
-        answer = student(*copied(case))
-    except NotImplementedError:
-        answer = None
-    except Exception as error:  # whatever a student's code raises is an answer too
-        return None, _wrong(f"on {describe_case(case)} your function raised {first_line(error)}")
-    if answer is None and target is not None:
-        return None, Verdict(False, UNSOLVED)
-    if complaint := form_complaint(answer, target, hints.swapped, hints.whole):
-        return None, _wrong(f"on {describe_case(case)} {complaint}")
-    return answer, None
+def _first_complaint(task: Task, student: Answer) -> str | None:
+    complaint, _ = about_values(task, student, task.cases)
+    if complaint:
+        return complaint
+    for message, case in task.corners.items():
+        if came := about_corner(task, student, case):
+            return f"{message} (Here {came})"
+    for message, holds in task.demands.items():
+        if failed := about_demand(student, message, holds):
+            return failed
+    return beside_the_values(task, student, task.right, task.cases)
 
 
-def _beside_the_values(
-    student: Answer, right: Answer, cases: Sequence[Case], gradients: Sequence[int], own_lines: bool
-) -> str | None:
-    """What is wrong with an answer whose values are all right."""
-    for case in cases:
-        given = copied(case)
-        if complaint := fraction_complaint(student(*given), right(*copied(case))):
-            return complaint
-        if (place := changed_argument(given, case)) is not None:
-            name = argument_name(student, place)
-            return (
-                f"your function changes its argument {name}. Whoever calls it may need that again: work on a copy, or "
-                "write into something new."
-            )
-        if own_lines and (called := library_function(student, case)):
-            return f"your function calls `{called}` of acflib. This exercise asks for your own lines, in torch alone."
-        if complaint := gradient_complaint(student, right, case, gradients):
-            return complaint
-    return None
-
-
-def _wrong(message: str) -> Verdict:
-    return Verdict(False, f"{NOT_YET}{message}")
-
-
-def _named_mistake(answers, expected, cases, mistakes, hints: Hints, rtol: float, atol: float) -> str:
-    """The message of the first mistake that gives the same answers, or a general one."""
-    if not_finite(answers) and not not_finite(expected):
-        return f"NaN or infinity. {hints.nan}"
-    for message, mistake in mistakes.items():
-        try:
-            if all_close(answers, [mistake(*copied(case)) for case in cases], rtol, atol):
-                return message
-        except Exception:  # this mistake cannot be made on these inputs, so it is not the student's
-            continue
-    for case, answer, target in zip(cases, answers, expected, strict=True):
-        if not all_close(answer, target, rtol, atol):
-            return general_complaint(answer, target, describe_case(case), rtol, atol)
-    raise AssertionError("judge calls this for wrong answers alone")
+def _lines(task: Task, student: Answer, name: str, complaint: str | None) -> tuple[LinePoints, ...]:
+    lines = exercise_of(name).lines
+    lost: set[int] = set()
+    if complaint == UNSOLVED:
+        lost = set(range(len(lines)))
+    elif complaint:
+        lost = lost_lines(task, student, RUBRICS[name], len(lines))
+    return tuple(LinePoints(line.text, line.points, 0 if k in lost else line.points) for k, line in enumerate(lines))

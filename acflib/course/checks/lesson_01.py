@@ -55,13 +55,13 @@ def hard_centers(student: Answer) -> Verdict:
     corners = {
         "The last class may be absent from the whole batch. There are num_classes centers, whatever labels occur.": (
             features,
-            labels.masked_fill(labels == n - 1, 0),
+            labels.masked_fill((labels == n - 1) | (labels == IGNORE_INDEX), 0),
             n,
         ),
         "All pixels of a picture may be ignored. Then each of its centers is the zero vector.": (features, ignored, n),
     }
     right = functional.hard_class_centers
-    return judge(student, cases, right, mistakes, corners=corners, hints=CENTERS, own_lines=True)
+    return judge(student, cases, right, mistakes, corners=corners, hints=CENTERS, own_lines=True, rubric="hard_centers")
 
 
 def centers_from_logits(student: Answer) -> Verdict:
@@ -99,7 +99,17 @@ def centers_from_logits(student: Answer) -> Verdict:
         return functional.class_centers(x, z.softmax(1))
 
     cases = random_cases(_logit_case)
-    return judge(student, cases, right, mistakes, corners=corners, hints=CENTERS, gradients=(0, 1), own_lines=True)
+    return judge(
+        student,
+        cases,
+        right,
+        mistakes,
+        corners=corners,
+        hints=CENTERS,
+        gradients=(0, 1),
+        own_lines=True,
+        rubric="centers_from_logits",
+    )
 
 
 def merge_centers(student: Answer) -> Verdict:
@@ -131,7 +141,9 @@ def merge_centers(student: Answer) -> Verdict:
         ),
     }
     corners = {HARDLY_THERE: random_cases(_small_mass_case, 1)[0]}
-    return judge(student, random_cases(_merge_case), right, mistakes, corners=corners, hints=CENTERS)
+    return judge(
+        student, random_cases(_merge_case), right, mistakes, corners=corners, hints=CENTERS, rubric="merge_centers"
+    )
 
 
 # ---- random inputs. Sides, channels and classes all differ, so that no two axes can be mistaken for each other.

@@ -56,7 +56,9 @@ def attend_sum(student: Answer) -> Verdict:
             lambda f: operation_count(f, many) < many[0].shape[1]
         )
     }
-    return _judge(student, cases, functional.attend_sum, mistakes, demands=demands, gradients=(0, 1))
+    return _judge(
+        student, cases, functional.attend_sum, mistakes, demands=demands, gradients=(0, 1), rubric="attend_sum"
+    )
 
 
 def attend_concat(student: Answer) -> Verdict:
@@ -82,7 +84,7 @@ def attend_concat(student: Answer) -> Verdict:
         **_with_wrong_maps(functional.attend_concat),
     }
     cases = random_cases(attending.centers_and_maps)
-    return _judge(student, cases, functional.attend_concat, mistakes, gradients=(0, 1))
+    return _judge(student, cases, functional.attend_concat, mistakes, gradients=(0, 1), rubric="attend_concat")
 
 
 def attend_concat_conv(student: Answer) -> Verdict:
@@ -129,7 +131,15 @@ def attend_concat_conv(student: Answer) -> Verdict:
             lambda f: operation_count(f, large) < large[1].shape[2]
         ),
     }
-    return _judge(student, cases, functional.attend_concat_conv, mistakes, demands=demands, gradients=(0, 1, 2))
+    return _judge(
+        student,
+        cases,
+        functional.attend_concat_conv,
+        mistakes,
+        demands=demands,
+        gradients=(0, 1, 2),
+        rubric="attend_concat_conv",
+    )
 
 
 def attend_top(student: Answer) -> Verdict:
@@ -184,7 +194,9 @@ def attend_top(student: Answer) -> Verdict:
     def right(f: Tensor, p: Tensor, k: int) -> Tensor:
         return functional.attend_sum(f, _to_one(_keep(p, k)))
 
-    return judge(student, cases, right, mistakes, corners=corners, hints=WEIGHTED, gradients=(0, 1))
+    return judge(
+        student, cases, right, mistakes, corners=corners, hints=WEIGHTED, gradients=(0, 1), rubric="attend_top"
+    )
 
 
 # ---- what the exercises share

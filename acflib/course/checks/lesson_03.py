@@ -78,7 +78,7 @@ def aspp_places(student: Answer) -> Verdict:
         "There may be four rates, or more. Each has a branch of its own.": (row, column, height, width, (1, 2, *rates)),
         "There may be one rate alone.": (row, column, height, width, rates[1:]),
     }
-    return judge(student, cases, read, mistakes, corners=corners, demands=demands)
+    return judge(student, cases, read, mistakes, corners=corners, demands=demands, rubric="aspp_places")
 
 
 def region_means(student: Answer) -> Verdict:
@@ -125,7 +125,7 @@ def region_means(student: Answer) -> Verdict:
         "With n = 1 the picture is one region.": (cases[0][0], 1),
         "Where n is the number of pixels a side, each pixel is a region of its own.": (cases[0][0][:, :, :5, :5], 5),
     }
-    return judge(student, cases, right, mistakes, corners=corners, hints=hints, gradients=(0,))
+    return judge(student, cases, right, mistakes, corners=corners, hints=hints, gradients=(0,), rubric="region_means")
 
 
 def affinity(student: Answer) -> Verdict:
@@ -176,7 +176,7 @@ def affinity(student: Answer) -> Verdict:
         "so it hands out 0.": absent,
         HARDLY_THERE: rare,
     }
-    return judge(student, cases, right, mistakes, corners=corners, hints=hints)
+    return judge(student, cases, right, mistakes, corners=corners, hints=hints, rubric="affinity")
 
 
 def region_attention(student: Answer) -> Verdict:
@@ -232,7 +232,9 @@ def region_attention(student: Answer) -> Verdict:
         "The center of an absent class is the zero vector. Its dot product is 0, and it takes part in the softmax as "
         "the others do; nothing is divided by its length.": absent
     }
-    return judge(student, cases, right, mistakes, corners=corners, hints=hints, gradients=(0, 1))
+    return judge(
+        student, cases, right, mistakes, corners=corners, hints=hints, gradients=(0, 1), rubric="region_attention"
+    )
 
 
 # ---- random inputs, such that every mistake shows

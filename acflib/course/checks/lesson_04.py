@@ -52,7 +52,7 @@ def conv_size(student: Answer) -> Verdict:
     }
     *cases, exact = random_cases(_size_cases, 1)[0]
     corners = {"Where the last step fits exactly it is made: nothing is left over, and nothing is missing.": exact}
-    return judge(student, cases, right, mistakes, corners=corners)
+    return judge(student, cases, right, mistakes, corners=corners, rubric="conv_size")
 
 
 def acf_parameters(student: Answer) -> Verdict:
@@ -117,7 +117,9 @@ def acf_parameters(student: Answer) -> Verdict:
         ),
     }
     named = {message: every_variant(mistake) for message, mistake in mistakes.items()}
-    return judge(every_variant(student), random_cases(_channels_case), every_variant(right), named)
+    return judge(
+        every_variant(student), random_cases(_channels_case), every_variant(right), named, rubric="acf_parameters"
+    )
 
 
 def fine_logits(student: Answer) -> Verdict:
@@ -176,13 +178,7 @@ def fine_logits(student: Answer) -> Verdict:
     rare[:, 0] = logits[:, 1:].logsumexp(1) - torch.tensor(2.0 * logits[0, 0].numel()).log()
     corners = {HARDLY_THERE: (features, rare, *matrices)}
     return judge(
-        student,
-        cases,
-        network(),
-        mistakes,
-        corners=corners,
-        hints=hints,
-        gradients=range(6),
+        student, cases, network(), mistakes, corners=corners, hints=hints, gradients=range(6), rubric="fine_logits"
     )
 
 
@@ -223,7 +219,14 @@ def receptive_field(student: Answer) -> Verdict:
         ),
     }
     corners: dict[str, Case] = {"Without any layer, a result depends on one pixel.": ([],)}
-    return judge(student, random_cases(_layers_case), lambda layers: walk(layers), mistakes, corners=corners)
+    return judge(
+        student,
+        random_cases(_layers_case),
+        lambda layers: walk(layers),
+        mistakes,
+        corners=corners,
+        rubric="receptive_field",
+    )
 
 
 # ---- random inputs, such that every mistake shows

@@ -56,7 +56,9 @@ def poly_rates(student: Answer) -> Verdict:
         return torch.tensor(found, dtype=torch.float64)
 
     corners = {"A run of one step has one rate, the initial one.": (0.02, 1, 0.7)}
-    return judge(student, random_cases(_schedule_case), right, mistakes, corners=corners, own_lines=True)
+    return judge(
+        student, random_cases(_schedule_case), right, mistakes, corners=corners, own_lines=True, rubric="poly_rates"
+    )
 
 
 def balanced_cross_entropy(student: Answer) -> Verdict:
@@ -105,7 +107,17 @@ def balanced_cross_entropy(student: Answer) -> Verdict:
     }
     cases = random_cases(_loss_case) + random_cases(_ignored_case, count=1)
     corners = {BELOW_1: random_cases(_one_pixel_case, 1)[0]}
-    return judge(student, cases, right, mistakes, corners=corners, hints=LOSS, gradients=(0,), own_lines=True)
+    return judge(
+        student,
+        cases,
+        right,
+        mistakes,
+        corners=corners,
+        hints=LOSS,
+        gradients=(0,),
+        own_lines=True,
+        rubric="balanced_cross_entropy",
+    )
 
 
 def hard_pixel_mask(student: Answer) -> Verdict:
@@ -168,7 +180,7 @@ def hard_pixel_mask(student: Answer) -> Verdict:
         f"{equal} count is free. You keep fewer.": lambda f: int(kept(f).sum()) == tied[3],
         "A pixel of lower probability counts before those of equal probability.": lambda f: bool(kept(f)[0, 0]),
     }
-    return judge(student, cases, right, mistakes, corners=corners, demands=demands)
+    return judge(student, cases, right, mistakes, corners=corners, demands=demands, rubric="hard_pixel_mask")
 
 
 def losses_of_parts(student: Answer) -> Verdict:
@@ -225,7 +237,9 @@ def losses_of_parts(student: Answer) -> Verdict:
         ),
         BELOW_1: ([small[:2]], small[2]),
     }
-    return judge(student, cases, divided(total_weight), mistakes, corners=corners, gradients=(0,))
+    return judge(
+        student, cases, divided(total_weight), mistakes, corners=corners, gradients=(0,), rubric="losses_of_parts"
+    )
 
 
 # ---- random inputs

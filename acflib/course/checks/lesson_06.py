@@ -47,7 +47,7 @@ def log_rows(student: Answer) -> Verdict:
         "With every = 1 each loss is a row.": (losses, 1),
         "A run shorter than `every` has one row.": (losses, len(losses) + 2),
     }
-    return judge(student, cases, each(torch.mean), mistakes, corners=corners)
+    return judge(student, cases, each(torch.mean), mistakes, corners=corners, rubric="log_rows")
 
 
 def sgd_step(student: Answer) -> Verdict:
@@ -103,7 +103,7 @@ def sgd_step(student: Answer) -> Verdict:
             lambda w, g, v, rate, m, d: right(w, g, v, rate, m, -d)
         ),
     }
-    return judge(student, random_cases(_step_case), right, mistakes)
+    return judge(student, random_cases(_step_case), right, mistakes, rubric="sgd_step")
 
 
 def batches_at(student: Answer) -> Verdict:
@@ -165,7 +165,7 @@ def batches_at(student: Answer) -> Verdict:
         "A run that starts has the positions from 0.": (length, size, 0, 3, seed),
         "One position has one batch.": (length, size, first, first + 1, seed),
     }
-    return judge(student, cases, right, mistakes, corners=corners)
+    return judge(student, cases, right, mistakes, corners=corners, rubric="batches_at")
 
 
 def resumed(student: Answer) -> Verdict:
@@ -233,7 +233,7 @@ def resumed(student: Answer) -> Verdict:
             *others,
         ),
     }
-    return judge(student, cases, run(rest, going_on), mistakes, corners=corners)
+    return judge(student, cases, run(rest, going_on), mistakes, corners=corners, rubric="resumed")
 
 
 # ---- random inputs

@@ -52,7 +52,7 @@ def interval_reading(student: Answer) -> Verdict:
             lambda reading: reading(1.0, 1.0) == reading(-1.0, 1.0) == "around 0"
         )
     }
-    return judge(student, cases, _reading, mistakes, demands=demands)
+    return judge(student, cases, _reading, mistakes, demands=demands, rubric="interval_reading")
 
 
 def seed_interval(student: Answer) -> Verdict:
@@ -96,7 +96,7 @@ def seed_interval(student: Answer) -> Verdict:
             lambda v, t: (v.mean() - right(v, t)[1], v.mean() + right(v, t)[1])
         ),
     }
-    return judge(student, random_cases(_values_case), right, mistakes, hints=SPREAD)
+    return judge(student, random_cases(_values_case), right, mistakes, hints=SPREAD, rubric="seed_interval")
 
 
 def paired_gain(student: Answer) -> Verdict:
@@ -139,7 +139,7 @@ def paired_gain(student: Answer) -> Verdict:
         SAME_GAIN: ({1: 61.0, 2: 62.0, 3: 65.0}, {1: 60.0, 2: 61.0, 3: 61.0}),
         "A score of 0 is a score: ask whether the seed is in the dict.": ({1: 3.0, 2: 0.0}, {1: 2.0, 2: 4.0}),
     }
-    return judge(student, cases, right, mistakes, corners=corners)
+    return judge(student, cases, right, mistakes, corners=corners, rubric="paired_gain")
 
 
 def seeds_needed(student: Answer) -> Verdict:
@@ -188,7 +188,7 @@ def seeds_needed(student: Answer) -> Verdict:
             (2.0, t_quantile(CONFIDENCE, 3))
         ),
     }
-    return judge(student, cases, stats.seeds_needed, mistakes, corners=corners)
+    return judge(student, cases, stats.seeds_needed, mistakes, corners=corners, rubric="seeds_needed")
 
 
 # ---- random inputs

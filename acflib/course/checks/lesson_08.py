@@ -64,7 +64,9 @@ def taps_inside(student: Answer) -> Verdict:
         SMALL_MAP: (3, 5, 4),
         "The rate is larger than the map here: the middle tap is left alone, 1 everywhere.": (3, 4, 5),
     }
-    return judge(student, random_cases(_map_case), right, mistakes, corners=corners, hints=swapped)
+    return judge(
+        student, random_cases(_map_case), right, mistakes, corners=corners, hints=swapped, rubric="taps_inside"
+    )
 
 
 def hard_shares(student: Answer) -> Verdict:
@@ -117,7 +119,7 @@ def hard_shares(student: Answer) -> Verdict:
         "All pixels are ignored here: every share is 0.": (probability, 0 * labels + IGNORE_INDEX, 0.5, 3),
     }
     cases = random_cases(_hard_case)
-    return judge(student, cases, right, mistakes, corners=corners, hints=SHARES, demands=demands)
+    return judge(student, cases, right, mistakes, corners=corners, hints=SHARES, demands=demands, rubric="hard_shares")
 
 
 def mirrored_mean(student: Answer) -> Verdict:
@@ -156,7 +158,7 @@ def mirrored_mean(student: Answer) -> Verdict:
         "You mirror the mean. Mirror the second result alone.": lambda z, m: halved(z.softmax(1), m.softmax(1)).flip(3),
         "You take the larger of both. They are averaged.": mean(torch.maximum),
     }
-    return judge(student, random_cases(_mirror_case), mean(halved), mistakes, hints=MEANS)
+    return judge(student, random_cases(_mirror_case), mean(halved), mistakes, hints=MEANS, rubric="mirrored_mean")
 
 
 def scales_mean(student: Answer) -> Verdict:
@@ -203,7 +205,7 @@ def scales_mean(student: Answer) -> Verdict:
         return mean([resized(part.softmax(1), s) for part in z])
 
     cases = [case for drawn in random_cases(_scales_cases, count=1) for case in drawn]
-    return judge(student, cases, right, mistakes, hints=MEANS)
+    return judge(student, cases, right, mistakes, hints=MEANS, rubric="scales_mean")
 
 
 # ---- random inputs

@@ -70,7 +70,7 @@ def similarity_matrix(student: Answer) -> Verdict:
     cases = random_cases(_feature_case)
     message = "The values are right, but you go from pixel to pixel. One matrix product gives all pairs at once."
     demands = {message: lambda f: operation_count(f, cases[0]) < 40}
-    return judge(student, cases, right, mistakes, hints=SIMILARITY, demands=demands)
+    return judge(student, cases, right, mistakes, hints=SIMILARITY, demands=demands, rubric="similarity_matrix")
 
 
 def within_between(student: Answer) -> Verdict:
@@ -135,7 +135,9 @@ def within_between(student: Answer) -> Verdict:
     pixels = torch.tensor([[[1.0, 0.6, 0.0]], [[0.0, 0.8, 1.0]]], dtype=torch.float64)  # (2, 1, 3)
     alone = "A class with one pixel has no pair within it, and must not spoil the mean of the others."
     corners = {alone: (pixels, torch.tensor([[0, 0, 1]]))}
-    return judge(student, random_cases(_labeled_case), means, mistakes, corners=corners, hints=PAIRS)
+    return judge(
+        student, random_cases(_labeled_case), means, mistakes, corners=corners, hints=PAIRS, rubric="within_between"
+    )
 
 
 def nearest_center_map(student: Answer) -> Verdict:
@@ -193,9 +195,17 @@ def nearest_center_map(student: Answer) -> Verdict:
         "A right angle has the similarity 0, too. Know an absent class by its center, not by the similarity.": (
             _pixel((0, 1), [(1, 0), (-1, -5)])
         ),
-        SHORT: _pixel((1, 0.3), [(0.1, 0), (0.9, 0.9)]),
+        SHORT: _pixel((1, 0.3), [(0.1, 0.01), (0.9, 0.9)]),
     }
-    return judge(student, random_cases(_center_case), right, mistakes, corners=corners, hints=SIMILARITY)
+    return judge(
+        student,
+        random_cases(_center_case),
+        right,
+        mistakes,
+        corners=corners,
+        hints=SIMILARITY,
+        rubric="nearest_center_map",
+    )
 
 
 def order_share(student: Answer) -> Verdict:
@@ -230,7 +240,7 @@ def order_share(student: Answer) -> Verdict:
             lambda s, y, r, c: (s[_others(y, r, c)].mean() - s[(y != y[r, c]) & (y != IGNORE_INDEX)].mean()).item()
         ),
     }
-    return judge(student, random_cases(_order_case), share, mistakes, hints=PAIRS)
+    return judge(student, random_cases(_order_case), share, mistakes, hints=PAIRS, rubric="order_share")
 
 
 # ---- inputs

@@ -45,7 +45,14 @@ def net_by_class(student: Answer) -> Verdict:
     }
     coarse, fine, truth = torch.tensor([[[0, 0, 1, 0]], [[1, 1, 1, 3]], [[0, 1, 1, 3]]])
     absent = "Classes 2 and 4 do not occur in the truth here. They stand in the result, too, with 0."
-    return judge(student, random_cases(_map_case), net, mistakes, corners={absent: (coarse, fine, truth, 5)})
+    return judge(
+        student,
+        random_cases(_map_case),
+        net,
+        mistakes,
+        corners={absent: (coarse, fine, truth, 5)},
+        rubric="net_by_class",
+    )
 
 
 def swap_classes(student: Answer) -> Verdict:
@@ -86,7 +93,7 @@ def swap_classes(student: Answer) -> Verdict:
     }
     cases = random_cases(_probability_case)
     corners = {"a may be larger than b.": (cases[0][0], 2, 0)}
-    return judge(student, cases, right, mistakes, corners=corners)
+    return judge(student, cases, right, mistakes, corners=corners, rubric="swap_classes")
 
 
 def good_and_bad(student: Answer) -> Verdict:
@@ -132,7 +139,7 @@ def good_and_bad(student: Answer) -> Verdict:
     cases = random_cases(_gains_case)
     gains = cases[0][0]
     corners = {"All scenes are asked for here, k of k, in both orders.": (gains, len(gains))}
-    return judge(student, cases, right, mistakes, corners=corners)
+    return judge(student, cases, right, mistakes, corners=corners, rubric="good_and_bad")
 
 
 def mixed_probs(student: Answer) -> Verdict:
@@ -180,7 +187,7 @@ def mixed_probs(student: Answer) -> Verdict:
             lambda P, m, i, s: inside(m, (P + s * target(P, i)) / (1 + s), P)
         ),
     }
-    return judge(student, random_cases(_paint_case), right, mistakes)
+    return judge(student, random_cases(_paint_case), right, mistakes, rubric="mixed_probs")
 
 
 # ---- random inputs

@@ -54,7 +54,7 @@ def fair_comparison(student: Answer) -> Verdict:
         "Two runs of one method may be compared, too. The method is no condition.": (a, other_score),
         "Two equal scores may be compared, too. The score is no condition.": (a, other_method),
     }
-    return judge(student, cases, right, mistakes, corners=corners)
+    return judge(student, cases, right, mistakes, corners=corners, rubric="fair_comparison")
 
 
 def label_ids(student: Answer) -> Verdict:
@@ -101,11 +101,11 @@ def label_ids(student: Answer) -> Verdict:
     }
     corners = {
         "Train id 0 does not occur here. Look each id up by its number, not by its place among those that occur.": (
-            torch.tensor([[2, 1, IGNORE_INDEX]]),
+            torch.tensor([[2, 1, 1]]),
             torch.tensor([7, 8, 11]),
         )
     }
-    return judge(student, random_cases(_ids_case), right, mistakes, corners=corners)
+    return judge(student, random_cases(_ids_case), right, mistakes, corners=corners, rubric="label_ids")
 
 
 def micro_steps(student: Answer) -> Verdict:
@@ -148,7 +148,7 @@ def micro_steps(student: Answer) -> Verdict:
         "The four images of a GPU fit into one pass here.": (8, 2, 4),
         "Seven images can be cut into seven passes of one image, and into no other parts.": (14, 2, 6),
     }
-    return judge(student, cases, right, mistakes, corners=corners)
+    return judge(student, cases, right, mistakes, corners=corners, rubric="micro_steps")
 
 
 def window_counts(student: Answer) -> Verdict:
@@ -207,7 +207,7 @@ def window_counts(student: Answer) -> Verdict:
         ),
         "One window covers this side exactly.": (4, 4, 3),
     }
-    return judge(student, cases, right, mistakes, corners=corners)
+    return judge(student, cases, right, mistakes, corners=corners, rubric="window_counts")
 
 
 # ---- random inputs

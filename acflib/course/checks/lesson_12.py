@@ -59,7 +59,9 @@ def photo_to_batch(student: Answer) -> Verdict:
     }
     hints = Hints(whole="a network needs floats.", swapped="Height and width are swapped: permute(2, 0, 1).")
     cases = random_cases(_photo_case)
-    return judge(_given_either(student), cases, right, mistakes, hints=hints, own_lines=True, atol=1e-5)
+    return judge(
+        _given_either(student), cases, right, mistakes, hints=hints, own_lines=True, atol=1e-5, rubric="photo_to_batch"
+    )
 
 
 def train_ids(student: Answer) -> Verdict:
@@ -112,7 +114,7 @@ def train_ids(student: Answer) -> Verdict:
         ),
     }
     cases = [case for n in (5, 4, 6) for case in random_cases(functools.partial(_label_case, length=n), 1)]
-    return judge(student, cases, lookup, mistakes)
+    return judge(student, cases, lookup, mistakes, rubric="train_ids")
 
 
 def hooked_layer(student: Answer) -> Verdict:
@@ -158,7 +160,16 @@ def hooked_layer(student: Answer) -> Verdict:
     cases = random_cases(_network_case)
     network, _, images = cases[0]
     corners = {"You tap the same layer, whatever `name` says.": (network, "body.first", images)}
-    return judge(student, cases, tapping.tapped, mistakes, corners=corners, demands=demands, gradients=(2,))
+    return judge(
+        student,
+        cases,
+        tapping.tapped,
+        mistakes,
+        corners=corners,
+        demands=demands,
+        gradients=(2,),
+        rubric="hooked_layer",
+    )
 
 
 def coarse_to_fine(student: Answer) -> Verdict:
@@ -215,7 +226,7 @@ def coarse_to_fine(student: Answer) -> Verdict:
     rare = logits.clone()
     rare[:, 0] = rare[:, 1:].logsumexp(1) - math.log(2 * rare[0, 0].numel())  # a mass of 1/2, about
     corners = {HARDLY_THERE: (features, rare)}
-    return judge(student, cases, right, mistakes, corners=corners, gradients=(0, 1))
+    return judge(student, cases, right, mistakes, corners=corners, gradients=(0, 1), rubric="coarse_to_fine")
 
 
 # ---- random inputs

@@ -54,7 +54,9 @@ def pixel_similarity(student: Answer) -> Verdict:
     asked = features.clone()
     asked[:, row, column] = 0
     corners = {"The asked pixel itself may have the feature 0: then all similarities are 0.": (asked, row, column)}
-    return judge(student, cases, right, mistakes, corners=corners, hints=SIMILAR, own_lines=True)
+    return judge(
+        student, cases, right, mistakes, corners=corners, hints=SIMILAR, own_lines=True, rubric="pixel_similarity"
+    )
 
 
 def cell_under_pixel(student: Answer) -> Verdict:
@@ -90,7 +92,7 @@ def cell_under_pixel(student: Answer) -> Verdict:
     }
     corners = {"The map is as large as the picture here: each pixel is a cell.": (4, 2, (7, 5), (7, 5))}
     cases, right = random_cases(_cell_case, count=12), similarity.cell_of_pixel
-    return judge(student, cases, right, mistakes, corners=corners, demands=demands)
+    return judge(student, cases, right, mistakes, corners=corners, demands=demands, rubric="cell_under_pixel")
 
 
 def class_contrast(student: Answer) -> Verdict:
@@ -123,7 +125,7 @@ def class_contrast(student: Answer) -> Verdict:
     }
     values = torch.tensor([[1.0, 1.0, 0.6, 0.2]], dtype=torch.float64)
     corners = {ALIKE: (values, torch.tensor([[0, 0, 0, 1]]), 0, 0)}
-    return judge(student, random_cases(_contrast_case), _contrast, mistakes, corners=corners)
+    return judge(student, random_cases(_contrast_case), _contrast, mistakes, corners=corners, rubric="class_contrast")
 
 
 # ---- inputs

@@ -32,7 +32,14 @@ def tempered(student: Answer) -> Verdict:
             lambda p, t: p ** (1 / t) / (p ** (1 / t)).sum(1, keepdim=True)
         ),
     }
-    return judge(student, random_cases(_temperature_case), lambda p, t: _to_one(p ** (1 / t)), mistakes, hints=SHARES)
+    return judge(
+        student,
+        random_cases(_temperature_case),
+        lambda p, t: _to_one(p ** (1 / t)),
+        mistakes,
+        hints=SHARES,
+        rubric="tempered",
+    )
 
 
 def without_class(student: Answer) -> Verdict:
@@ -56,7 +63,14 @@ def without_class(student: Answer) -> Verdict:
             lambda p, i: _nothing_to_all(p, i)
         ),
     }
-    return judge(student, random_cases(_absent_case), lambda p, i: _to_one(_gone(p, i)), mistakes, hints=SHARES)
+    return judge(
+        student,
+        random_cases(_absent_case),
+        lambda p, i: _to_one(_gone(p, i)),
+        mistakes,
+        hints=SHARES,
+        rubric="without_class",
+    )
 
 
 def center_after_stroke(student: Answer) -> Verdict:
@@ -98,7 +112,7 @@ def center_after_stroke(student: Answer) -> Verdict:
             (0 * center, 0.0, features, 0 * p)
         ),
     }
-    return judge(student, cases, _after_stroke, mistakes, corners=corners)
+    return judge(student, cases, _after_stroke, mistakes, corners=corners, rubric="center_after_stroke")
 
 
 # ---- inputs

@@ -1,1 +1,4 @@
-"""Students' notebooks, graded: ``grade`` is the way in, ``cells`` finds exercises, ``session`` runs the notebook."""
+"""Students' notebooks, graded: ``grade`` is the way in, ``cells`` finds exercises, ``session`` runs the notebook.
+
+``parallel`` grades several at once, ``totals`` writes a table for a gradebook.
+"""

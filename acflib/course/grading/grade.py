@@ -9,46 +9,64 @@ A student's code runs with the rights of the one who grades. Grade strangers' no
 import csv
 import io
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from acflib import __version__
-from acflib.course.checks.catalog import Exercise, exercises_of
+from acflib.course.checks.catalog import Exercise, LinePoints, exercises_of
 from acflib.course.grading.cells import CheckCall, check_calls, lesson_of, read_notebook
+from acflib.course.grading.parallel import Kernels
 from acflib.course.grading.session import KernelLost, Session
 from acflib.engine.files import write_whole
 from acflib.errors import ConfigError, DataError
 
-COLUMNS = ("notebook", "lesson", "exercise", "check", "title", "points", "earned", "solved", "message", "seconds")
+COLUMNS = (
+    "notebook", "lesson", "exercise", "check", "title", "points", "earned", "lines", "solved", "message", "seconds"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Grade:
-    """What was found of one exercise; ``seconds`` are those of the judgment."""
+    """What was found of one exercise; ``seconds`` of the wall clock are those of its judgment, not of its cell.
+
+    ``found`` are the lines of the rubric as the check gives them. Where it gives none, all points are earned at once.
+    """
 
     exercise: Exercise
     solved: bool
     message: str
     seconds: float = 0.0
+    found: tuple[LinePoints, ...] = ()
+
+    @property
+    def lines(self) -> tuple[LinePoints, ...]:
+        """The lines of the rubric; those of the exercise where nothing was judged."""
+        every = (LinePoints(line.text, line.points, line.points * self.solved) for line in self.exercise.lines)
+        return self.found or tuple(every)
 
     @property
     def earned(self) -> int:
-        """The points of the exercise when it is solved, else 0."""
-        return self.exercise.points if self.solved else 0
+        """The sum of the lines."""
+        return sum(line.earned for line in self.lines) if self.lines else self.exercise.points * self.solved
 
 
 @dataclass(frozen=True)
 class GradedNotebook:
     """A student's notebook: its path, its lesson, and one grade for each exercise of the lesson.
 
-    Where it could not be graded, ``problem`` says why, ``lesson`` is empty and there are no grades.
+    Where it could not be graded, ``problem`` says why, ``lesson`` is empty and there are no grades. ``notes`` are about
+    cells without an exercise that were broken off or ended the kernel. ``seconds`` of the wall clock are those of all:
+    kernels, cells and judgments.
     """
 
     path: Path
     lesson: str
     grades: tuple[Grade, ...]
     problem: str = ""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
 
     @property
     def points(self) -> int:
@@ -71,14 +89,14 @@ def check_paths(paths: Sequence[Path]) -> None:
             raise DataError(f"{path}: cannot be read, there is no such file; give the paths of notebooks (.ipynb)")
 
 
-def grade_or_say(path: Path, seed: int, timeout: float = 120) -> GradedNotebook:
+def grade_or_say(path: Path, seed: int, timeout: float = 120, kernels: Kernels | None = None) -> GradedNotebook:
     """:func:`grade_notebook`; a file that cannot be graded costs its owner alone, and ``problem`` says why.
 
     Raises:
         ConfigError: nothing can be graded: a package is missing, or no kernel starts.
     """
     try:
-        return grade_notebook(path, seed, timeout)
+        return grade_notebook(path, seed, timeout, kernels)
     except ConfigError:
         raise
     except DataError as error:
@@ -88,7 +106,7 @@ def grade_or_say(path: Path, seed: int, timeout: float = 120) -> GradedNotebook:
     return GradedNotebook(path, "", (), " ".join(problem.split()))
 
 
-def grade_notebook(path: Path, seed: int, timeout: float = 120) -> GradedNotebook:
+def grade_notebook(path: Path, seed: int, timeout: float = 120, kernels: Kernels | None = None) -> GradedNotebook:
     """Run a notebook and judge its exercises. The file is not changed.
 
     A cell that ends its kernel, or cannot be stopped, is left out of a second run, so that it costs only its own
@@ -98,31 +116,46 @@ def grade_notebook(path: Path, seed: int, timeout: float = 120) -> GradedNoteboo
         path: the student's notebook.
         seed: of the random inputs; 0 gives those that students see.
         timeout: seconds that a cell, or one judgment, may take.
+        kernels: counts the kernels in, so that another thread can stop them.
 
     Raises:
         DataError: the file is no notebook of a lesson with exercises.
         ConfigError: nbclient or ipykernel is not installed, or no kernel starts.
     """
+    start, kernels = time.perf_counter(), kernels or Kernels()
     notebook = read_notebook(path)
     lesson = lesson_of(notebook, path)
     calls = check_calls(notebook)
     lost: dict[int, str] = {}
     found = None
     while found is None:
-        session = Session(notebook, path.resolve().parent, timeout, lost)
+        session = Session(notebook, path.resolve().parent, timeout, lost, kernels.threads)
+        kernels.add(session)
         try:
             found = session.run(calls, seed)
         except KernelLost as error:
+            if kernels.stopped:
+                raise
             lost[error.cell] = error.reason
         finally:
+            kernels.discard(session)
             session.close()
-    return GradedNotebook(path, lesson, tuple(_grade(exercise, calls, found) for exercise in exercises_of(lesson)))
+    grades = tuple(_grade(exercise, calls, found) for exercise in exercises_of(lesson))
+    notes = _notes({**lost, **session.slow}, calls)
+    return GradedNotebook(path, lesson, grades, notes=notes, seconds=time.perf_counter() - start)
+
+
+def _notes(faults: dict[int, str], calls: Sequence[CheckCall]) -> tuple[str, ...]:
+    """What is said of cells that check nothing: exercises behind them may fail for want of what they define."""
+    with_exercise = {call.cell for call in calls}
+    return tuple(f"Cell {k + 1} {faults[k]}." for k in sorted(faults) if k not in with_exercise)
 
 
 def _grade(exercise: Exercise, calls: Sequence[CheckCall], found: dict[str, dict]) -> Grade:
     name = exercise.check
     if name in found:
-        return Grade(exercise, **found[name])
+        lines = tuple(LinePoints(**line) for line in found[name].get("lines", ()))
+        return Grade(exercise, found[name]["solved"], found[name]["message"], found[name].get("seconds", 0.0), lines)
     if any(call.check == name for call in calls):
         return Grade(exercise, False, f"No answer: the check takes one function, checks.{name}(your_function).")
     return Grade(exercise, False, f'Missing: no cell calls checks.{name}(...), exercise "{exercise.title}".')
@@ -142,16 +175,18 @@ def make_folder(out: str) -> None:
 
 
 def rows(graded: Sequence[GradedNotebook]) -> list[dict]:
-    """One row for each exercise of each notebook, with the names of ``COLUMNS``; one for a notebook with a problem."""
+    """One row for each exercise of each notebook, with the names of ``COLUMNS``; one for each problem and note."""
     found = []
     for notebook in graded:
         start = {"notebook": str(notebook.path), "lesson": notebook.lesson}
         if notebook.problem:
             found.append({**start, "earned": 0, "solved": False, "message": notebook.problem})
+        found += [{**start, "message": note} for note in notebook.notes]
         for grade in notebook.grades:
             exercise = grade.exercise
             what = {"exercise": exercise.number, "check": exercise.check, "title": exercise.title}
-            earned = {"points": exercise.points, "earned": grade.earned, "solved": grade.solved}
+            lines = "; ".join(map(str, grade.lines))
+            earned = {"points": exercise.points, "earned": grade.earned, "lines": lines, "solved": grade.solved}
             found.append({**start, **what, **earned, "message": grade.message, "seconds": round(grade.seconds, 3)})
     return found
 
@@ -164,16 +199,16 @@ def write_grades(graded: Sequence[GradedNotebook], seed: int, out: str) -> tuple
     """
     json_path, csv_path = Path(out + ".json"), Path(out + ".csv")
     record = {"acflib": __version__, "seed": seed, "notebooks": [_record(notebook) for notebook in graded]}
-    write_whole(json_path, _bytes(json.dumps(record, indent=2, ensure_ascii=False)))
+    write_whole(json_path, as_bytes(json.dumps(record, indent=2, ensure_ascii=False)))
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, COLUMNS)
     table.writeheader()
     table.writerows(rows(graded))
-    write_whole(csv_path, _bytes(text.getvalue()))
+    write_whole(csv_path, as_bytes(text.getvalue()))
     return json_path, csv_path
 
 
-def _bytes(text: str) -> bytes:
+def as_bytes(text: str) -> bytes:
     """UTF-8. What it cannot hold, half a character in a student's message or a file name, is written as \\udc80."""
     return text.encode(errors="backslashreplace")
 
@@ -185,5 +220,14 @@ def _record(notebook: GradedNotebook) -> dict:
         "points": notebook.points,
         "earned": notebook.earned,
         "problem": notebook.problem,
-        "exercises": [{**asdict(grade), "earned": grade.earned} for grade in notebook.grades],
+        "notes": list(notebook.notes),
+        "seconds": round(notebook.seconds, 3),
+        "exercises": [_grade_record(grade) for grade in notebook.grades],
     }
+
+
+def _grade_record(grade: Grade) -> dict:
+    exercise = {key: value for key, value in asdict(grade.exercise).items() if key != "lines"}
+    lines = [asdict(line) for line in grade.lines]
+    found = {"solved": grade.solved, "message": grade.message, "seconds": grade.seconds, "earned": grade.earned}
+    return {"exercise": exercise, **found, "lines": lines}

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 
 import torch
 
@@ -20,6 +21,7 @@ def judge_answer(path: str, check: str, answer: Callable, seed: int) -> None:
     with checks.with_seed(seed):
         verdict = getattr(checks, check)(answer) if checks_work() else Verdict(False, TAMPERED)
     found = {"solved": verdict.solved, "message": verdict.message, "seconds": time.perf_counter() - start}
+    found["lines"] = [asdict(line) for line in verdict.lines]
     with open(path, "w", encoding="utf-8") as file:
         json.dump(found, file)
 

@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +17,8 @@ from acflib.engine.machine import AROUND, python_path
 from acflib.errors import ConfigError, package_fault
 
 ANSWER_TIME = 10  # seconds in which an interrupted kernel must answer
+SLOW = "ran longer than"
+STARTING = threading.Lock()  # one kernel at a time looks for free ports
 # A check that a student's cell has replaced is replaced again: acflib is loaded anew.
 FRESH_ACFLIB = f"""
 import sys
@@ -42,13 +45,25 @@ class Session:
         folder: where the kernel works, as in JupyterLab: the folder of the notebook.
         timeout: seconds that a cell, or one judgment, may take.
         lost: index of a cell -> why it is left out, because it ended the kernel of a session before.
+        threads: that torch may use in the kernel; None leaves it to torch.
+
+    Attributes:
+        slow: index of a cell -> "ran longer than 120 seconds", of this session.
     """
 
-    def __init__(self, notebook, folder: Path, timeout: float, lost: dict[int, str]) -> None:
+    def __init__(
+        self, notebook, folder: Path, timeout: float, lost: dict[int, str], threads: int | None = None
+    ) -> None:
         self.cells, self.timeout, self.lost = notebook.cells, timeout, lost
+        self.slow: dict[int, str] = {}
         self.answers = f"answers_{secrets.token_hex(8)}"  # a variable of the kernel: check -> the student's function
         self.results = tempfile.TemporaryDirectory()
-        self.client = start_kernel(folder)
+        self.client = start_kernel(folder, threads)
+
+    def kill(self) -> None:
+        """End the kernel now, from any thread: whoever waits for it is told that it is dead."""
+        with suppress(Exception):  # it may have ended by itself
+            self.client.km.provisioner.process.kill()
 
     def close(self) -> None:
         """End the kernel, whatever it is doing."""
@@ -64,7 +79,7 @@ class Session:
         """Run all cells, then judge the answers that they leave.
 
         Returns:
-            check -> {"solved", "message", "seconds"}, for each check that is called with one answer.
+            check -> {"solved", "message", "seconds", "lines"}, for each check that is called with one answer.
 
         Raises:
             KernelLost: in a cell that has to be left out.
@@ -74,6 +89,8 @@ class Session:
         for index, cell in enumerate(self.cells):
             runs = cell.cell_type == "code" and index not in self.lost
             problem = self._execute(cell.source, index) if runs else self.lost.get(index)
+            if problem and problem.startswith(SLOW):
+                self.slow[index] = problem
             for call in (call for call in calls if call.cell == index):
                 problems.pop(call.check, None)  # the last call of a check counts
                 if call.answer is not None:
@@ -83,7 +100,7 @@ class Session:
 
     def _keep_answer(self, call: CheckCall, problem: str | None) -> str | None:
         """Keep the function that the cell checks, as it is now; what is wrong where there is none."""
-        if problem and (call.cell in self.lost or problem.startswith("ran longer")):
+        if problem and (call.cell in self.lost or problem.startswith(SLOW)):
             return problem  # it would do so again
         missing = self._execute(f"{self.answers}[{call.check!r}] = {call.answer}", call.cell)
         return (problem or missing) if missing else None
@@ -114,15 +131,15 @@ class Session:
         except CellExecutionError as error:
             problem = f"raised {error.ename}: {error.evalue}".splitlines()[0]
         except (DeadKernelError, asyncio.TimeoutError):
-            slow = f"ran longer than {self.timeout:g} seconds and could not be stopped"
+            slow = f"{SLOW} {self.timeout:g} seconds and could not be stopped"
             dead = "ended the kernel (a crash, or not enough memory)"
             raise KernelLost(index, slow if time.monotonic() - start > self.timeout else dead) from None
         late = time.monotonic() - start > self.timeout
-        return f"ran longer than {self.timeout:g} seconds" if late else problem
+        return f"{SLOW} {self.timeout:g} seconds" if late else problem
 
 
-def start_kernel(folder: Path):
-    """An nbclient with a kernel of the Python that runs this, working in ``folder``.
+def start_kernel(folder: Path, threads: int | None = None):
+    """An nbclient with a kernel of the Python that runs this, working in ``folder``, with ``threads`` for torch.
 
     Raises:
         ConfigError: a package is missing, or the kernel does not start.
@@ -152,8 +169,11 @@ def start_kernel(folder: Path):
     )
     client.log.setLevel("CRITICAL")  # a cell that takes too long is reported by the grade
     environment = {**os.environ, "PYTHONPATH": python_path(), "MPLBACKEND": "agg"}
+    if threads:
+        environment.setdefault("OMP_NUM_THREADS", str(threads))
     try:
-        run_sync(client.async_start_new_kernel)(env=environment, stderr=subprocess.DEVNULL)
+        with STARTING:
+            run_sync(client.async_start_new_kernel)(env=environment, stderr=subprocess.DEVNULL)
         run_sync(client.async_start_new_kernel_client)()
     except (RuntimeError, OSError) as error:
         raise ConfigError(f"no Python kernel starts ({error}); try: pip install --force-reinstall ipykernel") from error

@@ -1,0 +1,290 @@
+"""Which lines of its rubric each wrong answer of ``wrong_answers/`` loses, named by hand from its mistake.
+
+check -> the places of the lines, from 0, -> the names of the answers. An answer that stands nowhere here loses all
+lines: it misses the first one in a way that shows nothing of the others, is of another form, or calls acflib where the
+exercise forbids it. What is asked of every answer (arguments unchanged, whole numbers whole, gradients) costs the first
+line, where no other line is about it.
+"""
+
+LOST = {
+    "hard_centers": {  # the right centers, absent classes, ignored pixels; "one_hot of 255" also gives sums
+        (1,): ["absent class", "last class from the labels"],
+        (2,): ["255 last", "255 first", "ignored picture"],
+    },
+    "centers_from_logits": {  # the softmax, the normalized sum; rows, columns, sigmoid and argmax: see who calls acflib
+        (0,): ["raw logits", "pixels", "argmax", "detached", "half detached", "numpy"],
+        (1,): ["sums", "H*W", "channels", "reshape", "mass at least 1", "mass at least 0.1"],
+    },
+    "merge_centers": {  # the right weights, a class that one picture lacks, a class that both lack
+        (0,): ["changes its argument"],
+        (2,): ["absent class", "mass at least 1", "mass at least 0.1"],  # the mass 0, guarded wrongly
+    },
+    "attend_sum": {  # the weighted sum, the shape, batches
+        (0,): ["a loop", "detached", "scaled", "absent class"],
+        (1,): ["read by columns", "written by columns", "rows as channels", "swapped"],
+        (2,): ["first picture"],
+    },
+    "attend_concat": {  # the weights, the order of the channels
+        (0,): [
+            "no weights", "softmax again", "over pixels", "argmax", "read by columns", "written by columns", "detached",
+        ],
+        (1,): ["channels first", "blocks of P"],
+    },
+    "attend_concat_conv": {  # cutting W, the sum, never building the long vector
+        (0,): ["cut wrongly", "first block", "blocks added", "detached"],
+        (1,): ["no P", "read by columns", "written by columns"],
+        (2,): ["literal", "class by class", "pixel by pixel"],
+    },
+    "attend_top": {  # choosing k classes, the new scale
+        (0,): [
+            "smallest", "first classes", "first centers", "one too few", "once", "equal ones", "detached",
+            "at most N - 1", "at least 2",
+        ],
+        (1,): ["not scaled", "all the same", "softmax", "mean"],
+    },
+    "aspp_places": {  # the nine places of each rate, the border, a map of bools
+        (0,): ["no corners", "not itself", "one rate", "half", "three rates", "two rates", "no rate alone"],
+        (1,): ["negative index", "clamped", "not 0", "lower right"],
+        (2,): ["counts"],
+    },
+    "region_means": {  # the regions, the mean, giving it back
+        (0,): ["n pixels", "stripes", "in place", "detached"],
+        (1,): ["sums", "largest", "one number", "channels"],
+        (2,): ["soft", "tiles", "swapped", "pooled only"],
+    },
+    "affinity": {  # the two sums, the denominator, the roles of the two maps
+        (1,): [
+            "no denominator", "number of pixels", "rows", "softmax", "absent class", "mass at least 1",
+            "mass at least 0.1",
+        ],
+        (2,): ["swapped", "transposed", "the other", "first twice", "second twice"],
+        (1, 2): ["both"],  # an absent class is NaN, too
+    },
+    "region_attention": {  # the similarity, the softmax over the classes, the weighted sum
+        (0,): ["root of N", "no scale", "divided by C", "multiplied", "cosine", "detached"],
+        (1,): ["over pixels", "rows", "columns", "no softmax", "sigmoid", "absent class", "absent class left out"],
+        (2,): ["reshaped", "most similar"],
+    },
+    "conv_size": {  # the reach, the padding, rounding (and counting)
+        (0,): ["no dilation", "dilation times kernel", "no - 1"],
+        (1,): ["padding once", "no padding"],
+        (2,): ["rounded up", "rounded", "a float", "no exact fit", "one less", "no stride", "float"],
+        (0, 2): ["no ones"],
+    },
+    "acf_parameters": {  # "sum", "concat", "center", BatchNorm and bias
+        (1,): ["concat as sum"],
+        (2,): ["center refined", "center as sum"],
+        (3,): ["no BatchNorm", "buffers", "bias", "weights alone", "no bias of the classifier", "half a BatchNorm"],
+        (1, 2): ["one for all"],
+        (0, 1, 2): ["no classifier", "fusion without F", "no reduction", "coarse head"],
+    },
+    "fine_logits": {  # P, the two equations, the fusion in the right order, the ReLUs
+        (0,): ["logits", "rows", "columns", "sigmoid", "uniform", "probabilities", "half detached", "detached"],
+        (1,): ["no denominator", "number of pixels", "mass at least 1"],
+        (2,): ["swapped"],
+        (3,): ["no ReLU 1", "no ReLU 2", "no ReLU 3", "no ReLU", "ReLU at the end", "early ReLU"],
+    },
+    "receptive_field": {  # the jump, dilation, starting at one pixel
+        (0,): ["no strides", "own stride", "added", "emptied", "a float"],
+        (1,): ["no dilation", "dilated jump", "k steps"],
+        (2,): ["from 0", "no layer"],
+    },
+    "poly_rates": {  # the formula, the right first and last value
+        (1,): ["from 1", "ends at 0", "no run of one step"],
+    },
+    "balanced_cross_entropy": {  # the weighted sum, the denominator, ignored pixels, a batch without any label
+        (0,): ["item"],
+        (1,): ["over the labeled", "sum", "mean of means", "sum at least 1"],
+        (2,): ["255 first", "255 last"],
+        (3,): ["all ignored", "hidden NaN"],
+        (1, 2): ["over all pixels"],
+        (2, 3): ["255 as a class"],
+    },
+    "hard_pixel_mask": {  # the threshold, `keep`, ignored pixels
+        (0,): ["K alone", "at the threshold", "probabilities"],
+        (1,): ["threshold alone", "at most K", "each image", "times batch", "all equal ones", "no equal one", "topk"],
+        (2,): ["ignored"],
+    },
+    "losses_of_parts": {  # the common denominator, weights instead of counts
+        (0,): ["unlabeled part", "sum at least 1", "numbers", "parts taken out"],
+        (1,): ["count", "all pixels", "no weights"],
+    },
+    "log_rows": {  # the means, the last row
+        (1,): ["last row too low", "row of nothing", "no short run", "last row missing"],
+    },
+    "sgd_step": {  # the velocity, the weight decay, the weight
+        (0,): ["no momentum", "rate inside", "running mean", "in place"],
+        (1,): ["no decay", "decoupled", "decay away from 0"],
+        (2,): ["nesterov", "uphill", "old velocity", "swapped"],
+    },
+    "batches_at": {  # the right epoch and place, the order of each epoch, the dropped rest
+        (0,): ["from 0", "from the epoch", "epochs from 1", "floats"],
+        (1,): ["not shuffled", "one order", "one generator", "seed added", "turned"],
+        (2,): ["no gap", "never full"],
+    },
+    "resumed": {  # what follows from the position, the velocity, the right number of steps
+        (0,): ["rate", "data", "position", "own schedule", "constant", "not from 0", "in place"],
+        (1,): ["velocity"],
+        (2,): ["once more", "done already", "step missing"],
+    },
+    "interval_reading": {  # the two signs, the doubt on both sides
+        (0,): ["no below", "exchanged", "no sign", "capital", "one word"],
+        (1,): ["sign", "whole width", "lower end", "a quarter", "open ends"],
+    },
+    "seed_interval": {  # the mean, the standard deviation, the standard error with t
+        (0,): ["ends", "exchanged", "median", "in place"],
+        (1,): ["n", "variance", "not divided"],
+        (2,): ["deviation", "over n", "error", "1.96", "width", "root of n - 1", "five seeds"],
+    },
+    "paired_gain": {  # pairing by seed, leaving out what has no partner
+        (0,): ["sign", "sum", "three pairs", "distinct gains", "in place"],
+        (1,): ["zeros", "over new", "over old", "raises", "a score of 0"],
+    },
+    "seeds_needed": {  # the search, the degrees of freedom
+        (0,): [
+            "one fewer", "one more", "width", "root of n - 1", "over n", "from 3", "up to 99", "not larger", "a float",
+        ],
+        (1,): ["1.96", "degrees", "error"],
+    },
+    "taps_inside": {  # the count along one side, both sides together
+        (0,): ["no rate", "gap", "half", "not 0", "length", "floats", "middle of a small map", "small map"],
+        (1,): ["cross", "no center", "axes", "added"],
+    },
+    "hard_shares": {  # the shares, ignored pixels, absent classes
+        (0,): ["at the threshold", "in place"],
+        (1,): ["255 first", "255 last"],
+        (2,): ["absent class", "last class absent"],
+    },
+    "mirrored_mean": {  # mirroring back along the right axis, averaging probabilities
+        (0,): ["not back", "rows", "classes", "batch", "both ways", "first mirrored", "mean mirrored", "in place"],
+        (1,): ["logits averaged", "no softmax", "sum", "columns", "over rows", "softmax again", "larger"],
+    },
+    "scales_mean": {  # the order of softmax and resizing, the mean
+        (0,): [
+            "resized logits", "mean of logits", "no softmax", "in place", "logits in place", "corners", "nearest",
+            "columns",
+        ],
+        (1,): ["sum", "none of its size", "three scales", "weighted", "first", "last"],
+    },
+    "similarity_matrix": {  # the cosine, the zero feature, one matrix product
+        (0,): ["in place"],
+        (1,): ["zero", "at least 1"],
+        (2,): ["loops"],
+    },
+    "within_between": {  # the two means, leaving each pixel's pair with itself out, ignored pixels
+        (0,): [
+            "products", "swapped", "classes", "classes, both", "all pairs", "three classes", "class by class",
+            "in place", "at least 1",
+        ],
+        (1,): ["itself", "by value"],
+        (2,): ["255"],
+        (1, 2): ["both"],
+    },
+    "nearest_center_map": {  # the most similar center, absent classes
+        (0,): ["distance", "product", "at least 1", "floats", "in place"],
+        (1,): [
+            "absent", "short list", "NaN", "an entry of 0", "a sum of 0", "a fill of -1", "a similarity of 0",
+        ],
+    },
+    "order_share": {  # the share, ties, the asked pixel, ignored pixels
+        (0,): ["turned", "percent", "in place"],
+        (1,): ["ties lost", "ties won"],
+        (2,): ["itself"],
+        (3,): ["255"],
+        (1, 2, 3): ["all three"],
+    },
+    "net_by_class": {  # fixed and broken, sorting by the true class, ignored pixels
+        (0,): ["sign", "fixed", "added", "changed", "in place", "floats"],
+        (1,): ["fine", "coarse", "present classes"],
+        (2,): ["255"],
+    },
+    "swap_classes": {  # the swap, leaving P alone
+        (0,): ["in pieces"],
+        (1,): ["in place"],
+    },
+    "good_and_bad": {  # the right scenes, equal gains
+        (0,): ["floats", "in place", "no scene twice"],
+        (1,): ["equals", "topk"],
+    },
+    "mixed_probs": {  # probabilities that sum to 1, the mask, leaving P alone
+        (0,): ["added", "shrunk", "all of it", "1 - share", "set", "set and shrunk", "exactly", "others stay",
+            "divided"],
+        (1,): ["everywhere", "outside"],
+        (2,): ["in place"],
+    },
+    "fair_comparison": {  # the training data, the split of the test, the number of passes
+        (0,): ["training data", "method too", "score too", "in place"],
+        (1,): ["test or val", "on test"],
+        (2,): ["multi-scale"],
+        (0, 1): ["passes"],
+        (0, 2): ["evaluated"],
+        (1, 2): ["trained"],
+    },
+    "label_ids": {  # the table, 255
+        (0,): ["other way", "beside", "one after another", "by place", "in place", "floats"],
+        (1,): ["255 kept", "255 as 0", "255 last", "index error"],
+    },
+    "micro_steps": {  # parts of equal size, the share of a GPU
+        (0,): [
+            "rounded up", "rounded down", "images", "not full", "halved", "one image", "a float", "two at least",
+            "up to half",
+        ],
+        (1,): ["GPUs"],
+    },
+    "window_counts": {  # the places, the last window, a small image
+        (0,): ["no overlap", "shares", "floats"],
+        (1,): ["no end", "over the end", "length", "moved back", "last twice"],
+        (2,): ["small image", "negative"],
+    },
+    "photo_to_batch": {  # the numbers, the axes
+        (0,): ["0 to 255", "no mean and std", "no std", "no mean", "other way round", "-1 to 1", "blue first"],
+        (1,): ["reshape", "view", "width first", "no batch axis"],
+    },
+    "train_ids": {  # the train ids, the rest, pairs that meet each other
+        (0,): ["overwritten", "floats"],
+        (1,): ["rest stays", "rest to 0", "zeros"],
+        (2,): ["in place"],  # "in place, rest stays" also overwrites its argument
+    },
+    "hooked_layer": {  # features and logits, the hook being gone
+        (0,): [
+            "result of the network", "probabilities", "before the activation", "evaluation mode", "one name",
+            "no gradient", "mode of the whole", "frozen",
+        ],
+        (1,): ["hook stays", "hooks cleared"],
+    },
+    "coarse_to_fine": {  # the centers, the attention, the concatenation
+        (0,): ["sums", "at least 1", "detached", "in place"],
+        (1,): ["winner"],
+        (2,): ["order", "attended alone"],
+        (0, 1): ["no softmax", "no softmax, by acflib", "over pixels"],
+    },
+    "pixel_similarity": {  # the cosine, the right axis, the zero feature
+        (0,): ["in place"],
+        (1,): ["channels", "swapped", "axes"],
+        (2,): ["zero feature", "at least 1", "asked about zeros"],
+    },
+    "cell_under_pixel": {  # cutting off, the right axes
+        (0,): ["rounded", "rounded up", "corners", "no cut", "whole cells", "stride 8", "cut too low", "as large",
+            "floats"],
+        (1,): ["sizes swapped", "answer swapped"],
+    },
+    "class_contrast": {  # the two means, leaving out the pixel itself, the ignored cells
+        (0,): ["sign", "sums", "all", "ratio", "in place"],
+        (1,): ["itself", "below the line", "by value"],
+        (2,): ["ignored"],
+        (1, 2): ["both"],
+    },
+    "tempered": {  # the power, the right sum
+        (0,): ["power T", "softmax of P", "in place"],
+        (1,): ["no sum", "over rows", "over pixels"],
+    },
+    "without_class": {  # the ratios, the pixel that belongs to nothing, the shape
+        (0,): ["in place"],
+        (1,): ["nan", "shared"],
+        (2,): ["taken out"],
+    },
+    "center_after_stroke": {  # the right weights, the new mass
+        (0,): ["in place"],
+        (1,): ["old mass", "mass K", "sum", "mass of 1 at least", "divided by the mass"],
+    },
+}  # fmt: skip
