@@ -85,8 +85,8 @@ LOST = {
         (3,): ["no ReLU 1", "no ReLU 2", "no ReLU 3", "no ReLU", "ReLU at the end", "early ReLU"],
     },
     "receptive_field": {  # the jump, dilation, starting at one pixel
-        (0,): ["no strides", "own stride", "added", "emptied", "a float"],
-        (1,): ["no dilation", "dilated jump", "k steps"],
+        (0,): ["no strides", "own stride", "added", "emptied", "a float", "strides of 2"],
+        (1,): ["no dilation", "dilated jump", "k steps", "odd kernels"],
         (2,): ["from 0", "no layer"],
     },
     "poly_rates": {  # the formula, the right first and last value
@@ -103,7 +103,7 @@ LOST = {
     "hard_pixel_mask": {  # the threshold, `keep`, ignored pixels
         (0,): ["K alone", "at the threshold", "probabilities"],
         (1,): ["threshold alone", "at most K", "each image", "times batch", "all equal ones", "no equal one", "topk"],
-        (2,): ["ignored"],
+        (2,): ["ignored", "certain ones"],
     },
     "losses_of_parts": {  # the common denominator, weights instead of counts
         (0,): ["unlabeled part", "sum at least 1", "numbers", "parts taken out"],
@@ -183,13 +183,14 @@ LOST = {
     "nearest_center_map": {  # the most similar center, absent classes
         (0,): ["distance", "product", "at least 1", "floats", "in place"],
         (1,): [
-            "absent", "short list", "NaN", "an entry of 0", "a sum of 0", "a fill of -1", "a similarity of 0",
+            "absent", "short list", "NaN", "an entry of 0", "a first entry of 0", "a sum of 0", "a fill of -1",
+            "a similarity of 0",
         ],
     },
     "order_share": {  # the share, ties, the asked pixel, ignored pixels
         (0,): ["turned", "percent", "in place"],
         (1,): ["ties lost", "ties won"],
-        (2,): ["itself"],
+        (2,): ["itself", "by value"],
         (3,): ["255"],
         (1, 2, 3): ["all three"],
     },

@@ -59,3 +59,11 @@ def at_the_threshold() -> Case:
     logits = torch.zeros(1, 2, 3, 4, dtype=torch.float64)
     logits[0, 0, 0, :2] = -1
     return logits, torch.zeros(1, 3, 4, dtype=torch.int64), 0.5, 1
+
+
+def certain() -> Case:
+    """All labeled pixels have the probability 1; as many are kept. The ignored ones, whose loss is 0, come first."""
+    labels = torch.tensor([[[IGNORE_INDEX, IGNORE_INDEX, 0, 0]]])
+    logits = torch.zeros(1, 2, 1, 4, dtype=torch.float64)
+    logits[:, 0] = 50.0
+    return logits, labels, 0.7, 2

@@ -51,7 +51,7 @@ def form_complaint(answer: Any, target: Any, swapped: str, whole: str, what: str
     if isinstance(target, Tensor):
         return _tensor_complaint(answer, target, swapped, whole, what)
     wanted, got = _kind(target), _kind(answer)
-    if wanted != got:
+    if wanted != got and not (isinstance(target, tuple) and isinstance(answer, list)):  # some numbers are some numbers
         return _kinds_differ(got, wanted, what)
     if isinstance(target, Mapping):
         if answer.keys() != target.keys():

@@ -218,7 +218,11 @@ def receptive_field(student: Answer) -> Verdict:
             lambda layers: int(torch.tensor([stride for _, stride, _ in layers]).prod())
         ),
     }
-    corners: dict[str, Case] = {"Without any layer, a result depends on one pixel.": ([],)}
+    corners: dict[str, Case] = {
+        "Without any layer, a result depends on one pixel.": ([],),
+        "A kernel of 2 adds one step: k - 1, also where k is even.": ([(2, 2, 1), (3, 1, 1)],),
+        "A stride of 3 makes each step behind it 3 pixels.": ([(3, 3, 1), (3, 1, 1)],),
+    }
     return judge(
         student,
         random_cases(_layers_case),

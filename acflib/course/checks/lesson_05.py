@@ -107,6 +107,7 @@ def balanced_cross_entropy(student: Answer) -> Verdict:
     }
     cases = random_cases(_loss_case) + random_cases(_ignored_case, count=1)
     corners = {BELOW_1: random_cases(_one_pixel_case, 1)[0]}
+
     return judge(
         student,
         cases,
@@ -168,6 +169,7 @@ def hard_pixel_mask(student: Answer) -> Verdict:
     corners = {
         "A probability that is exactly the threshold does not lie below it.": pixels.at_the_threshold(),
         "`keep` may be exactly the number of labeled pixels: then all of them count.": all_labeled,
+        "Labeled pixels count before ignored ones, also where their probability is 1.": pixels.certain(),
     }
     tied = pixels.equal_probabilities()
 

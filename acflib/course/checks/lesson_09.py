@@ -188,6 +188,9 @@ def nearest_center_map(student: Answer) -> Verdict:
     }
     corners = {
         "Absent is a class of which ALL entries are 0, not one of them.": _pixel((1, 1), [(2, 0), (0, 0), (1, -1)]),
+        "Absent is a class of which ALL entries are 0, not the first alone.": _pixel(
+            (0, 1), [(0, 2), (0, 0), (1, 0.1)]
+        ),
         "The entries of a center may add up to 0. Absent is a class of which all entries are 0.": (
             _pixel((0.1, -1), [(2, 0), (0, 0), (1, -1)])
         ),
@@ -215,11 +218,14 @@ def order_share(student: Answer) -> Verdict:
     similar to the asked pixel; a tie counts one half. The asked pixel and ignored pixels are in no pair.
     """
 
-    def share(s: Tensor, y: Tensor, row: int, column: int, tie: float = 0.5, itself=False, ignore=True) -> float:
+    def share(
+        s: Tensor, y: Tensor, row: int, column: int, tie: float = 0.5, itself=False, ignore=True, by_value=False
+    ) -> float:
         counted = (y != IGNORE_INDEX) | (not ignore)
         same = y == y[row, column]
         first = same.clone()
         first[row, column] = itself
+        first &= (s != s[row, column]) | (not by_value)
         a, b = s[first & counted][:, None], s[~same & counted]
         return ((a > b).double() + tie * (a == b)).mean().item()
 
@@ -230,6 +236,9 @@ def order_share(student: Answer) -> Verdict:
         "A tie counts one half. You count it as lost.": over(tie=0),
         "A tie counts one half. You count it as won.": over(tie=1),
         "The asked pixel is compared too. It is always most similar to itself: leave it out.": over(itself=True),
+        "Another pixel may be as similar as the asked pixel itself. Leave that one out by its place.": over(
+            by_value=True
+        ),
         "The ignored pixels (255) count as another class. Leave them out.": over(ignore=False),
         "Three mistakes at once: the asked pixel itself, ignored pixels (255), and ties, which count one half.": (
             over(tie=0, itself=True, ignore=False)
@@ -288,6 +297,8 @@ def _order_case(random: torch.Generator) -> Case:
     similarity = torch.randint(-2, 4, (h, w), generator=random).double() / 4  # steps of 1/4: many ties
     similarity[-1, :2] = 1
     similarity[row, column] = 1
+    twin = _others(labels, row, column).nonzero()[0].tolist()
+    similarity[twin[0], twin[1]] = 1  # as similar as the asked pixel to itself
     return similarity, labels, row, column
 
 

@@ -184,8 +184,8 @@ RUBRICS = {
     # 0 the jump, 1 dilation, 2 starting at one pixel
     "receptive_field": Rubric(
         {
-            0: ("strides are forgotten", "own stride counts only", "steps are added up"),
-            1: ("enlarges the reach", "dilation is forgotten", "k adds k - 1 steps"),
+            0: ("strides are forgotten", "own stride counts only", "steps are added up", "A stride of 3"),
+            1: ("enlarges the reach", "dilation is forgotten", "k adds k - 1 steps", "A kernel of 2"),
             2: ("One is missing", "Without any layer"),
         }
     ),

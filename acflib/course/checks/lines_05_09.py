@@ -34,7 +34,7 @@ RUBRICS = {
         {
             1: ("averaged in", "number of labeled pixels", "This is a sum", "mean per image", "may lie below 1"),
             2: ("averaged in", "count as class 0", "count as the last class", "may lie below 1"),
-            3: ("is NaN or infinite",),
+            3: ("is NaN or infinite"),
         },
         only={
             0: lambda z, y, w: (z, without_ignored(y), w) if _has_labels(y) else None,
@@ -50,7 +50,7 @@ RUBRICS = {
                 "only the pixels below the threshold", "at most K", "K pixels of each image", "K is multiplied",
                 "exactly the number of labeled", "fill up to `keep`", "of lower probability counts",
             ),
-            2: ("Ignored pixels (255) are kept",),
+            2: ("Ignored pixels (255) are kept", "count before ignored ones"),
         },
         mends={0: (lambda found, *_: found.bool(),)},
         only={
@@ -235,7 +235,7 @@ RUBRICS = {
         {
             0: ("These are percent", "Turn it around"),
             1: ("A tie counts", "Three mistakes"),
-            2: ("asked pixel is compared", "Three mistakes"),
+            2: ("asked pixel is compared", "by its place", "Three mistakes"),
             3: ("ignored pixels (255) count", "Three mistakes"),
         },
         only={

@@ -195,6 +195,8 @@ ANSWERS = {
             "added": (strides_added, "strides multiply"),
             "emptied": (emptied, "changes its argument `layers`"),
             "a float": (lambda layers: float(field(layers)), "A whole number is asked for"),
+            "odd kernels": (lambda layers: field([(2 * (k // 2) + 1, s, d) for k, s, d in layers]), "A kernel of 2"),
+            "strides of 2": (lambda layers: field([(k, min(s, 2), d) for k, s, d in layers]), "A stride of 3"),
             "no layer": (lambda layers: field(layers) if layers else 0, "Without any layer"),
             "output stride": (lambda layers: math.prod(s for _, s, _ in layers), "output stride"),
         },

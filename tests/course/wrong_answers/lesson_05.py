@@ -78,6 +78,13 @@ def hard_by_sorting(z, y, t, k):
     return (rank < k) & p.isfinite()
 
 
+def hard_of_losses(z, y, t, k):
+    """Ignored pixels have the loss 0, so the probability 1, and take places where labeled ones have it too."""
+    p = torch.exp(-F.cross_entropy(z, y, ignore_index=255, reduction="none"))
+    mask = (p < t) if (p < t).sum() >= k else lowest(p, k)
+    return mask & (y != 255)
+
+
 def with_all_equal_ones(z, y, t, k):
     p = true_p(z, y)
     finite = p[p.isfinite()].sort().values
@@ -222,6 +229,7 @@ ANSWERS = {
                 lambda z, y, t, k: hard(z, y, t, k) | (true_p(z, y) == true_p(z, y).max()),
                 "where False is right",
             ),
+            "certain ones": (hard_of_losses, "count before ignored ones"),
             "topk": (with_topk, "raised RuntimeError"),
             "probabilities": (lambda z, y, t, k: hard(z, y, t, k).double(), "must be torch.bool"),
         },

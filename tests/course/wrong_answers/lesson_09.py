@@ -179,6 +179,12 @@ def order(s, y, row, column, tie=0.5, itself=False, ignore=True):
     return won / pairs
 
 
+def order_by_value(s, y, row, column):
+    """Leaves out whatever is as similar as the asked pixel is to itself."""
+    first, rest = s[(y == y[row, column]) & (s < s[row, column])], s[(y != y[row, column]) & (y != 255)]
+    return ((first[:, None] > rest).double() + 0.5 * (first[:, None] == rest)).mean().item()
+
+
 def order_in_place(s, y, row, column):
     result = order(s, y, row, column)
     y[row, column] = 255
@@ -212,7 +218,11 @@ ANSWERS = {
         },
     },
     "within_between": {
-        "right": [pair_means, lambda x, y: tuple(float(v) for v in pair_means(x, y))],
+        "right": [
+            pair_means,
+            lambda x, y: tuple(float(v) for v in pair_means(x, y)),
+            lambda x, y: [float(v) for v in pair_means(x, y)],
+        ],
         "mistakes": {
             "itself": (lambda x, y: pair_means(x, y, itself=True), "compared with itself, which"),
             "255": (lambda x, y: pair_means(x, y, ignore=False), "take part as if"),
@@ -246,6 +256,7 @@ ANSWERS = {
             "least": (least, "least similar"),
             "one class": (lambda x, centers: cosines(x, centers), "must be"),
             "an entry of 0": (lambda x, c: nearest_but(x, c, (c == 0).any(1)), "ALL entries are 0"),
+            "a first entry of 0": (lambda x, c: nearest_but(x, c, c[:, 0] == 0), "not the first alone"),
             "a sum of 0": (lambda x, c: nearest_but(x, c, c.sum(1) == 0), "may add up to 0"),
             "a fill of -1": (lambda x, c: nearest_but(x, c, ~present(c), -1), "the lowest cosine"),
             "a similarity of 0": (nearest_by_similarity, "right angle"),
@@ -270,6 +281,7 @@ ANSWERS = {
                 "where",
             ),
             "in place": (order_in_place, "changes its argument `y`"),
+            "by value": (order_by_value, "by its place"),
         },
     },
 }
