@@ -45,6 +45,9 @@ lab: $(READY)  ## open the lessons in JupyterLab (your copy, in my-lessons/)
 	@$(BIN)/python tools/my_lessons.py
 	$(BIN)/python -m jupyter lab --notebook-dir=my-lessons $(AS_ROOT) $(LAB_FLAGS)
 
+# Tests at a time: as many as cores, each with one thread. WORKERS=0: one after another, in one process.
+WORKERS ?= auto
+
 # All three parts run, whatever fails before; then a line for each, and the exit status of them all.
 test: $(READY)  ## all quick tests, the widgets in a browser, then every notebook against its stored output
 	@report=; failed=0; \
@@ -54,9 +57,9 @@ test: $(READY)  ## all quick tests, the widgets in a browser, then every noteboo
 		if "$$@"; then found="no failures"; else found="FAILED (exit status $$?)"; failed=1; fi; \
 		report="$$report$$name: $$found\n"; \
 	}; \
-	part "quick tests" $(BIN)/python -m pytest; \
-	part "browser tests" $(BIN)/python -m pytest -m browser -rs tests/browser; \
-	part "notebooks" $(BIN)/python -m pytest --nbval notebooks/; \
+	part "quick tests" $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal; \
+	part "browser tests" $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m browser -rs tests/browser; \
+	part "notebooks" $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval notebooks/; \
 	printf "\n$$report"; \
 	exit $$failed
 

@@ -1,4 +1,6 @@
-"""Settings for `pytest --nbval notebooks/`: what makes the stored output of a notebook comparable everywhere.
+"""Settings for tests that run side by side (`pytest -n auto`), and for `pytest --nbval notebooks/`.
+
+The second make the stored output of a notebook comparable everywhere.
 
 They hold for tests alone. A student who opens the same notebook in JupyterLab keeps the GPU and all threads.
 """
@@ -7,6 +9,11 @@ import os
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before torch is imported: two processes with a thread for each core would wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("NOTEBOOK_THREADS", "1")
 
 # Another thread count: NOTEBOOK_THREADS=4 pytest --nbval notebooks/
 KERNEL_ENVIRONMENT = {

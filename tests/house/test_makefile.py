@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = {"quick tests": "-m pytest", "browser tests": "-m pytest -m browser", "notebooks": "-m pytest --nbval"}
+PARTS = {
+    "quick tests": "-m pytest -n auto --dist worksteal",
+    "browser tests": "-m pytest -n auto --dist loadfile -m browser",
+    "notebooks": "-m pytest -n auto --dist loadfile --nbval",
+}
 
 PYTHON = """#!/bin/sh
 echo "$*" >> calls
@@ -39,7 +43,7 @@ def make(target: str, folder: Path, fails: str) -> tuple[int, str, list[str]]:
     "fails, failed",
     [
         ("nothing", set()),
-        ("'-m pytest'", {"quick tests"}),
+        ("*worksteal", {"quick tests"}),
         ("*browser*", {"browser tests"}),
         ("*nbval*", {"notebooks"}),
         ("*", set(PARTS)),
