@@ -39,7 +39,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, folder)
     for name in ("acflib", "data/weights"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    config = ModelConfig(backbone="tiny", field=47, channels=16, align_corners=False, weights=None)  # as a run stores it
+    config = ModelConfig(backbone="tiny", field=47, channels=16, align_corners=False, weights=None)  # as runs do
     checkpoint = {"config": {"model": asdict(config), "norm": "sync"}, "classes": [], "colors": [], "position": 0}
     save_shipped(build_model(config), "packed", folder / "data/weights", checkpoint, "", {}, {})
     return folder
