@@ -138,14 +138,15 @@ def test_stopped_while_two_run(tmp_path):
     assert psutil.wait_procs(kernels, timeout=20)[1] == []
 
 
+@pytest.mark.slow  # the limit leaves time for imports on a busy machine, and the loop takes all of it
 def test_an_endless_loop_before_the_first_exercise_leaves_a_line(tmp_path):
     loop = "while True:\n    pass"
     path = write(tmp_path / "a.ipynb", loop, RIGHT["hard_centers"])
-    graded = grade(path, timeout=20)
-    assert graded.notes == ("Cell 3 ran longer than 20 seconds.",)
+    graded = grade(path, timeout=90)
+    assert graded.notes == ("Cell 3 ran longer than 90 seconds.",)
     assert found(graded)["hard_centers"].startswith("Right"), "and costs nothing by itself"
     notes = [row for row in grading.rows([graded]) if "check" not in row]
-    assert [row["message"] for row in notes] == list(graded.notes) and graded.seconds > 20
+    assert [row["message"] for row in notes] == list(graded.notes) and graded.seconds > 90
 
 
 def test_an_exercise_without_lines_earns_all_points_or_none():
