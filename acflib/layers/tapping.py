@@ -110,7 +110,8 @@ def check_result(network: nn.Module, classifier: str, image: Tensor, num_classes
     """See that nothing but resizing, and an activation by pixel, comes between a layer's output and the result.
 
     The network runs in evaluation mode with that output held constant, another number in each channel. Resizing keeps
-    a constant map as it is, so the result must be this constant. A result without N channels cannot be compared.
+    a constant map as it is, so the result must be this constant. A result that is no map
+    (class numbers, say) cannot be compared.
 
     Args:
         image: (1, 3, H, W).
@@ -127,11 +128,20 @@ def check_result(network: nn.Module, classifier: str, image: Tensor, num_classes
     modes = [(module, module.training) for module in network.modules()]
     hook = network.get_submodule(classifier).register_forward_hook(hold)
     try:
-        results = _results(network.eval()(image), num_classes)
+        output = network.eval()(image)
     finally:
         hook.remove()
         for module, training in modes:
             module.training = training
+    maps = _maps(output)
+    results = [part for part in maps if part.shape[1] == num_classes]
+    results = results if isinstance(output, dict) else results[:1]  # in a sequence auxiliary ones come behind
+    if maps and not results:
+        raise ConfigError(
+            f'the layer "{classifier}" makes {num_classes} channels, but the result of the network has '
+            f"{' or '.join(str(part.shape[1]) for part in maps)}: tap the layer that makes its logits. "
+            "If you mean it: tap(..., check=False)"
+        )
     expected = (held, held.softmax(1), held.log_softmax(1), held.sigmoid())
     errors = [float((result.float() - value).abs().max()) for result in results for value in expected]
     if errors and min(errors) > 1e-3 + 8 * torch.finfo(results[0].dtype).eps:
@@ -143,15 +153,13 @@ def check_result(network: nn.Module, classifier: str, image: Tensor, num_classes
         )
 
 
-def _results(output: Any, num_classes: int) -> list[Tensor]:
-    """What may be the main result (B, N, H, W): a tensor; in a dict all but "aux"; in a sequence the first such map."""
+def _maps(output: Any) -> list[Tensor]:
+    """What may be the main result (B, N, H, W): a tensor; in a dict all but "aux"; in a sequence those maps."""
     if isinstance(output, dict):
         parts = [part for name, part in output.items() if name != "aux"]
     else:
         parts = list(output) if isinstance(output, list | tuple) else [output]
-    maps = [part for part in parts if torch.is_tensor(part) and part.dim() == 4 and part.is_floating_point()]
-    found = [part for part in maps if part.shape[1] == num_classes]
-    return found if isinstance(output, dict) else found[:1]
+    return [part for part in parts if torch.is_tensor(part) and part.dim() == 4 and part.is_floating_point()]
 
 
 def _check_maps(features: Tensor, coarse: Tensor, num_classes: int, classifier: str) -> None:

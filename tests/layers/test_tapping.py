@@ -162,6 +162,15 @@ def test_a_layer_that_does_not_make_the_result_alone_is_noticed(network, layer):
     assert ACFNet(tap(network(), layer, check=False), channels=4)(IMAGES)["out"].shape == (2, 5, 49, 65)
 
 
+def test_an_inner_layer_is_noticed():
+    """Its channels are not those of the result."""
+    network = torchvision.models.segmentation.deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=7)
+    for layer, channels in (("classifier.1", 256), ("classifier.0.project.0", 256)):
+        message = rf'"{layer}" makes {channels} channels, but the result of the network has 7: .*check=False'
+        with pytest.raises(ConfigError, match=message):
+            ACFNet(tap(network, layer), channels=4)(IMAGES)
+
+
 def test_torchvision_lraspp_is_noticed():
     network = torchvision.models.get_model("lraspp_mobilenet_v3_large", weights=None, weights_backbone=None)
     for layer in ("classifier.low_classifier", "classifier.high_classifier"):
