@@ -243,13 +243,13 @@ LOST = {
     },
     "train_ids": {  # the train ids, the rest, pairs that meet each other
         (0,): ["overwritten", "floats"],
-        (1,): ["rest stays", "rest to 0", "zeros"],
+        (1,): ["rest stays", "rest to 0", "zeros", "short list"],
         (2,): ["in place"],  # "in place, rest stays" also overwrites its argument
     },
     "hooked_layer": {  # features and logits, the hook being gone
         (0,): [
             "result of the network", "probabilities", "before the activation", "evaluation mode", "one name",
-            "no gradient", "mode of the whole", "frozen",
+            "no gradient", "mode of the whole", "frozen", "a copy",
         ],
         (1,): ["hook stays", "hooks cleared"],
     },
@@ -266,7 +266,7 @@ LOST = {
     },
     "cell_under_pixel": {  # cutting off, the right axes
         (0,): ["rounded", "rounded up", "corners", "no cut", "whole cells", "stride 8", "cut too low", "as large",
-            "floats"],
+            "floats", "divided twice"],
         (1,): ["sizes swapped", "answer swapped"],
     },
     "class_contrast": {  # the two means, leaving out the pixel itself, the ignored cells

@@ -112,6 +112,9 @@ def train_ids(student: Answer) -> Verdict:
         "You take the place in the table as the train id. Take the number that it gives.": (
             lambda values, table: lookup(values, [(value, place) for place, (value, _) in enumerate(table)])
         ),
+        "A value above all that the table names is not named either: it becomes 255.": (
+            lambda values, table: lookup(values.clamp(max=max(value for value, _ in table)), table)
+        ),
     }
     cases = [case for n in (5, 4, 6) for case in random_cases(functools.partial(_label_case, length=n), 1)]
     return judge(student, cases, lookup, mistakes, rubric="train_ids")
@@ -155,6 +158,9 @@ def hooked_layer(student: Answer) -> Verdict:
         ),
         "The weights, or their requires_grad, are not what they were. Leave the network as it was.": (
             tapping.leaves_the_weights
+        ),
+        "The answer comes from a copy of the network: whoever trains on it would never reach the network itself.": (
+            tapping.comes_from_this_network
         ),
     }
     cases = random_cases(_network_case)
@@ -259,7 +265,7 @@ def _label_case(random: torch.Generator, length: int) -> Case:
     height, width = distinct_sizes(random, 2, low=5)
     values = (torch.randperm(20, generator=random)[:6] + 10).tolist()  # in the file, beside 0 to 6 below
     table = [(values[0], 4), (4, 2), (2, 0), (values[1], 1), (values[2], 3), (values[3], 5)][:length]
-    named = torch.tensor([value for value, _ in table] + [values[4], 6])  # the last two are not in the table
+    named = torch.tensor([value for value, _ in table] + [values[4], 6, 200])  # the last three are not in the table
     labels = named[torch.randint(len(named), (height, width), generator=random)]
     labels.view(-1)[: len(named)] = named  # (H, W) -> (H*W,): each occurs
     return labels, table

@@ -88,7 +88,10 @@ def cell_under_pixel(student: Answer) -> Verdict:
     }
     demands = {
         "Row 30 of 52 lies in row 15 of 26, but 30 / 52 * 26 is 14.99... as a float, which int() cuts to 14. Multiply "
-        "first, then divide with //.": lambda f: tuple(f(30, 0, (52, 26), (26, 13))) == (15, 0)
+        "first, then divide with //.": lambda f: tuple(f(30, 0, (52, 26), (26, 13))) == (15, 0),
+        "Row 9 of 18 lies in row 7 of 14, but 9 / (18 / 14) is 6.99... as a float. Multiply first, then take //.": (
+            lambda f: tuple(f(9, 22, (18, 44), (14, 30))) == (7, 15)
+        ),
     }
     corners = {"The map is as large as the picture here: each pixel is a cell.": (4, 2, (7, 5), (7, 5))}
     cases, right = random_cases(_cell_case, count=12), similarity.cell_of_pixel

@@ -110,7 +110,7 @@ RUBRICS = {
     # 0 the train ids, 1 the rest, 2 pairs that meet each other
     "train_ids": Rubric(
         {
-            1: ("does not name stay", "become class 0", "Train id 0 became 255"),
+            1: ("does not name stay", "become class 0", "Train id 0 became 255", "above all that"),
             2: ("You replace in the same array",),
         },
         only={0: _named_alone, 1: lambda values, table: (values, table)},
@@ -121,6 +121,7 @@ RUBRICS = {
             0: (
                 "what the whole network returns", "These are probabilities", "before the activation",
                 "You tap the same layer", "training mode before", "in another mode", "The weights, or",
+                "from a copy of the network",
             ),
             1: ("still on the layer", "hook of somebody else"),
         }
@@ -148,7 +149,7 @@ RUBRICS = {
         {
             0: (
                 "You round", "corner cells onto", "not whole numbers", "whole number of pixels a cell",
-                "divide by 8 everywhere", "Row 30 of 52", "as large as the picture",
+                "divide by 8 everywhere", "Row 30 of 52", "Row 9 of 18", "as large as the picture",
             ),
             1: ("two axes are swapped", "answer is (column, row)"),
         }

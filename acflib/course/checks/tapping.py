@@ -86,3 +86,13 @@ def leaves_the_weights(student: Answer) -> bool:
     after, before = (_after(f, lambda network: network.last.requires_grad_(True)) for f in (student, tapped))
     wanted = [weight.requires_grad for weight in before.parameters()]
     return after == before and [weight.requires_grad for weight in after.parameters()] == wanted
+
+
+def comes_from_this_network(student: Answer) -> bool:
+    """Whether a gradient of the answer reaches the weights of the very network that was given."""
+    network = Network(4, 3, torch.Generator().manual_seed(0)).requires_grad_(True)
+    _, logits = student(network, "last", torch.zeros(2, 3, 5, 6, dtype=torch.float64))
+    if not logits.requires_grad:  # another mistake, with a message of its own
+        return True
+    logits.sum().backward()
+    return network.last.weight.grad is not None

@@ -1,5 +1,7 @@
 """Wrong answers to the exercises of lesson 12, and right ones."""
 
+import copy
+
 import torch
 from torch import nn
 
@@ -67,6 +69,15 @@ def rest_stays(values, table):
     for value, train_id in table:
         found[values == value] = train_id
     return found
+
+
+def short_list(values, table):
+    """A list as long as the largest value that is named; larger ones are cut to it."""
+    size = max(value for value, _ in table) + 1
+    found = torch.full((size,), 255)
+    for value, train_id in table:
+        found[value] = train_id
+    return found[values.clamp(max=size - 1)]
 
 
 def rest_to_0(values, table):
@@ -195,6 +206,7 @@ ANSWERS = {
             "place": (lambda y, table: ids(y, [(a, k) for k, (a, _) in enumerate(table)]), "place in the table"),
             "five lines": (lambda y, table: ids(y, table[:5]), "is right"),
             "overwritten": (overwritten, "changes its argument `values`"),
+            "short list": (short_list, "above all that the table names"),
             "zeros": (zero_is_unknown, "0 is a train id"),
             "floats": (lambda y, table: ids(y, table).float(), "torch.float32. Whole numbers"),
         },
@@ -215,6 +227,7 @@ ANSWERS = {
             "hooks cleared": (hooks_cleared, "hook of somebody else"),
             "mode of the whole": (mode_of_the_whole, "another mode than the whole"),
             "frozen": (frozen, "their requires_grad"),
+            "a copy": (lambda network, *a: hooked(copy.deepcopy(network), *a), "from a copy of the network"),
         },
     },
     "coarse_to_fine": {

@@ -154,6 +154,7 @@ ANSWERS = {
             "whole cells": (lambda r, c, p, n: (r // (p[0] // n[0]), c // (p[1] // n[1])), "whole number of pixels"),
             "stride 8": (lambda r, c, p, n: (r // 8, c // 8), "divide by 8"),
             "cut too low": (lambda r, c, p, n: (int(r / p[0] * n[0]), int(c / p[1] * n[1])), "Row 30 of 52"),
+            "divided twice": (lambda r, c, p, n: (int(r / (p[0] / n[0])), int(c / (p[1] / n[1]))), "Row 9 of 18"),
             "as large": (lambda r, c, p, n: (0, 0) if p == n else floor(r, c, p, n), "as large as the picture"),
             "floats": (lambda r, c, p, n: tuple(map(float, floor(r, c, p, n))), "is a float"),
         },
