@@ -7,7 +7,7 @@ The map of the house. Imports go down this list only, never up:
     datasets/                          Cityscapes, CamVid, generated Streets; transforms
     predict/, metrics, similarity      a trained network: inference, scores, overlays, export; Fig. 5 and 6
     study/                             the ablation: rows, seeds, intervals, the paper's own numbers
-    course/, widgets/, site/, cli/     checks and grading of the lessons; views to click in; static pages; the commands
+    course/, widgets/, site/, cli/     checks, grading, material; views to click in; static pages; the commands
 """
 
 __version__ = "0.2.0"

@@ -13,8 +13,9 @@ from tqdm import tqdm
 from acflib.cli.common import INTERRUPTED
 from acflib.course.grading.cells import find_notebooks
 from acflib.course.grading.grade import GradedNotebook, check_paths, grade_or_say, make_folder, write_grades
-from acflib.course.grading.parallel import Kernels, cores, each_as_it_ends
+from acflib.course.grading.parallel import Kernels, processors, each_as_it_ends
 from acflib.course.grading.totals import check_totals, write_totals
+from acflib.course.material.folder import using_material
 from acflib.errors import ConfigError
 from acflib.options import from_flags, option
 
@@ -40,6 +41,9 @@ class GradeConfig:
         "what names a student: file, folder or outer-folder (of the folder); none: the file where all notebooks lie "
         "in one folder, else the folder",
     )
+    material: str | None = option(
+        None, "judge the exercises of this folder (acflib course) instead; its check.py files are run"
+    )
 
 
 def run_grade(given: argparse.Namespace) -> int:
@@ -53,7 +57,8 @@ def run_grade(given: argparse.Namespace) -> int:
     notebooks = find_notebooks(given.notebooks)
     found: dict[int, GradedNotebook] = {}
     try:
-        _grade_all(notebooks, seed, config, found, given.quiet)
+        with using_material(config.material):
+            _grade_all(notebooks, seed, config, found, given.quiet)
     except KeyboardInterrupt:
         print(f"stopped: {_written(found, config, seed)}", file=sys.stderr)
         return INTERRUPTED
@@ -79,7 +84,7 @@ def _grade_all(
     def grade(path: Path, kernels: Kernels) -> GradedNotebook:
         return grade_or_say(path, seed, config.timeout, kernels)
 
-    jobs = min(config.jobs or cores(), len(notebooks))
+    jobs = min(config.jobs or processors(), len(notebooks))
     bar = tqdm(total=len(notebooks), desc="grading", unit="notebook", disable=quiet)
     with bar, closing(each_as_it_ends(grade, notebooks, jobs)) as graded:
         for place, notebook in graded:

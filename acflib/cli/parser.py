@@ -10,6 +10,7 @@ from acflib import __version__
 from acflib.cli.ablate import EPILOG, AblateConfig, run_ablate
 from acflib.cli.app import AppConfig, run_app
 from acflib.cli.common import INTERRUPTED
+from acflib.cli.course import add_course
 from acflib.cli.data import CacheConfig, StreetsConfig, run_cache, run_streets
 from acflib.cli.doctor import DoctorConfig, run_doctor
 from acflib.cli.evaluate import EvaluateConfig, run_evaluate
@@ -107,6 +108,7 @@ def make_parser() -> argparse.ArgumentParser:
     grade.usage = "acflib grade NOTEBOOK [NOTEBOOK ...] [options, see below]"
     grade.add_argument("notebooks", nargs="+", type=Path, help="notebooks of one lesson or of several, or folders")
     grade.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_course(subparsers, _add)
     text = "write a trained network as a folder for others: weights, configuration, model card"
     share = _add(subparsers, "share", run_share, text, ShareConfig)
     share.epilog = "Others load it with acflib.load_pretrained(FOLDER), or --checkpoint FOLDER."

@@ -1,15 +1,22 @@
-"""Which exercises a lesson has. ``exercises.json`` is made from the notebooks by ``tools/list_exercises.py``."""
+"""Which exercises a lesson has. ``exercises.json`` is made from the notebooks by ``tools/list_exercises.py``.
+
+Where the environment names a folder of an instructor's exercises (see :mod:`acflib.course.material`), those count.
+"""
 
 import json
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from acflib.errors import DataError
+
 FILE = Path(__file__).with_name("exercises.json")
+MATERIAL = "ACFLIB_MATERIAL"  # environment variable: such a folder
 
 
 @dataclass(frozen=True)
-class Line:
+class RubricLine:
     """A line of a rubric: "2 points for the right centers"."""
 
     points: int
@@ -48,12 +55,17 @@ class Exercise:
     minutes: int
     points: int
     check: str
-    lines: tuple[Line, ...] = ()
+    lines: tuple[RubricLine, ...] = ()
 
 
 def exercises() -> tuple[Exercise, ...]:
-    """All exercises of the course, in order."""
-    return _of_the_course()
+    """All exercises of the course, in order; or, instead, those of the folder that the environment names.
+
+    Raises:
+        DataError: there is no such folder, or one of its files cannot be read.
+    """
+    folder = os.environ.get(MATERIAL)
+    return exercises_in(Path(folder)) if folder else _of_the_course()
 
 
 @cache
@@ -62,8 +74,33 @@ def _of_the_course() -> tuple[Exercise, ...]:
 
 
 def exercise_from(record: dict) -> Exercise:
-    """The exercise of a record, as JSON holds it; one without "lines" has no rubric."""
-    return Exercise(**{**record, "lines": tuple(Line(**line) for line in record.get("lines", ()))})
+    """The exercise of a record, as JSON holds it; one without "lines" has no rubric.
+
+    Raises:
+        TypeError: the record has other keys.
+    """
+    return Exercise(**{**record, "lines": tuple(RubricLine(**line) for line in record.get("lines", ()))})
+
+
+def exercises_in(folder: Path) -> tuple[Exercise, ...]:
+    """The exercises of a folder of material, those of a lesson in order.
+
+    Raises:
+        DataError: it holds none, or one of its files cannot be read.
+    """
+    found = []
+    for path in sorted(folder.glob("*/exercise.json")):
+        try:
+            found.append(exercise_from(json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, TypeError) as error:
+            raise DataError(
+                f"{path}: is no record of an exercise ({error}); acflib course new-exercise writes one"
+            ) from error
+        if found[-1].check != path.parent.name:
+            raise DataError(f'{path}: "check" is {found[-1].check!r}; it must be the name of its folder')
+    if not found:
+        raise DataError(f"{folder}: holds no exercises; acflib course new-exercise or acflib course forms writes some")
+    return tuple(sorted(found, key=lambda exercise: (exercise.lesson, exercise.number)))
 
 
 def exercises_of(lesson: str) -> tuple[Exercise, ...]:

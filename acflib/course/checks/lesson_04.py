@@ -223,14 +223,7 @@ def receptive_field(student: Answer) -> Verdict:
         "A kernel of 2 adds one step: k - 1, also where k is even.": ([(2, 2, 1), (3, 1, 1)],),
         "A stride of 3 makes each step behind it 3 pixels.": ([(3, 3, 1), (3, 1, 1)],),
     }
-    return judge(
-        student,
-        random_cases(_layers_case),
-        lambda layers: walk(layers),
-        mistakes,
-        corners=corners,
-        rubric="receptive_field",
-    )
+    return judge(student, random_cases(_layers_case), walk, mistakes, corners=corners, rubric="receptive_field")
 
 
 # ---- random inputs, such that every mistake shows

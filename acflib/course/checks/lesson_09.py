@@ -36,9 +36,6 @@ def similarity_matrix(student: Answer) -> Verdict:
     def right(x: Tensor) -> Tensor:
         return products(x) / (lengths(x) * lengths(x).T)
 
-    def scaled_over_pixels(x: Tensor) -> Tensor:
-        return products(x / x.flatten(1).norm(dim=1)[:, None, None])
-
     mistakes = {
         "These are scalar products. Divide by the lengths of both features: a long feature must not win.": (products),
         "You divide by the length of the first pixel alone (the row). The second pixel has a length too.": (
@@ -52,7 +49,7 @@ def similarity_matrix(student: Answer) -> Verdict:
         ),
         SHORT: lambda x: products(x) / (lengths(x).clamp(min=1) * lengths(x).T.clamp(min=1)),
         "You scale each channel over the picture. Each pixel must be scaled over its channels (dim 0).": (
-            scaled_over_pixels
+            lambda x: products(x / x.flatten(1).norm(dim=1)[:, None, None])
         ),
         "The pixels come column by column. flatten(1) of (C, h, w) gives them row by row.": (
             lambda x: right(x.transpose(1, 2))
@@ -200,15 +197,8 @@ def nearest_center_map(student: Answer) -> Verdict:
         ),
         SHORT: _pixel((1, 0.3), [(0.1, 0.01), (0.9, 0.9)]),
     }
-    return judge(
-        student,
-        random_cases(_center_case),
-        right,
-        mistakes,
-        corners=corners,
-        hints=SIMILARITY,
-        rubric="nearest_center_map",
-    )
+    cases, name = random_cases(_center_case), "nearest_center_map"
+    return judge(student, cases, right, mistakes, corners=corners, hints=SIMILARITY, rubric=name)
 
 
 def order_share(student: Answer) -> Verdict:
@@ -218,9 +208,7 @@ def order_share(student: Answer) -> Verdict:
     similar to the asked pixel; a tie counts one half. The asked pixel and ignored pixels are in no pair.
     """
 
-    def share(
-        s: Tensor, y: Tensor, row: int, column: int, tie: float = 0.5, itself=False, ignore=True, by_value=False
-    ) -> float:
+    def share(s: Tensor, y: Tensor, row: int, column: int, tie=0.5, itself=False, ignore=True, by_value=False) -> float:
         counted = (y != IGNORE_INDEX) | (not ignore)
         same = y == y[row, column]
         first = same.clone()

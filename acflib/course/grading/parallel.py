@@ -42,7 +42,7 @@ class Kernels:
                 session.kill()
 
 
-def cores() -> int:
+def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -57,7 +57,7 @@ def each_as_it_ends(
     Raises:
         ConfigError: nothing can be graded. Notebooks that were begun before are given first.
     """
-    kernels = Kernels(max(1, cores() // jobs) if jobs > 1 else None)
+    kernels = Kernels(max(1, processors() // jobs) if jobs > 1 else None)
     fault: ConfigError | None = None
     with ThreadPoolExecutor(jobs) as pool:
         places = {pool.submit(grade, path, kernels): place for place, path in enumerate(paths)}

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from acflib.course.checks.catalog import MATERIAL
 from acflib.course.grading.cells import MISSING, CheckCall
 from acflib.engine.machine import AROUND, python_path
 from acflib.errors import ConfigError, package_fault
@@ -109,7 +110,9 @@ class Session:
         if problem:
             return {"solved": False, "message": f"The cell {problem}"}
         result = Path(self.results.name) / secrets.token_hex(8)
-        call = f"judge_answer({str(result)!r}, {check!r}, {self.answers}[{check!r}], {seed})"
+        call = (
+            f"judge_answer({str(result)!r}, {check!r}, {self.answers}[{check!r}], {seed}, {os.environ.get(MATERIAL)!r})"
+        )
         problem = self._execute(FRESH_ACFLIB + call, cell)
         if result.exists():
             return json.loads(result.read_text(encoding="utf-8"))

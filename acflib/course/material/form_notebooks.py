@@ -1,0 +1,105 @@
+"""Parallel forms as files: notebooks for students, and the folder of checks that judges them."""
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from acflib.course.checks.catalog import Exercise, exercises
+from acflib.course.material.folder import new_folder, notebook_text, write_text
+from acflib.course.material.forms import Form, draw_form, said, tasks
+from acflib.errors import ConfigError
+
+# What a form is called: a word that tells nothing of the exercise. One for each exercise, and some to spare.
+WORDS = (
+    "adder alder ash aspen badger basil beech birch bison cedar clover cod comet crane crow daisy dove eagle "
+    "elder elm fennel fern finch fir fox gannet ginger gull hare hazel heron holly ibis ivy jay juniper "
+    "kestrel lark laurel lily linden lynx magpie maple marten mint mole moss myrtle newt oak olive orca otter "
+    "owl perch pine plover poplar quail raven robin rowan sage seal sorrel spruce stoat stork swan swift tern "
+    "thyme trout viper vole walnut willow wren yew"
+).split()
+LEGEND = "B pictures, N classes, C channels, H x W pixels; where nothing else is said, tensors hold float64."
+CHECK = '''"""The check of {word}, a form of {lesson}.{number}, {title}. It is Python, and it is run."""
+
+from acflib.course.material.forms import Form, form_check
+
+FORM = Form(
+    check={form.check!r},
+    word={form.word!r},
+    names={form.names!r},
+    order={form.order!r},
+    axes={form.axes!r},
+    kinds={form.kinds!r},
+)
+
+
+def check(student):
+    return form_check(FORM, student)
+'''
+
+
+def draw_forms(seed: str, lessons: Sequence[str] = ()) -> list[tuple[Exercise, Form]]:
+    """The forms that belong to a seed, of all lessons or of some.
+
+    Raises:
+        ConfigError: the seed is empty, or a lesson has no exercises.
+    """
+    if not seed.strip():
+        raise ConfigError("--seed is empty: give a word or a number that your students do not know")
+    known = sorted({exercise.lesson for exercise in exercises()})
+    for lesson in lessons:
+        if lesson not in known:
+            raise ConfigError(f"--lesson {lesson}: has no exercises; those that have: {', '.join(known)}")
+    words = random.Random(seed).sample(WORDS, len(exercises()))
+    drawn = [
+        (exercise, draw_form(exercise.check, word, seed)) for exercise, word in zip(exercises(), words, strict=True)
+    ]
+    return [pair for pair in drawn if not lessons or pair[0].lesson in lessons]
+
+
+def write_forms(out: Path, seed: str, lessons: Sequence[str] = ()) -> int:
+    """Write OUT/students/LESSON.ipynb, and OUT/material/ with a check for each form; their number.
+
+    Raises:
+        ConfigError: the seed is empty, a lesson has no exercises, or ``out`` is there and not empty.
+        TrainingError: a file cannot be written.
+    """
+    forms = draw_forms(seed, lessons)
+    with new_folder(out) as folder:
+        for exercise, form in forms:
+            home = folder / "material" / form.word
+            record = asdict(exercise) | {"title": form.word, "check": form.word}
+            names = {"word": form.word, "lesson": exercise.lesson, "number": exercise.number, "title": exercise.title}
+            write_text(home / "exercise.json", json.dumps(record, ensure_ascii=False))
+            write_text(home / "check.py", CHECK.format(form=form, **names))
+        for lesson in sorted({exercise.lesson for exercise, _ in forms}):
+            cells = form_cells(lesson, [pair for pair in forms if pair[0].lesson == lesson])
+            write_text(folder / "students" / f"{lesson}.ipynb", notebook_text(cells))
+    return len(forms)
+
+
+def form_cells(lesson: str, forms: Sequence[tuple[Exercise, Form]]) -> list[tuple[str, str]]:
+    """The cells of a student's notebook: for each form its text, and a stub with the call of its check."""
+    cells = [
+        ("markdown", f"# {lesson} · Exercises\n\n{LEGEND}"),
+        ("code", "import numpy as np\nimport torch\n\nfrom acflib.course.material import checks"),
+    ]
+    for exercise, form in forms:
+        cells += [("markdown", form_text(exercise, form)), ("code", form_stub(form))]
+    return cells
+
+
+def form_text(exercise: Exercise, form: Form) -> str:
+    """What the student reads: the task, its arguments in the order of the form, the result."""
+    task = tasks()[form.check]
+    lines = [f"- `{form.names[place]}`: {said(form, task.arguments[place])}" for place in form.order]
+    heading = f"### Exercise {exercise.number}: {form.word} ({exercise.minutes} minutes, {exercise.points} points)"
+    return "\n".join([heading, "", task.idea, "", *lines, f"- the result: {said(form, task.result)}"])
+
+
+def form_stub(form: Form) -> str:
+    """A function to fill in, and the call of its check."""
+    arguments = ", ".join(form.names[place] for place in form.order)
+    stub = f"def {form.word}({arguments}):\n    # TODO: your code here\n    return None"
+    return f"{stub}\n\n\nchecks.{form.word}({form.word})"

@@ -1,0 +1,216 @@
+"""A parallel form of an exercise: the same idea with other names, another order of arguments, another layout.
+
+A form is judged by the check of its exercise: :func:`form_check` translates what the check hands out into the form, and
+the student's result back. ``forms.toml`` says what each exercise takes and returns; ``kinds.py`` knows the other ways
+to write it. A secret seed chooses among them: :func:`draw_form`.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Any
+
+import tomllib
+
+from acflib.course import checks
+from acflib.course.checks.compare import copied
+from acflib.course.checks.demands import changed_argument
+from acflib.course.checks.judge import NOT_YET, Answer, Case, Verdict
+from acflib.course.material.kinds import KINDS
+from acflib.course.material.views import other_orders, reordered, shown_axes
+
+TABLE = Path(__file__).with_name("forms.toml")
+MOST_CHANGES = 2  # layouts and other ways to write a value; besides names and the order of arguments
+
+
+class WrongForm(ValueError):
+    """A result that has not the form that the text of the exercise asks for."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """An argument or the result: its name in the lesson, its axes such as "b c h w", its kind, what it is."""
+
+    name: str
+    axes: str
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True)
+class FormTask:
+    """An exercise in words that hold for all its forms."""
+
+    idea: str
+    arguments: tuple[Value, ...]
+    result: Value
+
+
+@dataclass(frozen=True)
+class Form:
+    """How one exercise is written.
+
+    Attributes:
+        check: name of the exercise's check in the course.
+        word: what the student's function and the check of the form are called.
+        names: of the arguments, in the order of the lesson.
+        order: where the arguments of the form come from: the first is the lesson's argument ``order[0]``.
+        axes: name of an argument, or "returns" -> order of its axes, where it is not the lesson's.
+        kinds: kind of value -> name of the view, where it is not the lesson's way.
+    """
+
+    check: str
+    word: str
+    names: tuple[str, ...]
+    order: tuple[int, ...]
+    axes: dict[str, str]
+    kinds: dict[str, str]
+
+
+@cache
+def tasks() -> dict[str, FormTask]:
+    """All exercises that have forms, by the name of their check."""
+    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    words = table.pop("words")
+    return {check: _task(record, words) for check, record in table.items()}
+
+
+def _task(record: dict[str, str], words: dict[str, list[str]]) -> FormTask:
+    values = []
+    for name, text in record.items():
+        if name != "idea":
+            form, _, what = text.partition("|")
+            axes, _, kind = form.partition(":")
+            values.append(Value(name, axes.strip(), kind.strip(), what.strip() or words[name][0]))
+    return FormTask(record["idea"], tuple(values[:-1]), values[-1])
+
+
+@cache
+def other_names() -> dict[str, list[str]]:
+    """What an argument may be called instead."""
+    return {name: words[1:] for name, words in tomllib.loads(TABLE.read_text(encoding="utf-8"))["words"].items()}
+
+
+def possible_changes(task: FormTask) -> dict[tuple[str, str], list[str]]:
+    """("axes", name of a value) or ("kinds", kind) -> the choices that there are."""
+    values = [*task.arguments, task.result]
+    found = {("axes", value.name): other_orders(value.axes) for value in values}
+    found |= {("kinds", value.kind): list(KINDS[value.kind].views) for value in values}
+    return {change: choices for change, choices in found.items() if choices}
+
+
+def draw_form(check: str, word: str, seed: str) -> Form:
+    """The form of an exercise that belongs to a seed."""
+    task, draw = tasks()[check], random.Random(f"{seed}/{check}")
+    changes = possible_changes(task)
+    count = min(draw.randint(1, MOST_CHANGES), len(changes))
+    chosen = {change: draw.choice(changes[change]) for change in draw.sample(sorted(changes), count)}
+    order = list(range(len(task.arguments)))
+    while len(order) > 1 and order == sorted(order):
+        draw.shuffle(order)
+    names: list[str] = []
+    for value in task.arguments:
+        names.append(draw.choice([name for name in other_names()[value.name] if name not in names]))
+    parts = {part: {key: choice for (of, key), choice in chosen.items() if of == part} for part in ("axes", "kinds")}
+    return Form(check, word, tuple(names), tuple(order), parts["axes"], parts["kinds"])
+
+
+def into_form(form: Form, value: Value, given: Any) -> Any:
+    """What a value of the lesson is in the form."""
+    if view := KINDS[value.kind].views.get(form.kinds.get(value.kind, "")):
+        given = view.there(given)
+    return reordered(given, value.axes, form.axes[value.name]) if value.name in form.axes else given
+
+
+def out_of_form(form: Form, value: Value, given: Any) -> Any:
+    """What a value of the form is in the lesson."""
+    if value.name in form.axes:
+        given = reordered(given, form.axes[value.name], value.axes)
+    view = KINDS[value.kind].views.get(form.kinds.get(value.kind, ""))
+    return view.back(given) if view else given
+
+
+def adapted(form: Form, student: Answer, seen: list[Case] | None = None) -> Answer:
+    """The student's function of the form as the check of the lesson calls it.
+
+    ``seen`` gets the arguments of the first call that raises nothing, as the student's function got them.
+    """
+    task = tasks()[form.check]
+
+    def answer(*case: Any) -> Any:
+        given = [into_form(form, *pair) for pair in zip(task.arguments, case, strict=True)]
+        arguments = tuple(given[place] for place in form.order)
+        kept = copied(arguments) if seen == [] else None
+        result = student(*arguments)
+        if seen is not None and kept is not None:
+            seen.append(kept)
+        if result is None:
+            return None
+        try:
+            return out_of_form(form, task.result, result)
+        except Exception as error:
+            raise WrongForm(f"its result is not {said(form, task.result)}") from error
+
+    # The check names an argument as the student calls it.
+    answer.__signature__ = Signature(  # type: ignore[attr-defined]
+        [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in form.names]
+    )
+    return answer
+
+
+def solution(form: Form, right: Answer) -> Answer:
+    """A right answer of the form, made from one of the lesson."""
+    task = tasks()[form.check]
+
+    def answer(*arguments: Any) -> Any:
+        placed = dict(zip(form.order, arguments, strict=True))
+        given = [out_of_form(form, value, placed[place]) for place, value in enumerate(task.arguments)]
+        return into_form(form, task.result, right(*given))
+
+    return answer
+
+
+def form_check(form: Form, student: Answer) -> Verdict:
+    """Judge an answer to a form with the check of its exercise."""
+    judged: Callable[[Answer], Verdict] = getattr(checks, form.check)
+    seen: list[Case] = []
+    verdict = judged(adapted(form, student, seen))
+    if verdict.solved:
+        return _arguments_kept(form, student, seen[0], verdict)
+    if verdict.message.startswith(NOT_YET):
+        return replace(verdict, message=f"{verdict.message} ({in_the_lesson(form)})")
+    return verdict
+
+
+def _arguments_kept(form: Form, student: Answer, arguments: Case, verdict: Verdict) -> Verdict:
+    """The check sees a changed argument only where the form hands out its own tensor."""
+    given = copied(arguments)
+    student(*given)
+    place = changed_argument(given, arguments)
+    if place is None:
+        return verdict
+    name = form.names[form.order[place]]
+    message = f"{NOT_YET}the values are right, but your function changes its argument `{name}`: work on a copy."
+    lines = tuple(replace(line, earned=0) if k == 0 else line for k, line in enumerate(verdict.lines))
+    return replace(verdict, solved=False, message=message, lines=lines)
+
+
+def said(form: Form, value: Value) -> str:
+    """Axes and meaning of a value in the form: "(B, H, W), class numbers from 1; 0 = ignore"."""
+    kind = KINDS[value.kind]
+    view = kind.views.get(form.kinds.get(value.kind, ""))
+    axes = shown_axes(form.axes.get(value.name, value.axes)) if value.axes else ""
+    return ", ".join(part for part in (axes, value.words, view.text if view else kind.text) if part)
+
+
+def in_the_lesson(form: Form) -> str:
+    """A note on the words of the check, which speaks of the lesson's layout."""
+    task = tasks()[form.check]
+    calls = [
+        f"{name} {shown_axes(value.axes)}" for name, value in zip(form.names, task.arguments, strict=True) if value.axes
+    ]
+    result = f" -> {shown_axes(task.result.axes)}" if task.result.axes else ""
+    return f"Shapes and axes in this message are those of the lesson: {', '.join(calls) or 'as there'}{result}."

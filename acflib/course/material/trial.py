@@ -1,0 +1,124 @@
+"""Tries the exercises of a folder: right answers must be accepted, wrong ones refused, each with its own words."""
+
+import io
+import json
+import re
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from acflib.course import checks
+from acflib.course.checks.catalog import Exercise
+from acflib.course.checks.judge import Answer, Verdict
+from acflib.course.material.folder import Check, load_check, run_file
+from acflib.course.material.forms import Form, solution
+from acflib.errors import DataError
+
+SEEDS = (0, 1, 2, 3)  # 0 is what students see
+RUBRIC = re.compile(r"^\*Rubric: (.+?)\*$", re.MULTILINE)
+POINTS = re.compile(r"\b(\d+)(?: points?)? for\b")
+
+
+def try_exercise(folder: Path, exercise: Exercise) -> list[str]:
+    """What is wrong with FOLDER/NAME, judged by its ``answers.py``; empty where nothing is.
+
+    Raises:
+        DataError: one of its files is missing, or raises.
+    """
+    home = folder / exercise.check
+    answers, check = run_file(home / "answers.py"), load_check(folder, exercise.check)
+    rights, wrongs = list(getattr(answers, "RIGHT", [])), dict(getattr(answers, "WRONG", {}))
+    faults = [] if rights else ["answers.py: RIGHT has no answer"]
+    faults += [] if len(wrongs) >= 3 else [f"answers.py: WRONG has {len(wrongs)} answers; give at least 3"]
+    for seed in SEEDS:
+        faults += _faults(check, rights, wrongs, seed)
+    return faults + _stub_faults(home, exercise)
+
+
+def _judged(check: Check, answer: Answer, seed: int) -> Verdict:
+    with checks.with_seed(seed):
+        return check(answer)
+
+
+def _faults(check: Check, rights: Sequence[Answer], wrongs: dict[str, tuple[Answer, str]], seed: int) -> list[str]:
+    found = []
+    said: dict[str, str] = {}  # message -> the wrong answer that is told it
+    for answer in rights:
+        if not (verdict := _judged(check, answer, seed)).solved:
+            found.append(f"seed {seed}: the right answer {answer.__name__} is refused: {verdict.message}")
+    if _judged(check, lambda *_: None, seed).solved:
+        found.append(f"seed {seed}: a function that returns nothing is accepted")
+    for label, (answer, words) in wrongs.items():
+        verdict = _judged(check, answer, seed)
+        if verdict.solved:
+            found.append(f"seed {seed}: the wrong answer {label!r} is accepted")
+        elif words not in verdict.message:
+            found.append(f"seed {seed}: the wrong answer {label!r} is told {verdict.message!r}, without {words!r}")
+        elif (other := said.setdefault(verdict.message, label)) != label:
+            found.append(f"seed {seed}: the wrong answers {other!r} and {label!r} are told the same")
+    return found
+
+
+def _stub_faults(home: Path, exercise: Exercise) -> list[str]:
+    """Whether stub.ipynb calls the check, and its rubric has the points of exercise.json."""
+    path = home / "stub.ipynb"
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: cannot be read as a notebook ({error}); acflib course new-exercise writes one"
+        ) from error
+    found = [] if f"checks.{exercise.check}(" in text else [f"stub.ipynb: no cell calls checks.{exercise.check}(...)"]
+    rubric = RUBRIC.search(text)
+    points = sum(int(number) for number in POINTS.findall(rubric[1])) if rubric else 0
+    if points != exercise.points:
+        found.append(f"stub.ipynb: its rubric has {points} points, exercise.json has {exercise.points}")
+    return found
+
+
+def try_form(folder: Path, exercise: Exercise, published: dict[str, list[Answer]]) -> list[str]:
+    """What is wrong with a form: its exercise's published solutions must fail as they are, and pass when adapted."""
+    form: Form = run_file(folder / exercise.check / "check.py").FORM
+    check = load_check(folder, exercise.check)
+    found = []
+    for seed in SEEDS[:2]:
+        for answer in published[form.check]:
+            if _judged(check, answer, seed).solved:
+                found.append(f"seed {seed}: the published solution of {form.check} is accepted as it is")
+            if not (verdict := _judged(check, solution(form, answer), seed)).solved:
+                found.append(f"seed {seed}: the adapted solution of {form.check} is refused: {verdict.message}")
+    return found
+
+
+def published_solutions(folder: Path) -> dict[str, list[Answer]]:
+    """Run the solutions of the course, and keep the functions that they check: check -> functions.
+
+    Raises:
+        DataError: the folder holds no notebooks, or one cannot be run.
+    """
+    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    if not paths:
+        raise DataError(f"{folder}: holds no solutions; give the folder notebooks/solutions of a checkout")
+    found: dict[str, list[Answer]] = {}
+    for path in paths:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        names: dict = {"checks": _Recorder(found)}
+        for source in sources:
+            try:
+                with redirect_stdout(io.StringIO()):
+                    exec(compile(source.replace("from acflib.course import checks", ""), str(path), "exec"), names)
+            except Exception as error:
+                raise DataError(f"{path}: cannot be run ({type(error).__name__}: {error})") from error
+    return found
+
+
+class _Recorder:
+    """Stands for ``checks`` in a solution: keeps the functions instead of judging them."""
+
+    def __init__(self, found: dict[str, list[Answer]]) -> None:
+        self._found = found
+
+    def __getattr__(self, name: str) -> Callable[[Answer], None]:
+        return lambda answer: self._found.setdefault(name, []).append(answer)
