@@ -13,7 +13,7 @@ from tqdm import tqdm
 from acflib.cli.common import INTERRUPTED
 from acflib.course.grading.cells import find_notebooks
 from acflib.course.grading.grade import GradedNotebook, check_paths, grade_or_say, make_folder, write_grades
-from acflib.course.grading.parallel import Kernels, processors, each_as_it_ends
+from acflib.course.grading.parallel import Kernels, each_as_it_ends, processors
 from acflib.course.grading.totals import check_totals, write_totals
 from acflib.course.material.folder import using_material
 from acflib.errors import ConfigError
