@@ -34,7 +34,7 @@ RUBRICS = {
         {
             1: ("averaged in", "number of labeled pixels", "This is a sum", "mean per image", "may lie below 1"),
             2: ("averaged in", "count as class 0", "count as the last class", "may lie below 1"),
-            3: ("is NaN or infinite"),
+            3: ("is NaN or infinite",),
         },
         only={
             0: lambda z, y, w: (z, without_ignored(y), w) if _has_labels(y) else None,
