@@ -1,20 +1,36 @@
 # Every target makes .venv when it is missing and is quick when it is there.
-# Needs Python 3.11 to 3.13, make and git. Another Python: make PYTHON=/path/to/python3.12 test
+# Needs Python 3.10 to 3.13, make and git. Another Python: make PYTHON=/path/to/python3.12 test
+# Without the libraries for GPUs: make CPU=1 lab
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/sh
 
 # The first Python on the path that can take the pins of constraints.txt.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
-	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; \
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.10 python3 python; do \
+	if $$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; \
 	then command -v $$p; break; fi; done)
 
 BIN := .venv/bin
 READY := .venv/.ready
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 STREETS := data/streets-128x64
 # Jupyter asks for this flag where one is root, as in most containers.
 AS_ROOT := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
+
+# What stands in .venv already stays: it must be what is asked for.
+ifeq ($(origin PYTHON),command line)
+NOT_SO := $(shell version="import platform; print(platform.python_version())"; \
+	asked=$$("$(PYTHON)" -c "$$version" 2>/dev/null) || echo "PYTHON=$(PYTHON) cannot be started"; \
+	[ ! -x $(BIN)/python ] || [ -z "$$asked" ] || [ "$$asked" = "$$($(BIN)/python -c "$$version")" ] || \
+	echo ".venv is there already, with another Python than $$asked: rename or delete it first")
+else ifneq ($(CPU),)
+NOT_SO := $(shell [ ! -e $(READY) ] || [ -e .venv/.cpu ] || \
+	echo ".venv is there already, made without CPU=1: rename or delete it first")
+endif
+ifneq ($(NOT_SO),)
+$(error $(NOT_SO))
+endif
 
 .PHONY: help lab test test-slow mutate train study study-test lint notebooks site slides venv
 
@@ -24,18 +40,29 @@ help:  ## show this list
 
 venv: $(READY)  ## make .venv with everything in it, at the versions of constraints.txt
 
+# PyTorch from an index of builds without CUDA, named "+cpu" for Linux; what it needs comes with the rest.
+define CPU_ONLY
+@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		--no-deps --index-url $(CPU_INDEX) torch torchvision && \
+	$(BIN)/python -c "import importlib.metadata, sys; sys.exit(sys.platform == 'linux' and \
+		not importlib.metadata.version('torch').endswith('+cpu'))" && touch .venv/.cpu || { \
+	echo "CPU=1: no PyTorch without CUDA from $(CPU_INDEX). Is it reached? Another: make CPU=1 CPU_INDEX=URL $(MAKECMDGOALS)." \
+		"Or delete .venv and leave CPU=1 out" >&2; exit 1; }
+endef
+
 # The stamp is written last: an installation that broke off starts again.
 $(READY): pyproject.toml constraints.txt
 	@if [ ! -x $(BIN)/python ]; then \
 		py="$(PYTHON)"; \
 		if [ -z "$$py" ]; then \
-			echo "No Python 3.11 to 3.13 found. Install one, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; \
+			echo "No Python 3.10 to 3.13 found. Install one, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; \
 			exit 1; \
 		fi; \
 		echo "Making .venv with $$py (once; downloads PyTorch, a few minutes)"; \
 		"$$py" -m venv .venv || { rm -rf .venv; \
 			echo "$$py cannot make a virtual environment. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }; \
 	fi
+	$(if $(CPU),$(CPU_ONLY))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		-e ".[notebooks,tensorboard,test,dev]"
 	@touch $@
@@ -120,4 +147,5 @@ notebooks: $(READY)  ## run every notebook again, in place; then make anew all t
 	$(BIN)/python tools/list_exercises.py
 	$(BIN)/python tools/paper_map.py
 	$(BIN)/python tools/measure_notebooks.py --table
+	$(BIN)/python tools/python_matrix.py --table
 	$(BIN)/python -m acflib ablate --write-tables RESULTS.md

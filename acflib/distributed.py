@@ -1,6 +1,7 @@
 """The few things training needs to know about other processes. All work without any, as one process of one."""
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -99,6 +100,12 @@ def gather(value: Tensor, device: torch.device) -> list[Tensor]:
     found = [torch.empty_like(value, device=device) for _ in range(world_size())]
     dist.all_gather(found, value.to(device))
     return [v.cpu() for v in found]
+
+
+def machines(device: torch.device) -> list[str]:
+    """The names of the machines that the processes run on, in rank order."""
+    name = torch.tensor(list(platform.node().encode()[:64].ljust(64, b"\0")), dtype=torch.uint8)
+    return [bytes(found.tolist()).rstrip(b"\0").decode(errors="replace") for found in gather(name, device)]
 
 
 def share_buffers(module: nn.Module) -> None:

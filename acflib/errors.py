@@ -42,3 +42,7 @@ class TrainingError(AcflibError, RuntimeError):
 
 class LoaderError(AcflibError, RuntimeError):
     """A process that loads data cannot start, was killed, or has no room in shared memory."""
+
+
+class ContactError(AcflibError, RuntimeError):
+    """Another process of the same run has ended, or cannot be reached any more."""

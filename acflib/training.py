@@ -17,6 +17,7 @@ from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.cache import open_cache
 from acflib.datasets.transforms import SeededAugmentation, class_balance, training_transform
 from acflib.engine.config import TrainConfig
+from acflib.engine.contact import clear_contact_errors, in_contact
 from acflib.engine.devices import autocast, memory_format, pick_device, weights_dtype
 from acflib.engine.oracle import oracle_probs
 from acflib.engine.run_folder import check_same_data, prepare_folder, run_precision, sole_run, write_config
@@ -60,6 +61,7 @@ def train(config: TrainConfig, resume: bool = False, progress: bool = True) -> T
         CheckpointError: the folder holds another run, or a damaged checkpoint.
         TrainingError: the loss is not finite any more, or the disk is full. The last good checkpoint stays.
         LoaderError: a loading process was killed, or shared memory is too small for it.
+        ContactError: under torchrun, another process has ended.
     """
     with started(config, resume) as (config, state, dataset, val_dataset):
         folder, checkpoint_path = Path(config.out), Path(config.out) / "checkpoint.pt"
@@ -110,7 +112,7 @@ def started(config: TrainConfig, resume: bool) -> Iterator[Started]:
     Gives the configuration with nothing left open in it, the state (fresh, or that of the checkpoint), and the data.
     """
     device, folder = pick_device(config.device), Path(config.out)
-    with distributed.joined(device):
+    with distributed.joined(device), in_contact():
         # The data first: the network is made for their classes.
         dataset, val_dataset = open_data(config)
         config = config.settled(dataset.num_classes)
@@ -123,7 +125,8 @@ def started(config: TrainConfig, resume: bool) -> Iterator[Started]:
             write_config(config)
             # The network and the optimizer.
             state = start_state(config, checkpoint, device, precision, class_weights_of(config, dataset))
-            with last_words(f"checkpoints: {config.out}/checkpoint.pt; go on with the same command and --resume"):
+            hint = f"checkpoints: {config.out}/checkpoint.pt; go on with the same command and --resume"
+            with last_words(hint), clear_contact_errors():
                 yield config, state, dataset, val_dataset
 
 

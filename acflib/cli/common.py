@@ -8,6 +8,7 @@ import torch
 from acflib import distributed
 from acflib.acfnet import ACFNet
 from acflib.datasets import SegmentationDataset, open_dataset
+from acflib.engine.contact import in_contact
 from acflib.engine.devices import pick_device, pick_precision, place
 from acflib.errors import ConfigError
 from acflib.predict.pretrained import load_pretrained
@@ -41,6 +42,6 @@ def network_and_data(
         ConfigError, CheckpointError, DataError: a device, a file or a folder cannot be used.
     """
     device = pick_device(device_name)
-    with distributed.joined(device):
+    with distributed.joined(device), in_contact():
         model, precision = placed_network(checkpoint, device, precision)
         yield model, precision, open_dataset(data, split)

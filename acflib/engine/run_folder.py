@@ -7,7 +7,7 @@ import platform
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -180,14 +180,28 @@ def prepare_folder(config: TrainConfig, resume: bool, device: torch.device) -> d
         may_differ = (*MAY_CHANGE, "precision") if unknown else MAY_CHANGE  # see run_precision
         check_same_config(path, checkpoint["config"], config_as_dict(config), may_differ)
     # All look before one writes. On several machines without a common disk they may find different ones.
-    position = torch.tensor(checkpoint["position"] if checkpoint else -1)
-    positions = {int(found) for found in distributed.gather(position, device)}
-    if len(positions) > 1:
-        raise CheckpointError(
-            f"{path}: the processes found it at different iterations, {sorted(positions)} (-1: not at all). Give --out "
-            "a folder that all machines share, or copy the checkpoint to each"
-        )
+    own = torch.tensor(checkpoint["position"] if checkpoint else -1)
+    positions = [int(found) for found in distributed.gather(own, device)]
+    machines = distributed.machines(device)
+    if len(set(positions)) > 1:
+        raise CheckpointError(f"{path}: {what_to_copy(folder, positions, machines)}")
     return checkpoint
+
+
+def what_to_copy(folder: Path, positions: Sequence[int], machines: Sequence[str]) -> str:
+    """What to say where the processes found checkpoints of different iterations (-1: none) on their machines' disks."""
+    found = [
+        f"process {rank} on {machine} " + ("none" if position < 0 else f"that of iteration {position}")
+        for rank, (position, machine) in enumerate(zip(positions, machines, strict=True))
+    ]
+    best = max(positions)
+    source = machines[positions.index(best)]
+    behind = {machine for machine, position in zip(machines, positions, strict=True) if position < best} - {source}
+    return (
+        f"the processes found different checkpoints: {', '.join(found)}. Copy the folder {folder} of {source} to "
+        f"{' and '.join(sorted(behind)) or 'the others'}, in the place of what is there, and start again; or give "
+        "--out a folder that all machines share"
+    )
 
 
 def run_precision(config: TrainConfig, checkpoint: dict | None, device: torch.device) -> str:

@@ -105,8 +105,16 @@ def last_words(hint: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        _write_error(f"{type(error).__name__}: {error}\n{hint}")
+        add_last_words(f"{type(error).__name__}: {error}")
         raise
+
+
+def add_last_words(text: str) -> None:
+    """Put a text before what torchrun would print of this process by now; see :func:`last_words`."""
+    path = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if path:
+        old = json.loads(Path(path).read_text())["message"]["message"] if Path(path).exists() else ""
+        _write_error(f"{text}\n{old}".rstrip())
 
 
 def _write_error(text: str) -> None:

@@ -23,15 +23,17 @@ PROJECT = PYPROJECT["project"]
 CORE = ("torch", "torchvision", "numpy", "pillow", "tqdm")
 
 
-def constraints() -> dict[str, str]:
-    """Name -> exact version, from constraints.txt."""
+def constraints(python: str = "{}.{}".format(*sys.version_info)) -> dict[str, str]:
+    """Name -> exact version for a Python, from constraints.txt."""
     lines = [line.strip() for line in (ROOT / "constraints.txt").read_text().splitlines()]
     pins = [line for line in lines if line and not line.startswith("#")]
-    odd = [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", pin)]
-    assert not odd, f"only name==version, without a local suffix: {odd}"
-    names = [canonicalize_name(pin.split("==")[0]) for pin in pins]
-    assert len(names) == len(set(names)), "a package is pinned twice"
-    return dict(zip(names, (pin.split("==")[1] for pin in pins), strict=True))
+    form = r'[A-Za-z0-9._-]+==[A-Za-z0-9.]+( ; python_version (<|>=) "3\.\d+")?'
+    odd = [pin for pin in pins if not re.fullmatch(form, pin)]
+    assert not odd, f"only name==version, without a local suffix, at most for some Pythons: {odd}"
+    found = [pin for pin in map(Requirement, pins) if not pin.marker or pin.marker.evaluate({"python_version": python})]
+    names = [canonicalize_name(pin.name) for pin in found]
+    assert len(names) == len(set(names)), f"a package is pinned twice for Python {python}"
+    return {name: str(pin.specifier).removeprefix("==") for name, pin in zip(names, found, strict=True)}
 
 
 def closure(requirements: list[str]) -> dict[str, str]:
@@ -124,8 +126,9 @@ def all_requirements() -> list[str]:
     return PROJECT["dependencies"] + [text for extra in extras.values() for text in extra]
 
 
-def test_constraints_fit_the_ranges():
-    pins = constraints()
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+def test_constraints_fit_the_ranges(python):
+    pins = constraints(python)
     for requirement in map(Requirement, all_requirements()):
         pin = pins.get(canonicalize_name(requirement.name))
         assert pin, f"{requirement.name} is asked for in pyproject.toml and not pinned in constraints.txt"

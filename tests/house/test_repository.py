@@ -12,7 +12,7 @@ MAX_LINES = 300
 # What only one machine or one network has. The folder of this clone is looked for as well.
 FORBIDDEN = {
     "a path of one machine": r"(?<![\w.~/-])/(?:root|home/[a-z]\w*|Users/[a-z]\w*)/[\w.]|" + re.escape(str(ROOT)),
-    "a package index": r"(?:index-url|find-links)[ =]+\S|https?://\S+/simple\b",
+    "a package index": r"(?:index-url|find-links)[ =]+(?!\w+://download\.pytorch\.org/|\$\(|\*)[\w/$]|https?://\S+/simple\b",
 }
 
 

@@ -1,6 +1,7 @@
 """Two processes equal one that has the whole batch, in float64: gradients, running buffers, weights after two steps."""
 
 import os
+import platform
 import re
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from acflib.engine.run_folder import what_to_copy
 from tests.training import two_ranks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,8 +116,19 @@ def test_evaluation_counts_every_picture_once(ranks, alone, name):
 
 def test_processes_that_find_different_checkpoints_do_not_start(ranks):
     """Two machines, each with a disk of its own: one would go on from iteration 1, the other start anew."""
+    node = re.escape(platform.node())
     for rank in ranks:
-        assert re.search(r"different iterations, \[-1, 1\].*all machines share", rank["checkpoint of rank 0 alone"])
+        said = rank["checkpoint of rank 0 alone"]
+        assert re.search(rf"process 0 on {node} that of iteration 1, process 1 on {node} none", said)
+        assert re.search(rf"Copy the folder \S+ of {node} to", said) and "all machines share" in said
+
+
+def test_what_to_copy():
+    """From the machine that is furthest, to each that is behind and to no other."""
+    said = what_to_copy(Path("runs/a"), [7, 14, 14, -1], ["alpha", "beta", "beta", "gamma"])
+    assert "Copy the folder runs/a of beta to alpha and gamma" in said
+    assert "process 0 on alpha that of iteration 7, process 1 on beta that of iteration 14" in said
+    assert "process 3 on gamma none" in said
 
 
 def test_no_process_waits_where_the_folder_is_taken(ranks):

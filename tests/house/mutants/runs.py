@@ -7,6 +7,7 @@ READING = "acflib/datasets/reading.py"
 READ = ("tests/datasets/test_reading.py",)
 ROWS = ("tests/predict/test_predict_files.py::test_rows_of_windows_equal_the_whole",)
 RANKS = ("tests/training/test_two_ranks.py",)
+CONTACT = ("tests/training/test_two_machines.py",)
 STEP = ("tests/training/test_optimizer_step.py",)
 FOLDER, RESUME = "tests/engine/test_run_folder.py", "tests/training/test_resume.py"
 DEVICES = ("tests/engine/test_devices.py",)
@@ -23,7 +24,19 @@ MUTATIONS = [
     ),
     Mutation(
         "processes resume at different iterations", "acflib/engine/run_folder.py",
-        "if len(positions) > 1:", "if len(positions) > 2:", RANKS,
+        "if len(set(positions)) > 1:", "if len(set(positions)) > 2:", RANKS,
+    ),
+    Mutation(
+        "a silent machine is waited for", "acflib/engine/contact.py",
+        "silent[rank] >= self.missed", "silent[rank] >= 10**9", CONTACT,
+    ),
+    Mutation(
+        "a process that has ended in good order is missed", "acflib/engine/contact.py",
+        " and GOODBYE not in b", "", CONTACT,
+    ),
+    Mutation(
+        "the folder is copied from a machine that is behind", "acflib/engine/run_folder.py",
+        "best = max(positions)", "best = min(positions)", RANKS,
     ),
     Mutation(
         "a resumed run chooses its precision anew", "acflib/engine/run_folder.py",
