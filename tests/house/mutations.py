@@ -26,7 +26,10 @@ from tests.house.mutants.mutation import Mutation  # noqa: E402
 
 PARTS = (network, networks, training, runs, evidence, ablation, commands, onnx)
 MUTATIONS: list[Mutation] = [mutation for part in PARTS for mutation in part.MUTATIONS]
-COPIED = ("Makefile", "acflib", "benchmarks", "data/weights", "docs", "tests", "conftest.py", "pyproject.toml")
+COPIED = (
+    "Makefile", "acflib", "benchmarks", "conftest.py", "data/weights", "docs", "pyproject.toml", "tests", "tools",
+    "results/two_machines.json",
+)  # fmt: skip
 UNUSED_PLUGINS = ("nbval", "hypothesispytest", "anyio")  # they take longer to import than most tests to run
 # A mutation that cannot even run proves nothing about the tests.
 BROKEN = ("SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError", "NameError")
@@ -39,6 +42,7 @@ def copy_repository(folder: Path) -> None:
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / name)
 
 
