@@ -9,17 +9,20 @@ lessons/ docs/ api/   pages to read, where the repository is at hand; search.htm
 import importlib.util
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from acflib import __version__
 from acflib.acfnet import ACFNet
-from acflib.datasets.labels import TRAIN_ID_OF_ID
+from acflib.datasets.labels import CITYSCAPES_CLASSES, TRAIN_ID_OF_ID
 from acflib.datasets.streets import render_street
 from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from acflib.errors import ConfigError, TrainingError
@@ -28,6 +31,7 @@ from acflib.predict.pretrained import load_pretrained
 from acflib.predict.scale import trained_scale
 from acflib.site.runtime import bring_runtime
 
+ROOT = Path(__file__).resolve().parents[2]
 STATIC = Path(__file__).parent / "static"
 PAINTERS = Path(__file__).parents[1] / "widgets" / "static"
 VIEWS = ("attention.js", "explorer.js", "lab.js", "frame.js")  # of the notebooks alone
@@ -35,6 +39,14 @@ STREET_SEEDS = (3, 7, 11, 12, 20, 21)  # those of lessons 13 and 14
 STREET_SIZE = (256, 128)
 MAX_SIDE = 512  # of a photograph, in pixels; what two cores segment in about a second
 PAGE_PACKAGES = ("nbconvert", "latex2mathml", "pdoc")
+LESSONS = {"first": "lessons/01_class_centers.html", "oracle": "lessons/10_where_it_helps.html"}
+RESULTS = "docs/results.html"
+# What a pixel receives of the class centers, by variant (paper, Eq. 3 and 5, and Table 1).
+USE = {
+    "sum": "Attention P: the pixel receives the mean of the class centers, weighted by P.",
+    "concat": "Attention P: the pixel receives the class centers one behind the other, each times its P.",
+    "center": "P makes the class centers; each pixel receives all of them, whatever its own P.",
+}
 MARK = "site.json"  # says that a folder is a site of acflib, and may be replaced
 NAVIGATION = {"lessons": "Lessons", "docs": "Documents", "api": "Library", "search.html": "Search"}
 
@@ -144,17 +156,20 @@ def write_networks(data: Path, model: ACFNet, name: str, baseline: ACFNet | None
     (data / "network.json").write_text(json.dumps(about), encoding="utf-8")
 
 
-def write_gallery(data: Path, with_truth: bool) -> list[dict[str, str | None]]:
-    """Generated streets as PNG, and their ground truth as one byte a pixel."""
-    gallery = []
+def write_gallery(data: Path, with_truth: bool) -> list[dict[str, Any]]:
+    """Generated streets as PNG, their ground truth as one byte a pixel, and the classes in them, the largest first."""
+    gallery: list[dict[str, Any]] = []
     for seed in STREET_SEEDS:
         street = render_street(seed, *STREET_SIZE)
         name = f"street-{seed}"
         Image.fromarray(street.image).save(data / f"{name}.png", optimize=True)
-        item = {"name": name, "title": f"street {seed}", "image": f"data/{name}.png", "truth": None}
+        item: dict[str, Any] = {"name": name, "title": f"street {seed}", "image": f"data/{name}.png", "truth": None}
         if with_truth:
-            (data / f"{name}.labels").write_bytes(TRAIN_ID_OF_ID[street.label_ids].tobytes())
+            labels = TRAIN_ID_OF_ID[street.label_ids]
+            (data / f"{name}.labels").write_bytes(labels.tobytes())
+            counts = np.bincount(labels.flatten(), minlength=256)[: len(CITYSCAPES_CLASSES)]
             item["truth"] = f"data/{name}.labels"
+            item["holds"] = [CITYSCAPES_CLASSES[i] for i in np.argsort(-counts, kind="stable") if counts[i]]
         gallery.append(item)
     return gallery
 
@@ -177,8 +192,38 @@ def fill_front_page(new: Path, model: ACFNet) -> None:
         if (new / target).exists()
     ]
     page = page.replace("<!-- links -->", " ".join(links))
+    assert model.acf is not None  # as check_network found
+    use = USE[model.acf.variant]
+    page = page.replace("<!-- use -->", f"{use} Joined with its own feature, a small layer decides.")
+    for mark, text in beside_the_page(new).items():
+        page = page.replace(f"<!-- {mark} -->", text)
     (new / "index.html").write_text(page, encoding="utf-8")
     (new / MARK).write_text(json.dumps({"acflib": __version__}), encoding="utf-8")
+
+
+def beside_the_page(new: Path) -> dict[str, str]:
+    """What the front page says with links to lessons and results; nothing of those that the site lacks."""
+
+    def where(target: str, text: str) -> str:
+        return text.format(target) if (new / target).exists() else ""
+
+    first = where(LESSONS["first"], '<a href="{}">New here? Lesson 01</a>')
+    oracle = where(LESSONS["oracle"], ' (<a href="{}">lesson 10</a>)')
+    found = where(RESULTS, f'What was found: {findings(ROOT / "RESULTS.md")} <a href="{{}}">Results</a>.')
+    return {"first lesson": first, "lesson 10": oracle, "findings": found}
+
+
+def findings(results: Path) -> str:
+    """The study in a sentence, with the numbers of its primary endpoint as they stand in RESULTS.md."""
+    text = results.read_text(encoding="utf-8") if results.is_file() else ""
+    gain = re.findall(r"at (\d+) alone ([+−]\d+\.\d+ ± \d+\.\d+)", text)
+    if len(gain) != 2:
+        return "how much class centers gain over an equal network without them, and where."
+    (small, much), (large, little) = gain
+    return (
+        f"on generated streets, class centers gained {much} points of mIoU over an equal network without them "
+        f"where the base network sees {small} pixels across, {little} where it sees {large}. What is still open:"
+    )
 
 
 def replace_folder(new: Path, out: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from latex2mathml.converter import convert
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -78,6 +78,38 @@ def rewrite_links(body: BeautifulSoup, rewrite: Callable[[str], str | None]) -> 
                 element.decompose()
 
 
+def plain(element: Tag) -> str:
+    """The text of an element in one line, without formulas."""
+    copy = BeautifulSoup(str(element), "html.parser")
+    for formula in copy.find_all("math"):
+        formula.decompose()
+    return " ".join(copy.get_text().split())
+
+
+def name_entries(body: BeautifulSoup) -> list[tuple[str, str, str]]:
+    """(anchor, word, meaning) of each row of a glossary, whose first cell has a word in bold. Rows get anchors."""
+    found = []
+    for row in body.find_all("tr"):
+        cells = row.find_all("td", recursive=False)
+        if len(cells) < 2 or not cells[0].find("strong"):
+            continue
+        word = plain(cells[0])
+        row["id"] = "word-" + re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-")
+        found.append((str(row["id"]), word, " ".join(plain(cell) for cell in cells[1:])))
+    return found
+
+
+def summary(body: BeautifulSoup, most: int = 190) -> str:
+    """What a page is about: what a lesson teaches, or the beginning of the first paragraph; cut where a clause ends."""
+    learn = next((cell for cell in body.find_all("td") if plain(cell) == "What you will learn"), None)
+    told = learn.find_next_sibling("td") if learn else body.find("p")
+    text = plain(told) if told else ""
+    if len(text) <= most:
+        return text
+    ends = [match.end() for match in re.finditer(r"[.?!;](?= )", text[:most])]
+    return text[: ends[-1]].rstrip(";") if ends else text[:most].rsplit(" ", 1)[0] + " …"
+
+
 def sections(body: BeautifulSoup) -> list[tuple[str, str, str]]:
     """(anchor, heading, text) of each part between two headings, for the search."""
     body = BeautifulSoup(str(body), "html.parser")  # a copy
@@ -88,6 +120,12 @@ def sections(body: BeautifulSoup) -> list[tuple[str, str, str]]:
         text = element.get_text(" ", strip=True)
         if element.name in ("h1", "h2", "h3"):
             found.append([str(element.get("id", "")), text.rstrip("#¶ "), ""])
-        elif not element.find(["p", "li"]):
+        elif not element.find(["p", "li"]) and not in_entry(element):
             found[-1][2] += " " + text
     return [(anchor, heading, " ".join(text.split())) for anchor, heading, text in found if heading or text.strip()]
+
+
+def in_entry(element: Tag) -> bool:
+    """Is this a cell of a row that :func:`name_entries` found?"""
+    row = element.parent
+    return element.name == "td" and row is not None and str(row.get("id", "")).startswith("word-")

@@ -7,13 +7,22 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from bs4 import BeautifulSoup
 from pygments.formatters import HtmlFormatter
 
 from acflib.errors import ConfigError
 from acflib.site.library import first_lines, write_library
-from acflib.site.markup import from_markdown, from_notebook, rewrite_links, sections, title_of
+from acflib.site.markup import (
+    from_markdown,
+    from_notebook,
+    name_entries,
+    rewrite_links,
+    sections,
+    summary,
+    title_of,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {  # page -> file of the repository, in the order in which they are listed
@@ -79,11 +88,12 @@ def write_pages(new: Path, say: Callable[[str], None] = lambda text: None, root:
     library = write_library(new / "api", root)
     pages = [*lessons, *documents]
     places = {page.source: page.path for page in pages} | library
-    index = [{"page": page.path, "title": page.title, "sections": sections(page.body)} for page in pages]
+    anchors = {page.source: {str(e["id"]).lower(): str(e["id"]) for e in page.body.find_all(id=True)} for page in pages}
+    index = [indexed(page) for page in pages]
     lists = {"Lessons": lessons, "Documents": documents}
     for group, members in lists.items():
         for page in members:
-            links_of(page, places, new, root)
+            links_of(page, places, anchors, new, root)
             write_page(new, page.path, page.title, str(page.body), members)
         write_page(
             new, str(PurePosixPath(members[0].path).parent / "index.html"), group, contents(group, members), members
@@ -96,6 +106,12 @@ def write_pages(new: Path, say: Callable[[str], None] = lambda text: None, root:
     (new / "play" / "code.css").write_text("\n".join(styles), encoding="utf-8")
 
 
+def indexed(page: Page) -> dict[str, Any]:
+    """What the search knows of a page. Words of the glossary are entries: they come first."""
+    entries = name_entries(page.body) if page.source == DOCUMENTS["glossary"] else []
+    return {"page": page.path, "title": page.title, "entries": entries, "sections": sections(page.body)}
+
+
 def make_page(path: str, source: str, root: Path) -> Page:
     """A page of a notebook or of a Markdown file."""
     file = root / source
@@ -106,15 +122,19 @@ def make_page(path: str, source: str, root: Path) -> Page:
     return Page(path, source, title_of(body, file.stem), body)
 
 
-def links_of(page: Page, places: dict[str, str], new: Path, root: Path) -> None:
-    """Send the links of a page to pages of the site; pictures of the repository are copied beside the documents."""
+def links_of(page: Page, places: dict[str, str], anchors: dict[str, dict[str, str]], new: Path, root: Path) -> None:
+    """Send the links of a page to pages of the site; pictures of the repository are copied beside the documents.
+
+    GitHub writes anchors in small letters, the headings here keep theirs: ``anchors`` has both, by source.
+    """
     folder = PurePosixPath(page.source).parent
 
     def rewrite(address: str) -> str | None:
         target, _, anchor = address.partition("#")
         source = normal(folder / target)
         if source in places:
-            return relative(places[source], page.path) + (f"#{anchor}" if anchor else "")
+            there = anchors.get(source, {}).get(anchor.lower(), anchor)
+            return relative(places[source], page.path) + (f"#{there}" if anchor else "")
         if re.search(r"\.(png|webp|svg|jpg)$", source) and (root / source).is_file():
             picture = new / "docs" / "images" / PurePosixPath(source).name
             picture.parent.mkdir(parents=True, exist_ok=True)
@@ -142,11 +162,13 @@ def relative(target: str, page: str) -> str:
 
 
 def contents(title: str, pages: list[Page]) -> str:
-    """The list of a group of pages."""
+    """The list of a group of pages, with a line on each."""
     items = "".join(
-        f'<li><a href="{PurePosixPath(page.path).name}">{html.escape(page.title)}</a></li>' for page in pages
+        f'<li><a href="{PurePosixPath(page.path).name}">{html.escape(page.title)}</a>'
+        f'<div class="acf-note">{html.escape(summary(page.body))}</div></li>'
+        for page in pages
     )
-    return f"<h1>{title}</h1><ul>{items}</ul>"
+    return f'<h1>{title}</h1><ul class="listed">{items}</ul>'
 
 
 def library_contents(root: Path) -> str:

@@ -4,12 +4,15 @@ Skipped, with the reason, where there is no Chromium or no playwright. A machine
 minutes.
 """
 
+import os
 import shutil
+import sys
 
 import pytest
 
 from tests.browser import lab
 from tests.browser.opened import Opened
+from tests.browser.playground import Playground
 
 REASON = lab.missing()
 
@@ -69,3 +72,52 @@ def laboratory(lesson_14):
     """Lesson 14 in its page, as above."""
     yield lesson_14
     assert lesson_14.complaints() == []
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The folder, without lessons. Skipped where packages, npm or a network for npm are missing."""
+    from acflib.errors import ConfigError
+    from acflib.site.build import build_site
+
+    out = tmp_path_factory.mktemp("site") / "out"
+    os.environ.setdefault("npm_config_fetch_retries", "0")  # without a network npm would wait for more than a minute
+    try:
+        build_site(out, "streets-acf-sum", "streets-baseline", os.environ.get("ACFLIB_ORT_WEB"), lessons=False)
+    except ConfigError as error:
+        if "npm" in str(error) or "[onnx]" in str(error):
+            pytest.skip(f"the site cannot be built here: {error}")
+        raise
+    return out
+
+
+@pytest.fixture(scope="session")
+def address(site, tmp_path_factory):
+    """A plain file server on loopback."""
+    port = lab.free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(site)]
+    found = f"http://127.0.0.1:{port}"
+    with lab.serving(command, found, tmp_path_factory.mktemp("log") / "server.log"):
+        yield found
+
+
+@pytest.fixture(scope="module")
+def opened(browser, address):
+    found = Playground(browser, address)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def play(opened):
+    """The page; nothing foreign is asked for, and the console, where a browser tells what it forbids, is silent."""
+    opened.open()
+    yield opened
+    assert opened.foreign == [] and opened.errors == []
+
+
+@pytest.fixture(scope="module")
+def model():
+    import acflib
+
+    return acflib.load_pretrained("streets-acf-sum")

@@ -1,7 +1,5 @@
 """The playground of ``acflib site``: its numbers are PyTorch's, nothing is lost, nothing leaves the page."""
 
-import os
-import sys
 from functools import partial
 
 import numpy as np
@@ -12,7 +10,6 @@ from PIL import Image
 import acflib
 from acflib.datasets.labels import TRAIN_ID_OF_ID
 from acflib.datasets.streets import render_street
-from acflib.errors import ConfigError
 from tests.browser import lab
 from tests.browser.playground import Playground, batch, draw_photograph, heap, place_in
 
@@ -21,52 +18,6 @@ STREETS = [3, 7, 11, 12, 20, 21]
 CORNERS = [(0, 0), (0, 255), (127, 0), (127, 255)]
 MAX_BYTES = 20e6
 near = partial(torch.testing.assert_close, rtol=1e-4, atol=1e-4)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder, without lessons. Skipped where packages, npm or a network for npm are missing."""
-    from acflib.site.build import build_site
-
-    out = tmp_path_factory.mktemp("site") / "out"
-    os.environ.setdefault("npm_config_fetch_retries", "0")  # without a network npm would wait for more than a minute
-    try:
-        build_site(out, "streets-acf-sum", "streets-baseline", os.environ.get("ACFLIB_ORT_WEB"), lessons=False)
-    except ConfigError as error:
-        if "npm" in str(error) or "[onnx]" in str(error):
-            pytest.skip(f"the site cannot be built here: {error}")
-        raise
-    return out
-
-
-@pytest.fixture(scope="module")
-def address(site, tmp_path_factory):
-    """A plain file server on loopback."""
-    port = lab.free_port()
-    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(site)]
-    found = f"http://127.0.0.1:{port}"
-    with lab.serving(command, found, tmp_path_factory.mktemp("log") / "server.log"):
-        yield found
-
-
-@pytest.fixture(scope="module")
-def opened(browser, address):
-    found = Playground(browser, address)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def play(opened):
-    """The page; nothing foreign is asked for, and the console, where a browser tells what it forbids, is silent."""
-    opened.open()
-    yield opened
-    assert opened.foreign == [] and opened.errors == []
-
-
-@pytest.fixture(scope="module")
-def model():
-    return acflib.load_pretrained("streets-acf-sum")
 
 
 def check_numbers(play, model) -> None:
@@ -244,8 +195,8 @@ def test_by_keyboard_alone(play):
         play.settle()
         assert len(page.locator("#tour-text").text_content()) > 100
         page.keyboard.press("Enter")  # "Next" holds the focus
-    assert page.locator("#tour").is_hidden()
-    play.press("Reset")
+    page.locator("#tour").wait_for(state="hidden")
+    play.settle()
     row, column = play.state()["pixel"]
     play.panel("Picture").focus()
     page.keyboard.press("ArrowRight")

@@ -1,7 +1,9 @@
 """``acflib site``: which networks and folders it takes, and that an older site stays where the new one fails."""
 
 import dataclasses
+import re
 
+import numpy as np
 import pytest
 
 from acflib.acfnet import ModelConfig, build_model
@@ -92,3 +94,48 @@ def test_missing_packages_of_the_pages_are_named(monkeypatch):
     monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None if name == "pdoc" else real(name) or True)
     with pytest.raises(ConfigError, match=r"need the package pdoc: pip install 'acflib\[site\]', or pass --no-lessons"):
         build.require_page_packages()
+
+
+def test_a_street_says_what_it_holds(tmp_path):
+    item = build.write_gallery(tmp_path, with_truth=True)[0]
+    labels = np.fromfile(tmp_path / "street-3.labels", np.uint8)
+    counts = [(labels == build.CITYSCAPES_CLASSES.index(name)).sum() for name in item["holds"]]
+    assert sum(counts) == (labels != 255).sum() and counts == sorted(counts, reverse=True) and counts[-1] > 0
+
+
+LINE = "gain at 47 minus gain at 239: **shown**, +0.50 ± 0.20; at 47 alone +1.25 ± 0.25; at 239 alone −0.10 ± 0.12.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (LINE, r"gained \+1.25 ± 0.25 points .* sees 47 pixels across, −0.10 ± 0.12 where it sees 239"),
+        ("the study has not been run", "^how much class centers gain .*, and where.$"),
+        (None, "^how much class centers gain .*, and where.$"),
+    ],
+)
+def test_the_finding_has_the_numbers_of_the_results(tmp_path, text, words):
+    if text is not None:
+        (tmp_path / "RESULTS.md").write_text(text, encoding="utf-8")
+    assert re.search(words, build.findings(tmp_path / "RESULTS.md"))
+
+
+@pytest.mark.skipif(not (build.ROOT / "RESULTS.md").is_file(), reason="a copy without the results")
+def test_the_results_of_today_can_be_read():
+    assert "points of mIoU" in build.findings(build.ROOT / "RESULTS.md")
+
+
+@pytest.mark.parametrize("variant", ["sum", "concat", "center"])
+def test_the_front_page_says_what_a_pixel_receives_and_links_what_there_is(tmp_path, variant):
+    model = build_model(dataclasses.replace(TINY, variant=variant))
+    for lessons in (False, True):
+        new = tmp_path / f"{variant}-{lessons}"
+        build.copy_static(new)
+        for target in (*build.LESSONS.values(), build.RESULTS) if lessons else ():
+            (new / target).parent.mkdir(parents=True, exist_ok=True)
+            (new / target).touch()
+        build.fill_front_page(new, model)
+        page = (new / "index.html").read_text(encoding="utf-8")
+        assert build.USE[variant] in page and "<!-- " not in page
+        for target in (*build.LESSONS.values(), build.RESULTS):
+            assert (f'href="{target}"' in page) == lessons

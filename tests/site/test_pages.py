@@ -53,7 +53,8 @@ def small(tmp_path, monkeypatch):
     (new / "play").mkdir(parents=True)
     (root / "docs" / "images" / "x.png").write_bytes(b"picture")
     text = (
-        "# First\n\n[words](../docs/glossary.md#center), [code](../acflib/acf.py), [tests](../tests/test_acf.py), "
+        "# First\n\n[words](../docs/glossary.md#center), [near](../docs/glossary.md#Center), "
+        "[code](../acflib/acf.py), [tests](../tests/test_acf.py), "
         "[paper](https://arxiv.org/abs/1909.09408), [next](02_b.ipynb#cell-id=b0), [out](../../secret.md)\n\n"
         "![picture](../docs/images/x.png) ![gone](../docs/images/y.png)"
     )
@@ -74,7 +75,8 @@ def small(tmp_path, monkeypatch):
 def test_links_lead_to_pages(small):
     body = BeautifulSoup((small / "lessons" / "01_a.html").read_text(), "html.parser").main
     assert {a.get_text(): a["href"] for a in body.find_all("a") if "anchor-link" not in a.get("class", [])} == {
-        "words": "../docs/glossary.html#center",
+        "words": "../docs/glossary.html#Center",  # as the heading is called there
+        "near": "../docs/glossary.html#Center",
         "code": "../api/acflib/acf.html",
         "paper": "https://arxiv.org/abs/1909.09408",
         "next": "../lessons/02_b.html#cell-id=b0",
@@ -91,6 +93,35 @@ def test_the_search_knows_headings_and_text(small):
     index = {page["page"]: page for page in json.loads((small / "search.json").read_text())}
     assert ["Center", "The mean feature of a class ."] in [part[1:] for part in index["docs/glossary.html"]["sections"]]
     assert index["lessons/02_b.html"]["title"] == "Second"
+
+
+def test_words_of_a_glossary_are_entries_with_a_place():
+    rows = "| **class center** (F) | the mean of a class |\n| plain | no entry |\n"
+    text = "# Words\n\n| word | meaning |\n| --- | --- |\n" + rows
+    body = BeautifulSoup(markup.from_markdown(text), "html.parser")
+    assert markup.name_entries(body) == [("word-class-center-f", "class center (F)", "the mean of a class")]
+    assert body.find(id="word-class-center-f").name == "tr"
+    (heading,) = markup.sections(body)
+    assert "no entry" in heading[2] and "mean of a class" not in heading[2]  # not found twice
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("# A\n\nShort.\n\nMore.", "Short."),
+        ("# A\n\nFirst.\n\n| | |\n| --- | --- |\n| **What you will learn** | to count $x$ cells |", "to count cells"),
+        ("# A\n\nOne is short. " + "long " * 60, "One is short."),
+        ("# A\n\n" + "long " * 60, "long " * 38 + "…"),
+        ("# A", ""),
+    ],
+)
+def test_a_page_in_a_line(text, line):
+    assert markup.summary(BeautifulSoup(markup.from_markdown(text), "html.parser")) == line
+
+
+def test_lists_of_pages_say_what_each_is_about(small):
+    body = BeautifulSoup((small / "docs" / "index.html").read_text(), "html.parser").main
+    assert "The mean feature of a class ." in body.get_text()
 
 
 def test_without_a_clone_it_says_so(tmp_path):

@@ -87,8 +87,21 @@ export function truthMap(truth, [height, width], { channels, height: h, width: w
   return { values, channels, height: h, width: w };
 }
 
-export function describe(edit, classes) {
+// The edits that still count: the ground truth replaces all that was done before it.
+export const thatCount = (edits) => edits.slice(Math.max(0, edits.findLastIndex((edit) => edit.do === "truth")));
+
+// The edits that count in words, each kind once, in the order in which they came: "4 strokes of road".
+export function inWords(edits, classes) {
+  const counts = new Map();
+  for (const edit of thatCount(edits)) {
+    const words = describe(edit, classes);
+    counts.set(words, (counts.get(words) || 0) + 1);
+  }
+  return [...counts].map(([words, count]) => (count > 1 && words.startsWith("stroke") ? `${count} ${words.replace("stroke", "strokes")}` : words));
+}
+
+function describe(edit, classes) {
   if (edit.do === "stroke") return `stroke of ${classes[edit.label]}`;
   if (edit.do === "absent") return `no ${classes[edit.label]}`;
-  return edit.do === "truth" ? "ground truth as coarse" : "all centers alike";
+  return edit.do === "truth" ? "the truth as coarse guess" : "all centers alike";
 }

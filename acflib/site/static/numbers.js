@@ -213,6 +213,22 @@ export function namePlaces(labels, [height, width]) {
   return found.map(([label, [, i]]) => [label, Math.floor(i / w) * step + first, (i % w) * step + first]);
 }
 
+// The marked place (1 in `marks`) with most marked ones within `reach` rows and columns, not close to the border; -1 where
+// there is none.
+export function densest(marks, height, width, reach = 8) {
+  let [most, found] = [0, -1];
+  const [top, left] = [height, width].map((side) => Math.min(2 * reach, Math.floor(side / 4)));
+  for (let y = top; y < height - top; y++)
+    for (let x = left; x < width - left; x++) {
+      if (!marks[y * width + x]) continue;
+      let count = 0;
+      for (let r = Math.max(0, y - reach); r <= Math.min(height - 1, y + reach); r++)
+        for (let c = Math.max(0, x - reach); c <= Math.min(width - 1, x + reach); c++) count += marks[r * width + c];
+      if (count > most) [most, found] = [count, y * width + x];
+    }
+  return found;
+}
+
 // Steps up, down, left and right from each pixel to one of another class, or out of the map.
 export function depths(labels, height, width) {
   const found = new Uint16Array(height * width).fill(65535);

@@ -3,7 +3,6 @@
 import { h } from "../widgets/elements.js";
 import { Network } from "./network.js";
 import { Scene } from "./scene.js";
-import { describe } from "./edits.js";
 import { galleryPicture, ownPicture } from "./pictures.js";
 import { fromAddress, tenths, toAddress } from "./address.js";
 import { makeView } from "./view.js";
@@ -22,18 +21,21 @@ const dirty = { edits: false, pixel: false };
 let opening = 0; // counts pictures that were asked for: the last one wins
 let working = null;
 let version = 0;
+let undone = []; // edits that were taken back, the last one last
 
 function tell(text, kind = "message") {
   for (const id of ["message", "note"]) {
     place(id).textContent = id === kind ? text : "";
     place(id).hidden = id !== kind || !text;
   }
+  place("say").hidden = !text;
 }
 
 // ---- what a hand does
 
 const hand = {
-  describe: (edit) => describe(edit, network.about.classes),
+  note: (text) => tell(text, "note"),
+  undone: () => undone.length,
   pick(pixel) {
     state.pixel = pixel.map(Math.floor);
     refresh("pixel");
@@ -47,27 +49,46 @@ const hand = {
       last.points.push(rounded);
     } else {
       state.edits.push({ do: "stroke", label, radius, points: last && last.stroke === stroke ? [last.points.at(-1), rounded] : [rounded], stroke });
+      undone = [];
     }
     refresh("edits");
   },
   edit(edit) {
-    if (edit.do === "absent" && scene.absent(edit.label)) {
-      const name = network.about.classes[edit.label];
-      return tell(`${name} is absent already: no cell of the coarse guess is most likely ${name}.`);
-    }
-    tell("");
+    const already = isDone(edit);
+    tell(already, "note");
+    if (already) return;
     state.edits.push(edit);
+    undone = [];
     refresh("edits");
   },
   undo() {
-    state.edits.pop();
+    if (state.edits.length) undone.push(state.edits.pop());
+    refresh("edits");
+  },
+  redo() {
+    if (undone.length) state.edits.push(undone.pop());
     refresh("edits");
   },
   reset() {
-    state.edits.length = 0;
+    undone = state.edits.splice(0).reverse(); // "Redo" brings them back, one by one
     refresh("edits");
   },
 };
+
+// A line of text where an edit would change nothing.
+function isDone(edit) {
+  const name = network.about.classes[edit.label];
+  if (edit.do === "absent" && scene.absent(edit.label)) return `${name} is absent already: no cell of the coarse guess is most likely ${name}.`;
+  if (edit.do === "alike" && scene.alike) return "All centers are alike already.";
+  return edit.do === "truth" && state.edits.at(-1)?.do === "truth" ? "The truth is in use already." : "";
+}
+
+// Ctrl+Z takes an edit back, with Shift it comes again; Cmd on a Mac.
+function onKey(event) {
+  if (event.key.toLowerCase() !== "z" || !(event.ctrlKey || event.metaKey) || event.altKey || !scene) return;
+  event.preventDefault();
+  event.shiftKey ? hand.redo() : hand.undo();
+}
 
 // Runs until what is painted is what was asked for last; a second call while it runs only leaves a note.
 function refresh(what) {
@@ -108,22 +129,40 @@ async function openPicture(load, name, { pixel = null, edits = [] } = {}) {
     const found = await Scene.of(network, picture);
     if (network.baseline) await found.addBaseline();
     if (order !== opening) return;
-    scene = found;
-    const inside = pixel && pixel.every((at, axis) => at >= 0 && at < scene.size[axis]);
-    Object.assign(state, { picture: name, pixel: inside ? pixel : scene.size.map((side) => Math.floor(side / 2)), edits: [...edits] });
-    for (const item of place("gallery").children) item.setAttribute("aria-pressed", String(item.dataset.name === name));
+    const inside = pixel && pixel.every((at, axis) => at >= 0 && at < found.size[axis]);
     tell(picture.note, "note");
     if (pixel && !inside) tell(`The link names the pixel ${pixel.join(", ")}, which is outside this picture.`);
-    root.hidden = false; // before its panels are fitted to it
-    view.open(scene);
-    root.dataset.picture = name;
-    dirty.edits = true;
-    await refresh("pixel");
+    await show(found, name, inside ? pixel : found.size.map((side) => Math.floor(side / 2)), edits);
   } catch (error) {
-    if (order === opening) tell(error.message);
+    if (order === opening) tell(error.message + (scene ? ". The former picture is still shown." : ""));
   } finally {
     if (order === opening) busy("");
   }
+}
+
+async function show(found, name, pixel, edits) {
+  scene = found;
+  undone = [];
+  Object.assign(state, { picture: name, pixel, edits: [...edits] });
+  for (const item of place("gallery").children) {
+    item.classList.toggle("current", item.dataset.name === name);
+    if (item.type === "button") item.setAttribute("aria-pressed", String(item.dataset.name === name));
+  }
+  root.hidden = false; // before its panels are fitted to it
+  view.open(scene);
+  root.dataset.picture = name;
+  dirty.edits = true;
+  await refresh("pixel");
+}
+
+// What is shown now, as a function that shows it again.
+function keep() {
+  const [kept, { picture, pixel, edits }] = [scene, structuredClone(state)];
+  return async () => {
+    opening++; // a picture that is still on its way comes too late
+    if (network.baseline) await kept.addBaseline();
+    await show(kept, picture, pixel, edits);
+  };
 }
 
 const openGallery = (item, more) => openPicture(() => galleryPicture(item), item.name, more);
@@ -135,12 +174,14 @@ function busy(text) {
 }
 
 function makeGallery() {
+  const own = place("file").parentElement;
+  own.dataset.name = OWN;
   for (const item of network.about.gallery) {
     const image = h("img", { src: item.image, alt: "", width: 128, height: 64 });
-    const open = h("button", { type: "button", class: "thumb", onclick: () => openGallery(item) }, image, item.title);
+    const open = h("button", { type: "button", class: "thumb", onclick: () => openGallery(item), title: (item.holds || []).join(", ") }, image, item.title);
     open.dataset.name = item.name;
     open.setAttribute("aria-pressed", "false");
-    place("gallery").append(open);
+    own.before(open);
   }
   const file = place("file");
   file.addEventListener("change", () => {
@@ -208,14 +249,17 @@ async function begin() {
   try {
     network = await Network.load();
     view = makeView(network.about, hand);
-    tour = makeTour({ about: network.about, open: openGallery, scene: () => scene, set: (changes) => {
+    tour = makeTour({ about: network.about, open: openGallery, keep, scene: () => scene, set: (changes) => {
       Object.assign(state, changes);
+      undone = [];
       dirty.pixel = true;
       return refresh("edits");
     } });
     makeGallery();
     place("tour-start").addEventListener("click", () => tour.start());
     place("copy").addEventListener("click", copyLink);
+    place("hush").addEventListener("click", () => tell(""));
+    document.addEventListener("keydown", onKey);
     await follow();
     window.addEventListener("hashchange", follow);
     await network.loadBaseline();

@@ -2,12 +2,12 @@
 
 import { applyEdits, ownMaps } from "./edits.js";
 import {
-  PRESENT, cellsOf, changedShare, enlarged, featureAt, labelsAtSize, likeliest, massShares, moved, namePlaces, principalAxes, project,
+  PRESENT, cellsOf, changedShare, densest, enlarged, featureAt, labelsAtSize, likeliest, massShares, moved, namePlaces, principalAxes, project,
   rightShare, similarityMap, similarityToCenters, softmax, unitFeatures, vectorsOf,
 } from "./numbers.js";
 
 export class Scene {
-  constructor(network, picture, found, own) {
+  constructor(network, picture, found, own, alike) {
     this.network = network;
     this.picture = picture;
     this.size = picture.size;
@@ -18,6 +18,8 @@ export class Scene {
     this.centersBefore = vectorsOf(own.centers, this.own.channels);
     this.coarseLabels = labelsAtSize(found.coarse, this.size);
     this.fineBefore = labelsAtSize(own.fine, this.size);
+    this.fineAlike = labelsAtSize(alike.fine, this.size); // with all class centers alike, and P as it was
+    this.ownLabels = likeliest(this.own); // cells
     this.sharesBefore = massShares(this.own);
     this.present = this.sharesBefore.flatMap((share, i) => (share >= PRESENT ? [i] : []));
     this.axes = principalAxes(this.present.map((i) => this.centersBefore[i]), 2);
@@ -29,7 +31,9 @@ export class Scene {
   static async of(network, picture) {
     const found = await network.look(picture);
     const own = softmax(found.coarse);
-    return new Scene(network, picture, found, await network.decide(found.features, own, own));
+    const { centers } = applyEdits(ownMaps(own), [{ do: "alike" }]);
+    const decided = await network.decide(found.features, own, own);
+    return new Scene(network, picture, found, decided, await network.decide(found.features, centers, own));
   }
 
   async addBaseline() {
@@ -66,6 +70,28 @@ export class Scene {
     return !this.edited.includes(label);
   }
 
+  // Are all class centers alike? A stroke after "alike" makes one that is not.
+  get alike() {
+    return moved(this.centers.slice(1), this.centers.slice(0, -1), []).every((far) => far < 1e-6);
+  }
+
+  // The coarse guess in pixels: as the network enlarges it, and the new class of each cell whose class was changed.
+  coarseAfter() {
+    const [now, own] = [this.edited, this.ownLabels].map((labels) => enlarged(labels, this.own, this.size));
+    return this.coarseLabels.map((label, i) => (now[i] === own[i] ? label : now[i]));
+  }
+
+  // A pixel at which the class centers decide: coarse guess wrong, fine result right, and wrong again with all centers
+  // alike; the one with most of its kind around it. Null where there is none.
+  decidedByCenters() {
+    const { truth } = this.picture;
+    if (!truth) return null;
+    const [height, width] = this.size;
+    const kind = truth.map((label, i) => Number(label !== 255 && this.fineBefore[i] === label && this.coarseLabels[i] !== label && this.fineAlike[i] !== label));
+    const at = densest(kind, height, width);
+    return at < 0 ? null : { pixel: [Math.floor(at / width), at % width], coarse: this.coarseLabels[at], fine: this.fineBefore[at], alike: this.fineAlike[at] };
+  }
+
   // ---- what the panels paint
 
   classMaps() {
@@ -77,7 +103,9 @@ export class Scene {
       places: { truth: this.picture.truth ? namePlaces(this.picture.truth, this.size) : [], coarse: namePlaces(edited, this.size), fine: namePlaces(this.fine, this.size) },
       changed: changedShare(this.fine, this.fineBefore),
       rightCoarse: rightShare(this.coarseLabels, this.picture.truth),
+      rightCoarseAfter: rightShare(this.coarseAfter(), this.picture.truth),
       rightBefore: rightShare(this.fineBefore, this.picture.truth),
+      rightAlike: rightShare(this.fineAlike, this.picture.truth),
       right: rightShare(this.fine, this.picture.truth),
     };
   }
@@ -103,6 +131,7 @@ export class Scene {
       truth: truth ? truth[at] : null,
       coarse: this.edited[cell],
       fine: this.fine[at],
+      alike: this.fineAlike[at],
     };
   }
 

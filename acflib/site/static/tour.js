@@ -1,13 +1,16 @@
 // Five steps that tell the story of the paper. Each sets the page to a state, and says what is to be seen there.
 
-import { button, percent } from "../widgets/elements.js";
+import { button, className, percent } from "../widgets/elements.js";
 
 const place = (id) => document.getElementById(id);
 
-// `set({ pixel, edits })` changes the state of the page; `scene()` gives what the network found.
-export function makeTour({ about, open, scene, set }) {
+// `set({ pixel, edits })` changes the state of the page; `scene()` gives what the network found; `keep()` gives a function
+// that brings back what is shown now.
+export function makeTour({ about, open, scene, set, keep }) {
   let at = -1;
+  let restore = async () => {};
   const item = about.gallery.find(({ truth }) => truth) || about.gallery[0];
+  const name = (label) => className(about, label);
 
   // The most common class among some by name, or of all.
   function common(names) {
@@ -36,20 +39,35 @@ export function makeTour({ about, open, scene, set }) {
   const car = () => common(["car"]);
   const wide = () => common(["road"]);
 
+  // The third step: a pixel that the class centers decide; where a network has none, one in doubt.
+  function asks() {
+    const found = scene().decidedByCenters();
+    const { row } = scene().facts(found ? found.pixel : inDoubt());
+    const [first, second] = row.map((p, i) => [p, i]).sort((a, b) => b[0] - a[0]);
+    const mix = `Its attention P is ${percent(first[0])} ${name(first[1])}, ${percent(second[0])} ${name(second[1])} (the bars): in these shares it receives the class centers. `;
+    if (!found) return `The marked pixel is in doubt. ${mix}Joined with its own feature, a small layer decides again.`;
+    return (
+      `At the marked pixel the coarse guess is ${name(found.coarse)}, which is wrong. ${mix}Joined with its own feature, a small layer decides again: ` +
+      `${name(found.fine)}, which is right. With all centers alike it says ${name(found.alike)}: here it is the differing centers that decide. ` +
+      `We looked for this pixel; at many others nothing changes.`
+    );
+  }
+
   // What the centers change, in numbers.
   function gain() {
-    const { rightBefore, right } = scene().classMaps();
+    const { rightCoarse, rightBefore, right } = scene().classMaps();
     if (right === null) return "";
-    return `(The fine result is right at ${(100 * right).toFixed(1)} % of the pixels, before at ${(100 * rightBefore).toFixed(1)} %.) `;
+    const share = (value) => `${(100 * value).toFixed(1)} %`;
+    return `Right pixels: coarse ${share(rightCoarse)}, fine ${share(rightBefore)}, fine with all centers alike ${share(right)}. `;
   }
 
   const steps = [
     {
       title: "A guess for every pixel",
-      show: "panels",
+      show: "guesses",
       state: () => ({ pixel: pixelOf(car()), edits: [] }),
       text: () =>
-        "The network looks at the picture once and gives each place a probability P of every class: the coarse guess. Compare it with the " +
+        "The network looks at the picture once and gives each pixel a probability P of every class: the coarse guess. Compare it with the " +
         "ground truth: thin and small things are missing, borders are rough. Most networks stop here.",
     },
     {
@@ -57,42 +75,33 @@ export function makeTour({ about, open, scene, set }) {
       show: "centers",
       state: () => ({ pixel: pixelOf(car()), edits: [] }),
       text: () =>
-        "ACFNet goes on. For each class it takes the mean of the features of all pixels, each weighted by its P. This one vector, the class " +
-        "center, says what that class looks like in this very picture. Each dot is a class center, drawn in two dimensions; classes that look " +
-        "alike lie close together. The cross is the feature of the marked pixel.",
+        "ACFNet goes on. For each class it takes the mean of the features of all pixels, each weighted by its P. This one list of numbers, the class " +
+        "center, says what that class looks like in this very picture. Each dot is a class center; classes that look " +
+        "alike to the network lie close together. The cross is the feature of the marked pixel.",
     },
     {
-      title: "Each pixel asks the centers",
+      title: "Each pixel receives class centers",
       show: "pixel",
-      state: () => ({ pixel: inDoubt(), edits: [] }),
-      text: () => {
-        const { row, fine } = scene().facts(inDoubt());
-        const [first, second] = row.map((p, i) => [p, i]).sort((a, b) => b[0] - a[0]);
-        return (
-          `The marked pixel is in doubt: ${percent(first[0])} ${about.classes[first[1]]}, ${percent(second[0])} ${about.classes[second[1]]} (the bars). ` +
-          "It mixes the class centers in these shares and decides again, now knowing what each class looks like here: " +
-          `${about.classes[fine]}. In the maps, bright places are those that the network holds to be like this pixel, before and after it asked. ` +
-          "Click other pixels of the picture."
-        );
-      },
+      state: () => ({ pixel: scene().decidedByCenters()?.pixel || inDoubt(), edits: [] }),
+      text: asks,
     },
     {
       title: "Paint a lie",
       show: "centers",
       state: () => ({ pixel: pixelOf(car()), edits: [lie()] }),
       text: () =>
-        `We painted ${about.classes[wide()]} across the upper part of the coarse guess. The center of ${about.classes[wide()]} is now a mean of ` +
+        `We painted ${name(wide())} across the upper part of the coarse guess. The center of ${name(wide())} is now a mean of ` +
         "the wrong pixels, so its dot moves, and with it the fine result: " +
-        `${percent(scene().classMaps().changed)} of it changed. Most of it stays: each pixel still has its own feature, the centers only advise it.`,
+        `${percent(scene().classMaps().changed)} of it changed. Most of it stays: each pixel also keeps its own feature, the centers only add to it.`,
     },
     {
       title: "Take the class centers away",
-      show: "panels",
+      show: "guesses",
       state: () => ({ pixel: pixelOf(car()), edits: [{ do: "alike" }] }),
       text: () =>
-        "Now every class center is the same: the mean of the whole picture. Nothing says any more what a class looks like here. " +
-        `${percent(scene().classMaps().changed)} of the fine result changed. ${gain()}One picture proves nothing: the lessons count on a hundred, and ` +
-        "with controls. Now it is yours: press Reset, then paint, make a class absent, use the truth, or load your own photograph.",
+        "Now every class center is the same, the mean of the whole picture. Nothing says any more what a class looks like here. " +
+        `${percent(scene().classMaps().changed)} of the fine result changed. ${gain()}One picture proves nothing: the lessons count on a hundred, ` +
+        "with controls. Now it is yours: “Done” brings back what you had; paint, make a class absent, load a photograph.",
     },
   ];
 
@@ -106,33 +115,50 @@ export function makeTour({ about, open, scene, set }) {
   async function go(to) {
     at = to;
     const step = steps[at];
+    const last = at === steps.length - 1;
     await set(step.state());
     place("tour-title").textContent = `${at + 1} of ${steps.length}: ${step.title}`;
     place("tour-text").textContent = step.text();
     back.disabled = at === 0;
-    next.textContent = at === steps.length - 1 ? "Done" : "Next";
+    next.textContent = last ? "Done" : "Next";
+    stop.hidden = last;
     for (const { show } of steps) place(show).classList.toggle("shown", show === step.show);
-    place(step.show).scrollIntoView({ block: "nearest" });
+    dock();
+    place(step.show).scrollIntoView({ block: "start" });
     place("tour").dataset.step = at + 1;
   }
 
-  function end() {
-    place("tour").hidden = true;
-    for (const { show } of steps) place(show).classList.remove("shown");
-    place("tour-start").focus();
+  // The page ends above the box, so that the box hides nothing that is spoken of.
+  function dock() {
+    const height = place("tour").hidden ? 0 : place("tour").offsetHeight;
+    document.body.style.setProperty("--docked", `${height}px`);
+  }
+
+  async function end() {
+    try {
+      await restore();
+    } finally {
+      place("tour").hidden = true;
+      dock();
+      for (const { show } of steps) place(show).classList.remove("shown");
+      place("tour-start").focus();
+    }
   }
 
   const back = button("Back", () => go(at - 1));
   const next = button("Next", () => (at === steps.length - 1 ? end() : go(at + 1)));
-  place("tour-buttons").append(back, next, button("End the tour", end));
+  const stop = button("End the tour", end);
+  place("tour-buttons").append(back, next, stop);
   place("tour").addEventListener("keydown", (event) => event.key === "Escape" && end());
+  new ResizeObserver(dock).observe(place("tour"));
 
   return {
     async start() {
+      if (place("tour").hidden) restore = keep();
       await open(item);
       place("tour").hidden = false;
       await go(0);
-      next.focus();
+      next.focus({ preventScroll: true });
     },
   };
 }

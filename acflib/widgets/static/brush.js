@@ -4,20 +4,22 @@ import { s } from "./elements.js";
 import { onArrows, pixelAt } from "./panel.js";
 
 // `size` and `radius` give those of the picture and of the brush, in its pixels. `paint(point, stroke)` is called for
-// each point [row, column], in pixels and fractions; points of one stroke have the same number.
-export function addBrush(panel, { size, radius, paint }) {
+// each point [row, column], in pixels and fractions; points of one stroke have the same number. `rests(event)` says that a
+// pointer does not paint now: a finger may want to scroll.
+export function addBrush(panel, { size, radius, paint, rests = () => false }) {
   let cursor = [0, 0];
   let stroke = 0;
-  const { stack, overlay } = panel;
+  const { stack } = panel;
+  const layer = panel.addLayer();
   panel.root.classList.add("acf-paint");
 
   function show() {
     if (!size()) return;
     const place = { cx: cursor[1], cy: cursor[0], r: radius() };
-    overlay.replaceChildren(s("circle", { ...place, class: "acf-brush-rim" }), s("circle", { ...place, class: "acf-brush" }));
+    layer.replaceChildren(s("circle", { ...place, class: "acf-brush-rim" }), s("circle", { ...place, class: "acf-brush" }));
   }
 
-  const hide = () => overlay.replaceChildren();
+  const hide = () => layer.replaceChildren();
   const under = (event) => pixelAt(event, panel.canvas, size());
 
   function paintAt(point) {
@@ -32,13 +34,14 @@ export function addBrush(panel, { size, radius, paint }) {
   }
 
   stack.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || rests(event)) return;
     stack.setPointerCapture(event.pointerId);
     stack.focus({ preventScroll: true });
     event.preventDefault();
     begin(under(event));
   });
   stack.addEventListener("pointermove", (event) => {
+    if (rests(event)) return;
     cursor = under(event);
     show();
     if (stack.hasPointerCapture(event.pointerId)) paintAt(cursor);

@@ -162,8 +162,7 @@ function build({ ask }) {
   }
 
   function movements() {
-    const note = h("div", { class: "acf-note" }, "100 % is the mean distance between two centers.");
-    return [h("h4", {}, "How far each center moved"), movementTable(scenery, frame.centers), note];
+    return [h("h4", {}, "How far each center moved"), movementTable(scenery, frame.centers)];
   }
 
   function pixelFacts() {

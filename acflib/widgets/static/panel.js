@@ -24,7 +24,8 @@ export class Panel {
     this.canvas = h("canvas", { role: "img", "aria-label": label });
     this.overlay = s("svg", { "aria-hidden": "true" });
     this.names = s("svg", { "aria-hidden": "true", class: "acf-names" });
-    this.stack = h("div", { class: "acf-stack" }, this.canvas, this.names, this.overlay);
+    this.layers = [this.names, this.overlay];
+    this.stack = h("div", { class: "acf-stack" }, this.canvas, ...this.layers);
     if (focusable) {
       this.stack.tabIndex = 0;
       this.stack.setAttribute("role", "application");
@@ -61,17 +62,27 @@ export class Panel {
     });
   }
 
-  setSize(size, width) {
+  // One more drawing on top, in pixels of the picture.
+  addLayer() {
+    const layer = s("svg", { "aria-hidden": "true", viewBox: `0 0 ${this.size[1]} ${this.size[0]}` });
+    this.layers.push(layer);
+    this.stack.append(layer);
+    return layer;
+  }
+
+  setSize(size, given) {
+    const width = Math.max(0, given); // there may be no room yet
     [this.size, this.width] = [size, width];
     this.stack.style.width = `${width}px`;
     this.stack.style.height = `${(width * size[0]) / size[1]}px`;
-    for (const layer of [this.names, this.overlay]) layer.setAttribute("viewBox", `0 0 ${size[1]} ${size[0]}`);
+    for (const layer of this.layers) layer.setAttribute("viewBox", `0 0 ${size[1]} ${size[0]}`);
     this.root.style.width = `${width}px`;
   }
 
   // Crosses: [{ pixel: [row, column], text }].
   mark(marks) {
     this.marks = marks;
+    if (!this.width) return; // nothing to be seen, and nothing to measure it by
     const unit = this.size[1] / this.width; // picture pixels per CSS pixel
     const shapes = marks.flatMap(({ pixel: [row, column], text }) => {
       const [x, y, arm] = [column + 0.5, row + 0.5, 9 * unit];
@@ -89,6 +100,7 @@ export class Panel {
 
   // Names of classes inside their areas: [[class, row, column]]; one that would touch another or a cross is left out.
   write(places, classes) {
+    if (!this.width) return;
     const unit = this.size[1] / this.width;
     const boxes = this.marks.map(({ pixel: [row, column] }) => [column - 10 * unit, row - 10 * unit, column + 10 * unit, row + 10 * unit]);
     const shapes = places.flatMap(([label, row, column]) => {

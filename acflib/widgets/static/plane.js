@@ -1,4 +1,5 @@
-// The class centers as points in the plane of their first two principal components.
+// The class centers as points in the plane of their first two principal components: open as they were, filled as they are.
+// A class that is gone has no center now, and keeps an empty mark.
 
 import { s, h, css } from "./elements.js";
 import { overlap } from "./panel.js";
@@ -14,33 +15,39 @@ export class Plane {
   }
 
   paint(frame, scenery) {
-    const points = [...frame.centers.flatMap(({ before, after }) => [before, after]), frame.point];
+    const points = [...frame.centers.flatMap(({ before, after, zero }) => (zero ? [before] : [before, after])), frame.point];
     const place = scaleTo(points, this.size);
     const shapes = [axisText(this.size)];
     const boxes = [];
     // Marks first, so that no name lies on one.
-    const dots = frame.centers.map(({ before, after }) => [place(before), place(after)]);
+    const dots = frame.centers.map(({ before, after, zero }) => [place(before), place(zero ? before : after)]);
     dots.flat().forEach(([x, y]) => boxes.push([x - 6, y - 6, x + 6, y + 6]));
     const pixel = place(frame.point);
     boxes.push([pixel[0] - 9, pixel[1] - 9, pixel[0] + 9, pixel[1] + 9]);
-    frame.centers.forEach(({ label }, i) => {
+    frame.centers.forEach(({ label, zero }, i) => {
       const [[x0, y0], [x1, y1]] = dots[i];
       const color = css(scenery.colors[label]);
       shapes.push(s("line", { x1: x0, y1: y0, x2: x1, y2: y1, class: "acf-way" }));
       shapes.push(s("circle", { cx: x0, cy: y0, r: 5, class: "acf-open-rim" }));
-      shapes.push(s("circle", { cx: x0, cy: y0, r: 5, fill: "none", stroke: color, "stroke-width": 2 }));
-      shapes.push(s("circle", { cx: x1, cy: y1, r: 5.5, fill: color, class: "acf-rim" }));
+      shapes.push(s("circle", { cx: x0, cy: y0, r: 5, fill: "none", stroke: color, "stroke-width": 2, class: "acf-open" }));
+      if (!zero) shapes.push(s("circle", { cx: x1, cy: y1, r: 5.5, fill: color, class: "acf-rim" }));
     });
-    // Where names are crowded, those that moved most come first.
-    const order = frame.centers.map((_, i) => i).sort((a, b) => frame.centers[b].moved - frame.centers[a].moved);
+    // Where names are crowded, those that are gone or moved most come first.
+    const weight = ({ moved, zero }) => moved + (zero ? 1000 : 0);
+    const order = frame.centers.map((_, i) => i).sort((a, b) => weight(frame.centers[b]) - weight(frame.centers[a]));
     shapes.push(...cross(pixel), nameNear("the pixel", pixel, boxes, this.size));
-    for (const i of order) shapes.push(nameNear(scenery.classes[frame.centers[i].label], dots[i][1], boxes, this.size));
+    const [first, ...others] = frame.centers;
+    const alike = others.length && others.every(({ after }) => after.every((at, axis) => Math.abs(at - first.after[axis]) < 1e-6));
+    if (alike) shapes.push(nameNear("all centers", dots[0][1], boxes, this.size));
+    else for (const i of order) shapes.push(nameNear(nameOf(scenery, frame.centers[i]), dots[i][1], boxes, this.size));
     this.svg.replaceChildren(...shapes);
     const far = [...frame.centers].sort((a, b) => b.moved - a.moved)[0];
     const text = far && far.moved > 0.005 ? `${scenery.classes[far.label]} moved most` : "none has moved";
     this.svg.setAttribute("aria-label", `Class centers in two dimensions; ${text}`);
   }
 }
+
+const nameOf = (scenery, { label, zero }) => scenery.classes[label] + (zero ? " (gone)" : "");
 
 // One scale for both axes, so that distances can be compared in all directions.
 function scaleTo(points, [width, height]) {

@@ -19,13 +19,13 @@ export function pixelTable(scenery, { row, to_centers }, shown) {
   return table(["class", "attention P", ...(to_centers ? ["similarity to its center"] : [])], lines);
 }
 
-// How far each center moved, those that moved most first.
-export function movementTable(scenery, centers) {
+// How far each center moved, those that moved most first; and the share of each class, where `shares`.
+export function movementTable(scenery, centers, { shares = true } = {}) {
   const order = [...centers].sort((a, b) => b.moved - a.moved);
   const lines = order.map(({ label, moved, share_before, share_after, zero }) => [
     h("td", {}, chip(scenery.colors[label], scenery.classes[label])),
-    h("td", {}, bar(moved, css(scenery.colors[label])), zero ? "absent: 0" : percent(moved)),
-    h("td", {}, `${percent(share_before)} to ${percent(share_after)}`),
+    h("td", {}, ...(zero ? ["gone"] : [bar(moved, css(scenery.colors[label])), percent(moved)])),
+    ...(shares ? [h("td", {}, `${percent(share_before)} to ${percent(share_after)}`)] : []),
   ]);
-  return table(["class", "center moved by", "share of the map"], lines);
+  return table(["class", "moved, in % of the mean distance between centers", ...(shares ? ["share of the map"] : [])], lines);
 }
