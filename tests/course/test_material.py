@@ -105,7 +105,7 @@ def test_faults_of_an_exercise_are_found(tmp_path, capsys, file, old, new, fault
         ),
         ("check.py", "def check(", "def checked(", "defines no function check"),
         ("check.py", "import torch\n", "import torch_of_mine\n", "cannot be run"),
-        ("exercise.json", '"points": 4', '"points": 4, "colour": 1', "is no record of an exercise"),
+        ("exercise.json", '"points": 4', '"points": 4, "color": 1', "is no record of an exercise"),
         ("exercise.json", '"check": "pixel_share"', '"check": "other"', "must be the name of its folder"),
         ("stub.ipynb", "{", "", "cannot be read as a notebook"),
     ],
