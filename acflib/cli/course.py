@@ -1,6 +1,7 @@
 """``acflib course``: material that students do not have: exercises of one's own, parallel forms, quizzes."""
 
 import argparse
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from acflib.course.material.trial import published_solutions, try_exercise, try_
 from acflib.options import from_flags, option
 
 OUTSIDE = "folder to write, outside of the course's checkout"
-SECRET = "a word that your students do not know; the same word makes the same again"
+NEW_FOLDER = "a folder that is not there yet, outside of the course's checkout"
+SECRET = "what draws everything; the same makes the same again. None: one is drawn and told. A word can be guessed"
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,9 @@ def run_forms(given: argparse.Namespace) -> int:
         TrainingError: a file cannot be written.
     """
     config = from_flags(FormsConfig(), given)
-    _require_both(config.seed, config.out)
-    count = write_forms(Path(config.out), config.seed, config.lesson)
+    require(config.out, "--out", NEW_FOLDER)
+    seed = config.seed or drawn_seed()
+    count = write_forms(Path(config.out), seed, config.lesson)
     print(f"written: {count} forms; students get {config.out}/students")
     print(f"Try them: acflib course try {config.out}/material")
     print(f"Grade: acflib grade NOTEBOOKS --material {config.out}/material")
@@ -134,12 +137,15 @@ def run_quiz(given: argparse.Namespace) -> int:
         TrainingError: a file cannot be written.
     """
     config = from_flags(QuizConfig(), given)
-    _require_both(config.seed, config.out)
-    count = write_quiz(Path(config.out), config.seed, config.lesson or LESSONS)
+    require(config.out, "--out", NEW_FOLDER)
+    seed = config.seed or drawn_seed()
+    count = write_quiz(Path(config.out), seed, config.lesson or LESSONS)
     print(f"written: {count} questions: quiz.md for students, key.md and moodle.gift for you, in {config.out}")
     return 0
 
 
-def _require_both(seed: str, out: str) -> None:
-    require(seed, "--seed", "a word or a number that your students do not know")
-    require(out, "--out", "a folder that is not there yet, outside of the course's checkout")
+def drawn_seed() -> str:
+    """A seed that no dictionary holds, told so that it can be kept."""
+    seed = secrets.token_hex(8)
+    print(f"--seed {seed}: drawn for you; keep it, the same again needs it")
+    return seed

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -118,6 +119,17 @@ def test_files_that_cannot_be_used_are_named(tmp_path, capsys, file, old, new, s
     assert said in found and str(tmp_path / "pixel_share" / file) in found
 
 
+def test_a_seed_is_drawn_and_told_where_none_is_given(tmp_path, capsys):
+    folders = [tmp_path / name for name in ("first", "second", "again")]
+    seeds = []
+    for folder in folders[:2]:
+        assert main(["course", "quiz", "--lesson", "01", "--out", str(folder)]) == 0
+        seeds.append(re.search(r"^--seed ([0-9a-f]{16}): drawn", capsys.readouterr().out, re.MULTILINE)[1])
+    assert main(["course", "quiz", "--lesson", "01", "--seed", seeds[0], "--out", str(folders[2])]) == 0
+    first, second, again = ((folder / "quiz.md").read_text() for folder in folders)
+    assert first == again != second
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -126,7 +138,6 @@ def test_files_that_cannot_be_used_are_named(tmp_path, capsys, file, old, new, s
         (["new-exercise", "one"], "--out is missing"),
         (["new-exercise", "one", "--out", str(ROOT / "mine")], "choose a folder outside"),
         (["new-exercise", "taken", "--out", "."], "is there already, and not empty"),
-        (["forms", "--out", "f"], "--seed is missing"),
         (["forms", "--seed", "s"], "--out is missing"),
         (["forms", "--seed", "s", "--out", "taken"], "is there already, and not empty"),
         (["forms", "--seed", "s", "--out", "f", "--lesson", "00"], "has no exercises; those that have: 01"),

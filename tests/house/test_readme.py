@@ -66,6 +66,8 @@ def test_the_gain_of_class_centers():
     for values in (gain(47), gain(239), gain(47) - gain(239), gain(47, "test_present")):
         text = f"{values.mean():+.2f} ± {2.364624 * values.std(ddof=1) / np.sqrt(8):.2f}".replace("-", "−")
         assert text in README and text in RESULTS
+    told = gain(239, "test_present")
+    assert f"{told.mean():+.2f} ± {2.364624 * told.std(ddof=1) / np.sqrt(8):.2f}".replace("-", "−") in RESULTS
 
 
 def test_how_much_the_shipped_network_listens():

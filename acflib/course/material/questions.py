@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,10 @@ class Question:
     @property
     def shown(self) -> str:
         """The answer as the key has it."""
-        return self.answer if isinstance(self.answer, str) else f"{self.answer + 0.0:.{self.digits}f}"
+        if isinstance(self.answer, str):
+            return self.answer
+        exact = Decimal(f"{self.answer + 0.0:.10f}")  # 0.825 is 0.824999... in a computer, but not on paper
+        return str(exact.quantize(Decimal(1).scaleb(-self.digits), ROUND_HALF_UP) + 0)
 
     @property
     def tolerance(self) -> float:
@@ -34,7 +38,7 @@ class Question:
 
 def number(text: str, answer: float, digits: int = 2) -> Question:
     """A question for a number. ``digits`` = 0: a whole one."""
-    rounding = f" (Round to {digits} digits after the point.)" if digits else ""
+    rounding = f" (Round to {digits} {'digit' if digits == 1 else 'digits'} after the point.)" if digits else ""
     return Question(text + rounding, answer, digits)
 
 

@@ -37,7 +37,7 @@ def write_quiz(out: Path, seed: str, lessons: Sequence[str] = LESSONS) -> int:
     asked = {lesson: quiz(lesson, seed) for lesson in lessons}
     with new_folder(out) as folder:
         write_text(folder / "quiz.md", _pages(asked, "Quiz", _as_question))
-        write_text(folder / "key.md", _pages(asked, "Key", lambda question: f"**{question.shown}**"))
+        write_text(folder / "key.md", _pages(asked, "Key", _as_answer))
         gift = [_gift(lesson, number, q) for lesson, asks in asked.items() for number, q in enumerate(asks, 1)]
         write_text(folder / "moodle.gift", "\n\n".join(gift))
     return len(gift)
@@ -49,6 +49,11 @@ def _pages(asked: dict[str, list[Question]], title: str, shown: Callable[[Questi
         lines = [f"{number}. {shown(question)}" for number, question in enumerate(questions, 1)]
         parts.append(f"# {title}, lesson {lesson}\n\n" + "\n".join(lines))
     return "\n\n".join(parts)
+
+
+def _as_answer(question: Question) -> str:
+    near = f" (right within {question.tolerance:g})" if question.tolerance else ""
+    return f"**{question.shown}**{near}"
 
 
 def _as_question(question: Question) -> str:

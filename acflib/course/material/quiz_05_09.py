@@ -145,7 +145,7 @@ def gain_over_a_control(draw: random.Random) -> Question:
     plain, control, idea = (draw.randint(600, 640) / 10, draw.randint(641, 680) / 10, draw.randint(681, 720) / 10)
     return number(
         f"Without the module: {plain}. With the module: {idea}. With a control that has the same parameters "
-        f"but not the idea: {control}. How many points can the idea itself claim?",
+        f"but not the idea: {control}. By how many points is the idea above its control? (One run each shows nothing.)",
         idea - control,
         1,
     )

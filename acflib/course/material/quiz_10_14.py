@@ -117,8 +117,8 @@ def fair_or_not(draw: random.Random) -> Question:
     names = ("the training data", "the split", "the passes")
     differ = [name for name, x, y in zip(names, a, b, strict=True) if x != y]
     text = (
-        f"Score A: trained on {a[0]}, {a[1]}, {a[2]}. Score B: trained on {b[0]}, {b[1]}, {b[2]}. What "
-        "forbids to compare them?"
+        f"Score A: trained on {a[0]}; scored on {a[1]}; {a[2]}. Score B: trained on {b[0]}; scored on {b[1]}; {b[2]}. "
+        "What forbids to compare them?"
     )
     wrong = ["nothing", *names, "the training data and the split", "the split and the passes"]
     return choice(draw, text, listed(differ) if differ else "nothing", wrong)
