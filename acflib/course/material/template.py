@@ -85,7 +85,7 @@ TEXT = """### Exercise 1: TITLE (10 minutes)
 
 Return the share of labeled pixels whose class is right. Labels are `(H, W)` with 255 = ignore. Where no pixel is
 labeled the share is 0.
-*Rubric: 2 points for the share, 1 for ignored pixels, 1 for a picture without labels.*"""
+*Rubric: 4 points for the share, right also with ignored pixels and without any label.*"""
 
 STUB = """def my_answer(predicted, labels):
     # two class maps (H, W) -> a number
