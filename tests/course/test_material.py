@@ -82,7 +82,7 @@ def test_the_template_is_as_it_should_be(tmp_path, capsys):
         ("answers.py", "(all_pixels, ", "(loops, ", "the wrong answer 'ignored pixels count' is accepted"),
         ("answers.py", "RIGHT = [loops]", "RIGHT = []", "RIGHT has no answer"),
         ("answers.py", '    "a count"', '    # "a count"', "WRONG has 2 answers; give at least 3"),
-        ("stub.ipynb", "4 points for the share", "5 points for the share", "its rubric has 5 points, exercise.json has 4"),
+        ("stub.ipynb", "4 points for", "5 points for", "its rubric has 5 points, exercise.json has 4"),
         ("stub.ipynb", "checks.pixel_share(", "checks.other(", "no cell calls checks.pixel_share"),
     ],
 )
