@@ -55,8 +55,12 @@ def test_after_a_restart_and_a_reload(opened):
     hints = page.get_by_text("Where it is missing, run this cell.", exact=False)
     assert hints.count() == 3 and not any(hint.is_visible() for hint in hints.all())
     lab.kernel_menu(page, "Restart Kernel…", sure="Restart")
+    # Saved before the views know that their kernel is gone, they would come back with the page.
+    gone = "() => [...document.querySelectorAll('.acf-root')].every((root) => root.dataset.python === 'gone')"
+    page.wait_for_function(gone, timeout=lab.WAIT_MS)
     page.wait_for_timeout(1000)
     page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')", timeout=lab.WAIT_MS)
     page.wait_for_timeout(1000)
     page.reload(wait_until="domcontentloaded")
     page.locator(".jp-Notebook").first.wait_for(timeout=lab.WAIT_MS)
