@@ -143,6 +143,9 @@ def links_of(page: Page, places: dict[str, str], anchors: dict[str, dict[str, st
         return None
 
     rewrite_links(page.body, rewrite)
+    for link in page.body.find_all("a", href=re.compile("^#.")):  # to a place of this very page
+        anchor = str(link["href"])[1:]
+        link["href"] = "#" + anchors.get(page.source, {}).get(anchor.lower(), anchor)
 
 
 def normal(path: PurePosixPath) -> str:
