@@ -26,6 +26,7 @@ if __name__ == "__main__":
 from acflib.course.checks.catalog import exercises, exercises_of  # noqa: E402
 from acflib.engine.files import write_whole  # noqa: E402
 from acflib.engine.machine import write_result  # noqa: E402
+from tools import marked  # noqa: E402
 from tools.notebook_cells import lessons  # noqa: E402
 
 RESULTS = ROOT / "results" / "notebooks.json"
@@ -130,15 +131,8 @@ def table() -> str:
 
 
 def filled(page: str) -> str:
-    """The page with the table between its two marks.
-
-    Raises:
-        ValueError: the marks are not there, once each.
-    """
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise ValueError(f"{PAGE.name} must hold the marks {BEGIN} and {END} once each")
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END)[1]}"
+    """The page with the table of today."""
+    return marked.filled(page, BEGIN, END, table())
 
 
 def main() -> int:

@@ -30,6 +30,7 @@ if __name__ == "__main__":
 
 from acflib.engine.files import write_whole  # noqa: E402
 from acflib.engine.machine import commit, cpu_name  # noqa: E402
+from tools import marked  # noqa: E402
 
 RESULTS, PAGE = ROOT / "results" / "python_matrix.json", ROOT / "README.md"
 MAKEFILE = ROOT / "Makefile"
@@ -235,15 +236,8 @@ def promised(makefile: str) -> range:
 
 
 def filled(page: str) -> str:
-    """The page with the table between its two marks.
-
-    Raises:
-        ValueError: the marks are not there, once each.
-    """
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise ValueError(f"{PAGE.name} must hold the marks {BEGIN} and {END} once each")
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(stored(), MAKEFILE.read_text(encoding='utf-8'))}\n{END}{rest.split(END)[1]}"
+    """The page with the table of today."""
+    return marked.filled(page, BEGIN, END, table(stored(), MAKEFILE.read_text(encoding="utf-8")))
 
 
 def main() -> int:

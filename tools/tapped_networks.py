@@ -23,6 +23,7 @@ if __name__ == "__main__":
 from acflib import ACFNet, inspect, tap  # noqa: E402
 from acflib.engine.files import write_whole  # noqa: E402
 from acflib.functional import attend_sum, class_centers  # noqa: E402
+from tools.marked import filled  # noqa: E402
 from tools.tapped_cases import CASES, NUM_CLASSES, Case  # noqa: E402
 
 PAGE = ROOT / "docs" / "networks.md"
@@ -163,9 +164,7 @@ def main(given: list[str] | None = None) -> int:
     if arguments.print:
         print(text)
         return 0
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN, 1)
-    write_whole(PAGE, f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END, 1)[1]}".encode())
+    write_whole(PAGE, filled(PAGE.read_text(encoding="utf-8"), BEGIN, END, f"\n{text}\n").encode())
     return 0
 
 

@@ -1,13 +1,13 @@
 """``acflib ablate``: run the ablation's rows x seeds; or show what the result files say."""
 
 import argparse
-import os
 import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acflib.cli.common import INTERRUPTED
+from acflib.engine.machine import usable_cores
 from acflib.errors import ConfigError, package_fault
 from acflib.options import from_flags, option
 from acflib.study.ablation.blocks import write_tables
@@ -69,7 +69,7 @@ def run_rows(config: AblateConfig, studies: list[Study], progress: bool) -> int:
     )
     jobs = config.jobs
     if jobs is None:
-        jobs = cores() if config.device == "cpu" else 1
+        jobs = usable_cores() if config.device == "cpu" else 1
     try:
         failures = run_grid(runs, jobs, progress)
     except KeyboardInterrupt:
@@ -172,8 +172,3 @@ def pick_studies(names: tuple[str, ...]) -> list[Study]:
         ConfigError: there is none of a name.
     """
     return [find_study(name) for name in dict.fromkeys(names)]
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

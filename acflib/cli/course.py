@@ -3,7 +3,7 @@
 import argparse
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acflib.cli.common import require
@@ -30,17 +30,8 @@ class NewExerciseConfig:
 
 
 @dataclass(frozen=True)
-class FormsConfig:
-    """``acflib course forms``."""
-
-    seed: str = option("", SECRET)
-    out: str = option("", OUTSIDE)
-    lesson: tuple[str, ...] = option((), "two digits, one lesson or several; none given: all")
-
-
-@dataclass(frozen=True)
-class QuizConfig:
-    """``acflib course quiz``."""
+class DrawnConfig:
+    """``acflib course forms`` and ``acflib course quiz``: what a seed draws."""
 
     seed: str = option("", SECRET)
     out: str = option("", OUTSIDE)
@@ -68,9 +59,9 @@ def add_course(subparsers, add: Callable) -> None:
     tried = add(kinds, "try", run_try, text, TryConfig)
     tried.add_argument("folder", type=Path, help="what new-exercise wrote into, or the folder material of forms")
     text = "a parallel form of every exercise: other names, order, layout and units, so that no published solution fits"
-    add(kinds, "forms", run_forms, text, FormsConfig)
+    add(kinds, "forms", run_forms, text, DrawnConfig)
     text = "questions on each lesson with numbers of their own, and the key: quiz.md, key.md, moodle.gift"
-    add(kinds, "quiz", run_quiz, text, QuizConfig)
+    add(kinds, "quiz", run_quiz, text, DrawnConfig)
 
 
 def run_new_exercise(given: argparse.Namespace) -> int:
@@ -119,10 +110,8 @@ def run_forms(given: argparse.Namespace) -> int:
         ConfigError: seed, lesson or folder cannot be used.
         TrainingError: a file cannot be written.
     """
-    config = from_flags(FormsConfig(), given)
-    require(config.out, "--out", NEW_FOLDER)
-    seed = config.seed or drawn_seed()
-    count = write_forms(Path(config.out), seed, config.lesson)
+    config = drawn_config(given)
+    count = write_forms(Path(config.out), config.seed, config.lesson)
     print(f"written: {count} forms; students get {config.out}/students")
     print(f"Try them: acflib course try {config.out}/material")
     print(f"Grade: acflib grade NOTEBOOKS --material {config.out}/material")
@@ -136,16 +125,18 @@ def run_quiz(given: argparse.Namespace) -> int:
         ConfigError: seed, lesson or folder cannot be used.
         TrainingError: a file cannot be written.
     """
-    config = from_flags(QuizConfig(), given)
-    require(config.out, "--out", NEW_FOLDER)
-    seed = config.seed or drawn_seed()
-    count = write_quiz(Path(config.out), seed, config.lesson or LESSONS)
+    config = drawn_config(given)
+    count = write_quiz(Path(config.out), config.seed, config.lesson or LESSONS)
     print(f"written: {count} questions: quiz.md for students, key.md and moodle.gift for you, in {config.out}")
     return 0
 
 
-def drawn_seed() -> str:
-    """A seed that no dictionary holds, told so that it can be kept."""
-    seed = secrets.token_hex(8)
-    print(f"--seed {seed}: drawn for you; keep it, the same again needs it")
-    return seed
+def drawn_config(given: argparse.Namespace) -> DrawnConfig:
+    """The settings, with a seed that no dictionary holds where none is given; it is told, so that it can be kept."""
+    config = from_flags(DrawnConfig(), given)
+    require(config.out, "--out", NEW_FOLDER)
+    if config.seed:
+        return config
+    config = replace(config, seed=secrets.token_hex(8))
+    print(f"--seed {config.seed}: drawn for you; keep it, the same again needs it")
+    return config

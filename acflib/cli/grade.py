@@ -13,9 +13,10 @@ from tqdm import tqdm
 from acflib.cli.common import INTERRUPTED
 from acflib.course.grading.cells import find_notebooks
 from acflib.course.grading.grade import GradedNotebook, check_paths, grade_or_say, make_folder, write_grades
-from acflib.course.grading.parallel import Kernels, each_as_it_ends, processors
+from acflib.course.grading.parallel import Kernels, each_as_it_ends
 from acflib.course.grading.totals import check_totals, write_totals
 from acflib.course.material.folder import using_material
+from acflib.engine.machine import usable_cores
 from acflib.errors import ConfigError
 from acflib.options import from_flags, option
 
@@ -84,7 +85,7 @@ def _grade_all(
     def grade(path: Path, kernels: Kernels) -> GradedNotebook:
         return grade_or_say(path, seed, config.timeout, kernels)
 
-    jobs = min(config.jobs or processors(), len(notebooks))
+    jobs = min(config.jobs or usable_cores(), len(notebooks))
     bar = tqdm(total=len(notebooks), desc="grading", unit="notebook", disable=quiet)
     with bar, closing(each_as_it_ends(grade, notebooks, jobs)) as graded:
         for place, notebook in graded:

@@ -2,7 +2,7 @@
 
 A killed process closes its connections, and the others get an error in their next sum. A cable that is pulled closes
 nothing: they would wait in that sum for half an hour. So each process says every few seconds that it is alive, in the
-store that torchrun keeps for all, and ends when it has not heard another for half a minute. A slow process, as one that
+store that torchrun keeps for all, and ends when it has not heard another for 20 seconds. A slow process, as one that
 evaluates or reads from a busy disk, goes on saying so.
 """
 

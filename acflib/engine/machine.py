@@ -21,6 +21,11 @@ def python_path() -> str:
     return os.pathsep.join(filter(None, [str(AROUND), os.environ.get("PYTHONPATH")]))
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def describe_machine() -> dict[str, str | int | None]:
     """Processor, threads, GPU, versions and commit, for a result file. Holds no names of machines or users."""
     return {

@@ -218,11 +218,12 @@ def findings(results: Path) -> str:
     text = results.read_text(encoding="utf-8") if results.is_file() else ""
     gain = re.findall(r"at (\d+) alone ([+−]\d+\.\d+ ± \d+\.\d+)", text)
     if len(gain) != 2:
-        return "how much class centers gain over an equal network without them, and where."
+        return "how much a head with class centers gains over an equal head without them, and where."
     (small, much), (large, little) = gain
     return (
-        f"on generated streets, class centers gained {much} points of mIoU over an equal network without them "
-        f"where the base network sees {small} pixels across, {little} where it sees {large}. What is still open:"
+        f"on generated streets, a head with class centers gained {much} points of mIoU over an equal head without "
+        f"them where the base network sees {small} pixels across, {little} where it sees {large}. Whether it is the "
+        "class centers, or any look at the whole picture, is open:"
     )
 
 

@@ -1,5 +1,6 @@
 """What the package needs: what it imports, what it pins, which packages it names."""
 
+import ast
 import importlib.metadata
 import os
 import re
@@ -160,3 +161,19 @@ def test_constraints_are_used():
 def test_every_package_is_named_in_pyproject():
     found = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("acflib/**/*.py")}
     assert found | {"acflib._weights"} == set(PYPROJECT["tool"]["setuptools"]["packages"])
+
+
+# Modules of Python that came after the oldest version of the promise, 3.10. (`tools/python_matrix.py` runs it there.)
+NEWER = {"tomllib", "annotationlib", "compression", "concurrent.interpreters", "importlib.resources.abc"}
+
+
+def test_no_module_needs_a_newer_python():
+    assert PYPROJECT["project"]["requires-python"] == ">=3.10"
+    found = {}
+    for path in (ROOT / "acflib").rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+        if names & NEWER:
+            found[path.name] = sorted(names & NEWER)
+    assert found == {}

@@ -77,3 +77,12 @@ def test_how_much_the_shipped_network_listens():
         assert row_of(title) == [f"{network['miou'][key]:.1f}" for network in networks], title
     painted = row_of("pixels under a painted disc whose fine class changes, %")
     assert painted == [f"{network['painted']:.1f}" for network in networks]
+
+
+def test_how_fast_the_playground_answers():
+    first, click, stroke = (
+        result("benchmarks/playground.json")["results"][name]["median_ms"]
+        for name in ("first_picture", "click_to_map", "stroke_to_fine")
+    )
+    assert f"picture segmented {first / 1000:.1f} s after the page was opened" in README
+    assert f"a click answered in {click:.0f} ms, a stroke in {stroke:.0f} ms" in README

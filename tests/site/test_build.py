@@ -110,8 +110,8 @@ LINE = "gain at 47 minus gain at 239: **shown**, +0.50 ± 0.20; at 47 alone +1.2
     ("text", "words"),
     [
         (LINE, r"gained \+1.25 ± 0.25 points .* sees 47 pixels across, −0.10 ± 0.12 where it sees 239"),
-        ("the study has not been run", "^how much class centers gain .*, and where.$"),
-        (None, "^how much class centers gain .*, and where.$"),
+        ("the study has not been run", "^how much a head with class centers gains .*, and where.$"),
+        (None, "^how much a head with class centers gains .*, and where.$"),
     ],
 )
 def test_the_finding_has_the_numbers_of_the_results(tmp_path, text, words):

@@ -1,12 +1,12 @@
 """Several notebooks graded at once: each in a thread that waits for a kernel of its own."""
 
-import os
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
+from acflib.engine.machine import usable_cores
 from acflib.errors import ConfigError
 
 
@@ -42,11 +42,6 @@ class Kernels:
                 session.kill()
 
 
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def each_as_it_ends(
     grade: Callable[[Path, Kernels], Any], paths: Sequence[Path], jobs: int
 ) -> Generator[tuple[int, Any], None, None]:
@@ -57,7 +52,7 @@ def each_as_it_ends(
     Raises:
         ConfigError: nothing can be graded. Notebooks that were begun before are given first.
     """
-    kernels = Kernels(max(1, processors() // jobs) if jobs > 1 else None)
+    kernels = Kernels(max(1, usable_cores() // jobs) if jobs > 1 else None)
     fault: ConfigError | None = None
     with ThreadPoolExecutor(jobs) as pool:
         places = {pool.submit(grade, path, kernels): place for place, path in enumerate(paths)}

@@ -1,10 +1,16 @@
 """A parallel form of an exercise: the same idea with other names, another order of arguments, another layout.
 
 A form is judged by the check of its exercise: :func:`form_check` translates what the check hands out into the form, and
-the student's result back. ``forms.toml`` says what each exercise takes and returns; ``kinds.py`` knows the other ways
+the student's result back. ``forms.json`` says what each exercise takes and returns; ``kinds.py`` knows the other ways
 to write it. A secret seed chooses among them: :func:`draw_form`.
+
+In ``forms.json`` each exercise, by the name of its check, has "idea": the task, in words that hold whatever its
+arguments are called and however they are laid out; then "ARGUMENT": "axes: kind | what it is" in the order of the
+lesson (axes in capitals are never moved; kinds: ``kinds.py``), and "returns" in the same way. "words" says what an
+argument is where its line does not, and what else it may be called.
 """
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,8 +19,6 @@ from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any
 
-import tomllib
-
 from acflib.course import checks
 from acflib.course.checks.compare import copied
 from acflib.course.checks.demands import changed_argument
@@ -22,7 +26,7 @@ from acflib.course.checks.judge import NOT_YET, Answer, Case, Verdict
 from acflib.course.material.kinds import KINDS
 from acflib.course.material.views import other_orders, reordered, shown_axes
 
-TABLE = Path(__file__).with_name("forms.toml")
+TABLE = Path(__file__).with_name("forms.json")
 MOST_CHANGES = 2  # layouts and other ways to write a value; besides names and the order of arguments
 
 
@@ -73,7 +77,7 @@ class Form:
 @cache
 def tasks() -> dict[str, FormTask]:
     """All exercises that have forms, by the name of their check."""
-    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
     words = table.pop("words")
     return {check: _task(record, words) for check, record in table.items()}
 
@@ -91,7 +95,7 @@ def _task(record: dict[str, str], words: dict[str, list[str]]) -> FormTask:
 @cache
 def other_names() -> dict[str, list[str]]:
     """What an argument may be called instead."""
-    return {name: words[1:] for name, words in tomllib.loads(TABLE.read_text(encoding="utf-8"))["words"].items()}
+    return {name: words[1:] for name, words in json.loads(TABLE.read_text(encoding="utf-8"))["words"].items()}
 
 
 def possible_changes(task: FormTask) -> dict[tuple[str, str], list[str]]:
