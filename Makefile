@@ -32,7 +32,7 @@ ifneq ($(NOT_SO),)
 $(error $(NOT_SO))
 endif
 
-.PHONY: help lab test test-slow mutate train study study-test lint notebooks site slides venv
+.PHONY: help lab lessons test test-slow mutate train study study-test lint notebooks site slides venv
 
 help:  ## show this list
 	@echo "make <target>:"
@@ -67,9 +67,11 @@ $(READY): pyproject.toml constraints.txt
 		-e ".[notebooks,tensorboard,test,dev]"
 	@touch $@
 
-# The lessons are copied once. A copy that exists is the student's and stays as it is.
-lab: $(READY)  ## open the lessons in JupyterLab (your copy, in my-lessons/)
+# They are copied once. A copy that exists is the student's and stays as it is.
+lessons: $(READY)  ## your own copies of the lessons, not run yet, in my-lessons/
 	@$(BIN)/python tools/my_lessons.py
+
+lab: lessons  ## open the lessons in JupyterLab (your copies)
 	$(BIN)/python -m jupyter lab --notebook-dir=my-lessons $(AS_ROOT) $(LAB_FLAGS)
 
 # Tests at a time: as many as cores, each with one thread. WORKERS=0: one after another, in one process.

@@ -168,7 +168,7 @@ def test_what_students_write_is_ignored():
 @pytest.mark.parametrize("again", [False, True])
 def test_lab_copies_each_lesson_once_without_outputs(tmp_path, again: bool):
     """`make lab` calls the same. Of the solutions nothing is copied."""
-    assert "tools/my_lessons.py" in (ROOT / "Makefile").read_text().split("\nlab:")[1].split("\n\n")[0]
+    assert "tools/my_lessons.py" in (ROOT / "Makefile").read_text().split("\nlessons:")[1].split("\n\n")[0]
     cells = [
         {"cell_type": "markdown", "source": ["Predict."]},
         {"cell_type": "code", "source": ["1 + 1"], "outputs": [{"output_type": "stream"}], "execution_count": 7},
