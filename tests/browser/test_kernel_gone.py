@@ -54,11 +54,12 @@ def test_after_a_restart_and_a_reload(opened):
     page = opened.page
     hints = page.get_by_text("Where it is missing, run this cell.", exact=False)
     assert hints.count() == 3 and not any(hint.is_visible() for hint in hints.all())
-    lab.kernel_menu(page, "Restart Kernel…", sure="Restart")
-    # Saved before the views know that their kernel is gone, they would come back with the page.
+    # The views are told before the old kernel has ended: a page that loads in between finds it, and the views with it.
+    with page.expect_response(re.compile(r"/api/kernels/[^/]+/restart"), timeout=lab.WAIT_MS) as restarted:
+        lab.kernel_menu(page, "Restart Kernel…", sure="Restart")
+    assert restarted.value.ok
     gone = "() => [...document.querySelectorAll('.acf-root')].every((root) => root.dataset.python === 'gone')"
     page.wait_for_function(gone, timeout=lab.WAIT_MS)
-    page.wait_for_timeout(1000)
     page.keyboard.press("Control+s")
     page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')", timeout=lab.WAIT_MS)
     page.wait_for_timeout(1000)
@@ -66,6 +67,8 @@ def test_after_a_restart_and_a_reload(opened):
     page.locator(".jp-Notebook").first.wait_for(timeout=lab.WAIT_MS)
     for number in range(3):
         hints.nth(number).wait_for(state="visible", timeout=60000)
+    page.wait_for_timeout(3000)  # a page that is still at work shows them for a moment too
+    assert page.locator(".acf-root").count() == 0 and all(hint.is_visible() for hint in hints.all())
 
 
 def test_after_a_shutdown(opened):
