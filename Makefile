@@ -71,8 +71,9 @@ $(READY): pyproject.toml constraints.txt
 lessons: $(READY)  ## your own copies of the lessons, not run yet, in my-lessons/
 	@$(BIN)/python tools/my_lessons.py
 
+# It begins in my-lessons/ and serves the whole folder: lessons point to documents beside them.
 lab: lessons  ## open the lessons in JupyterLab (your copies)
-	$(BIN)/python -m jupyter lab --notebook-dir=my-lessons $(AS_ROOT) $(LAB_FLAGS)
+	$(BIN)/python -m jupyter lab --FileContentsManager.preferred_dir=my-lessons $(AS_ROOT) $(LAB_FLAGS)
 
 # Tests at a time: as many as cores, each with one thread. WORKERS=0: one after another, in one process.
 WORKERS ?= auto

@@ -149,3 +149,19 @@ def test_what_is_there_is_not_what_is_asked_for(tmp_path, variable):
 def test_a_python_that_cannot_be_started(tmp_path):
     status, errors, _ = make_venv(tmp_path, "PYTHON=./python9")
     assert status and "PYTHON=./python9 cannot be started" in errors
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
+def test_lab_serves_what_lessons_point_to(tmp_path):
+    """It begins among the student's copies, and ``../docs/...`` of a lesson lies below the folder that is served."""
+    *_, lab = make("lab", tmp_path, "nothing")[2]
+    assert "--FileContentsManager.preferred_dir=my-lessons" in lab and not re.search(r"notebook-dir|root_dir", lab)
+    links = {
+        (lesson.name, link)
+        for lesson in (ROOT / "notebooks").glob("*.ipynb")
+        for link in re.findall(r"\]\((\.\.?/[^)#]*)", lesson.read_text(encoding="utf-8"))
+    }
+    assert len(links) >= 2
+    for name, link in links:
+        target = (ROOT / "my-lessons" / link).resolve()
+        assert target.is_relative_to(ROOT) and target.exists(), f"{name}: {link}"
