@@ -9,6 +9,7 @@ from pathlib import Path
 
 # Not for a reader of the library: commands, and what the notebooks' exercises are judged by.
 LEFT_OUT = ("acflib.__main__", "acflib.cli", "acflib.course", "acflib.site", "acflib.study")
+NAMELESS = ('<a class="headerlink"', '<a class="headerlink" aria-label="Link to this entry"')  # of pdoc
 THEME = Path(__file__).parent / "static" / "pdoc"
 
 
@@ -32,6 +33,8 @@ def write_library(out: Path, root: Path) -> dict[str, str]:
         pdoc.pdoc(*modules(), output_directory=out)
     found = {}
     for page in out.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace(*NAMELESS), encoding="utf-8")
         name = page.relative_to(out).with_suffix("").as_posix()
         for source in (f"{name}.py", f"{name}/__init__.py"):
             if (root / source).is_file():

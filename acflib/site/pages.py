@@ -119,6 +119,9 @@ def make_page(path: str, source: str, root: Path) -> Page:
     body = BeautifulSoup(found, "html.parser")
     for wide in body.find_all("table"):
         wide.wrap(body.new_tag("div", attrs={"class": "scroll"}))
+    for heading in body.find_all("th"):
+        if not heading.get_text(strip=True):
+            heading.name = "td"  # a heading without words says nothing to a screen reader
     return Page(path, source, title_of(body, file.stem), body)
 
 

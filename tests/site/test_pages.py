@@ -158,3 +158,52 @@ def test_every_link_of_the_whole_site_leads_somewhere(tmp_path):
             elif anchor and ours and not {anchor, unquote(anchor)} & anchors.get(file, set()):  # as browsers look
                 broken.append(f"{page}: no place {address}")
     assert broken == []
+    for path, soup in soups.items():  # a screen reader says something of each link
+        for link in soup.find_all("a", href=True):
+            assert link.get_text(strip=True) or link.get("aria-label") or link.find("img", alt=True), f"{path}: {link}"
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colors #rrggbb, by the Web Content Accessibility Guidelines 2.2."""
+
+    def luminance(color: str) -> float:
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    darker, lighter = sorted([luminance(one), luminance(other)])
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_code_can_be_read():
+    """Each color that lessons use for code has the contrast of WCAG AA, in both themes."""
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    style = (ROOT / "acflib" / "site" / "static" / "site.css").read_text(encoding="utf-8")
+    light, dark = re.findall(r"--code: (#[0-9a-f]{6})", style)
+    assert round(contrast("#000000", "#ffffff")) == 21
+    code = """
+import x as y
+
+@f
+class A(B):
+    'Doc.'
+    def g(self, *a):  # why
+        return not a in "b" + f"{1.5:.2f}"
+"""
+    shown = BeautifulSoup(highlight(code, PythonLexer(), HtmlFormatter()), "html.parser")
+    used = {kind for span in shown.find_all("span", class_=True) for kind in span["class"]} - {"w"}  # white space
+    for background, name in ((light, pages.THEMES["light"]), (dark, pages.THEMES["dark"])):
+        styles = HtmlFormatter(style=name).get_style_defs(".highlight")
+        rules = dict(re.findall(r"\.highlight \.(\w+) {[^}]*?(?<!-)color: (#[0-9a-fA-F]{6})", styles))
+        assert len(used & set(rules)) > 5
+        for kind in used & set(rules):
+            assert contrast(rules[kind], background) >= 4.5, f"{name}: .{kind} {rules[kind]} on {background}"
+
+
+def test_a_table_has_no_empty_heading(tmp_path):
+    (tmp_path / "a.md").write_text("# A\n\n| | mean |\n| --- | --- |\n| sum | 1 |\n", encoding="utf-8")
+    body = pages.make_page("docs/a.html", "a.md", tmp_path).body
+    assert [heading.get_text() for heading in body.find_all("th")] == ["mean"] and len(body.find_all("td")) == 3

@@ -42,7 +42,7 @@ function build({ ask }) {
   const heading = h("h4", {}, "Attention P, one map a class (share of the whole map)");
   const smallRow = h("div", { class: "acf-row" });
   const barPlace = h("div", {}, colorBar([0, 1], "attention: the weight P of a class center"));
-  const legendPlace = h("div", { class: "acf-legend", "aria-label": "Classes" });
+  const legendPlace = h("div", { class: "acf-legend", role: "group", "aria-label": "Classes" });
   let small = [];
 
   function scene(given) {

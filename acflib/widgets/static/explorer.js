@@ -55,7 +55,7 @@ function build({ ask }) {
   const stillRow = h("div", { class: "acf-row" }, ...still.map((panel) => panel.root));
   const mapRows = h("div", {});
   const barPlace = h("div", {});
-  const legendPlace = h("div", { class: "acf-legend", "aria-label": "Classes" });
+  const legendPlace = h("div", { class: "acf-legend", role: "group", "aria-label": "Classes" });
   const facts = h("div", { class: "acf-row acf-facts" });
   let mapPanels = [];
 

@@ -88,7 +88,7 @@ function build({ ask }) {
   const rows = h("div", { class: "acf-row acf-bench-panels" }, ...panels.map((panel) => panel.root));
   const planeCard = h("div", { class: "acf-card" }, h("h4", {}, "Class centers, before (open) and after (filled)"), plane.root);
   const bench = h("div", { class: "acf-bench" }, rows, h("div", { class: "acf-side" }, planeCard, numbersPlace, moved));
-  const legendPlace = h("div", { class: "acf-legend", "aria-label": "Classes" });
+  const legendPlace = h("div", { class: "acf-legend", role: "group", "aria-label": "Classes" });
 
   function scene(given) {
     scenery = given;
