@@ -4,66 +4,87 @@ check -> the places of the lines, from 0, -> the names of the answers. An answer
 lines: it misses the first one in a way that shows nothing of the others, is of another form, or calls acflib where the
 exercise forbids it. What is asked of every answer (arguments unchanged, whole numbers whole, gradients) costs the first
 line, where no other line is about it.
+
+``ONE_POINT`` names the answers that lose one point of one line, and nothing else.
 """
+
+from tests.course.lost_lines_10_14 import LOST_10_14
 
 LOST = {
     "hard_centers": {  # the right centers, absent classes, ignored pixels; "one_hot of 255" also gives sums
+        (0,): ["one added", "in place"],
         (1,): ["absent class", "last class from the labels"],
         (2,): ["255 last", "255 first", "ignored picture"],
     },
     "centers_from_logits": {  # the softmax, the normalized sum; rows, columns, sigmoid and argmax: see who calls acflib
         (0,): ["raw logits", "pixels", "argmax", "detached", "half detached", "numpy"],
-        (1,): ["sums", "H*W", "channels", "reshape", "mass at least 1", "mass at least 0.1"],
+        (1,): [
+            "sums", "H*W", "channels", "reshape", "mass at least 1", "mass at least 0.1", "mass at least 0.001",
+            "mass above 0.001", "mass plus 0.000001", "mass of the batch", "over the batch",
+        ],
     },
     "merge_centers": {  # the right weights, a class that one picture lacks, a class that both lack
-        (0,): ["changes its argument"],
-        (2,): ["absent class", "mass at least 1", "mass at least 0.1"],  # the mass 0, guarded wrongly
+        (0,): [
+            "changes its argument", "mass at least 1", "mass at least 0.1", "mass above 0.001", "mass plus 0.000001",
+            "whole masses",
+        ],
+        (1,): ["absent by center", "absent by the other center"],
+        (2,): ["absent class"],
     },
     "attend_sum": {  # the weighted sum, the shape, batches
-        (0,): ["a loop", "detached", "scaled", "absent class"],
+        (0,): ["detached", "absent class"],
         (1,): ["read by columns", "written by columns", "rows as channels", "swapped"],
         (2,): ["first picture"],
     },
     "attend_concat": {  # the weights, the order of the channels
         (0,): [
             "no weights", "softmax again", "over pixels", "argmax", "read by columns", "written by columns", "detached",
+            "first picture",
         ],
         (1,): ["channels first", "blocks of P"],
     },
     "attend_concat_conv": {  # cutting W, the sum, never building the long vector
         (0,): ["cut wrongly", "first block", "blocks added", "detached"],
-        (1,): ["no P", "read by columns", "written by columns"],
+        (1,): ["no P", "read by columns", "written by columns", "first picture"],
         (2,): ["literal", "class by class", "pixel by pixel"],
     },
     "attend_top": {  # choosing k classes, the new scale
         (0,): [
             "smallest", "first classes", "first centers", "one too few", "once", "equal ones", "detached",
-            "at most N - 1", "at least 2",
+            "at most N - 1", "at least 2", "first picture",
         ],
-        (1,): ["not scaled", "all the same", "softmax", "mean"],
+        (1,): ["not scaled", "all the same", "softmax", "mean", "over pixels"],
     },
     "aspp_places": {  # the nine places of each rate, the border, a map of bools
-        (0,): ["no corners", "not itself", "one rate", "half", "three rates", "two rates", "no rate alone"],
+        (0,): [
+            "no corners", "not itself", "one rate", "half", "three rates", "two rates", "no rate alone", "rates mixed",
+            "rate of an axis",
+        ],
         (1,): ["negative index", "clamped", "not 0", "lower right"],
         (2,): ["counts"],
     },
     "region_means": {  # the regions, the mean, giving it back
         (0,): ["n pixels", "stripes", "in place", "detached"],
-        (1,): ["sums", "largest", "one number", "channels"],
+        (1,): ["sums", "largest", "one number", "channels", "same places"],
         (2,): ["soft", "tiles", "swapped", "pooled only"],
     },
     "affinity": {  # the two sums, the denominator, the roles of the two maps
         (1,): [
             "no denominator", "number of pixels", "rows", "softmax", "absent class", "mass at least 1",
-            "mass at least 0.1",
+            "mass at least 0.1", "mass at least 0.001", "mass above 0.001", "mass plus 0.000001", "rows once more",
+            "absent as mean", "NaN to mean", "NaN to 0",
         ],
+        (0,): ["first picture"],
         (2,): ["swapped", "transposed", "the other", "first twice", "second twice"],
         (1, 2): ["both"],  # an absent class is NaN, too
     },
     "region_attention": {  # the similarity, the softmax over the classes, the weighted sum
-        (0,): ["root of N", "no scale", "divided by C", "multiplied", "cosine", "detached"],
-        (1,): ["over pixels", "rows", "columns", "no softmax", "sigmoid", "absent class", "absent class left out"],
-        (2,): ["reshaped", "most similar"],
+        (0,): ["root of N", "no scale", "divided by C", "multiplied", "cosine", "detached", "scaled weights"],
+        (1,): [
+            "over pixels", "rows", "columns", "no softmax", "sigmoid", "absent class", "absent class left out",
+            "pictures", "own softmax",
+        ],
+        (2,): ["reshaped", "most similar", "first picture"],
     },
     "conv_size": {  # the reach, the padding, rounding (and counting)
         (0,): ["no dilation", "dilation times kernel", "no - 1"],
@@ -79,8 +100,11 @@ LOST = {
         (0, 1, 2): ["no classifier", "fusion without F", "no reduction", "coarse head"],
     },
     "fine_logits": {  # P, the two equations, the fusion in the right order, the ReLUs
-        (0,): ["logits", "rows", "columns", "sigmoid", "uniform", "probabilities", "half detached", "detached"],
-        (1,): ["no denominator", "number of pixels", "mass at least 1"],
+        (0,): [
+            "logits", "rows", "columns", "sigmoid", "uniform", "probabilities", "half detached", "detached",
+            "own softmax",
+        ],
+        (1,): ["no denominator", "number of pixels", "mass at least 1", "mass at least 0.1"],
         (2,): ["swapped"],
         (3,): ["no ReLU 1", "no ReLU 2", "no ReLU 3", "no ReLU", "ReLU at the end", "early ReLU"],
     },
@@ -157,7 +181,9 @@ LOST = {
     },
     "mirrored_mean": {  # mirroring back along the right axis, averaging probabilities
         (0,): ["not back", "rows", "classes", "batch", "both ways", "first mirrored", "mean mirrored", "in place"],
-        (1,): ["logits averaged", "no softmax", "sum", "columns", "over rows", "softmax again", "larger"],
+        (1,): [
+            "logits averaged", "no softmax", "sum", "columns", "over rows", "softmax again", "larger", "own softmax",
+        ],
     },
     "scales_mean": {  # the order of softmax and resizing, the mean
         (0,): [
@@ -194,98 +220,15 @@ LOST = {
         (3,): ["255"],
         (1, 2, 3): ["all three"],
     },
-    "net_by_class": {  # fixed and broken, sorting by the true class, ignored pixels
-        (0,): ["sign", "fixed", "added", "changed", "in place", "floats"],
-        (1,): ["fine", "coarse", "present classes"],
-        (2,): ["255"],
-    },
-    "swap_classes": {  # the swap, leaving P alone
-        (0,): ["in pieces"],
-        (1,): ["in place"],
-    },
-    "good_and_bad": {  # the right scenes, equal gains
-        (0,): ["floats", "in place", "no scene twice"],
-        (1,): ["equals", "topk"],
-    },
-    "mixed_probs": {  # probabilities that sum to 1, the mask, leaving P alone
-        (0,): ["added", "shrunk", "all of it", "1 - share", "set", "set and shrunk", "exactly", "others stay",
-            "divided"],
-        (1,): ["everywhere", "outside"],
-        (2,): ["in place"],
-    },
-    "fair_comparison": {  # the training data, the split of the test, the number of passes
-        (0,): ["training data", "method too", "score too", "in place"],
-        (1,): ["test or val", "on test"],
-        (2,): ["multi-scale"],
-        (0, 1): ["passes"],
-        (0, 2): ["evaluated"],
-        (1, 2): ["trained"],
-    },
-    "label_ids": {  # the table, 255
-        (0,): ["other way", "beside", "one after another", "by place", "in place", "floats"],
-        (1,): ["255 kept", "255 as 0", "255 last", "index error"],
-    },
-    "micro_steps": {  # parts of equal size, the share of a GPU
-        (0,): [
-            "rounded up", "rounded down", "images", "not full", "halved", "one image", "a float", "two at least",
-            "up to half",
-        ],
-        (1,): ["GPUs"],
-    },
-    "window_counts": {  # the places, the last window, a small image
-        (0,): ["no overlap", "shares", "floats"],
-        (1,): ["no end", "over the end", "length", "moved back", "last twice"],
-        (2,): ["small image", "negative"],
-    },
-    "photo_to_batch": {  # the numbers, the axes
-        (0,): ["0 to 255", "no mean and std", "no std", "no mean", "other way round", "-1 to 1", "blue first"],
-        (1,): ["reshape", "view", "width first", "no batch axis"],
-    },
-    "train_ids": {  # the train ids, the rest, pairs that meet each other
-        (0,): ["overwritten", "floats"],
-        (1,): ["rest stays", "rest to 0", "zeros", "short list"],
-        (2,): ["in place"],  # "in place, rest stays" also overwrites its argument
-    },
-    "hooked_layer": {  # features and logits, the hook being gone
-        (0,): [
-            "result of the network", "probabilities", "before the activation", "evaluation mode", "one name",
-            "no gradient", "mode of the whole", "frozen", "a copy",
-        ],
-        (1,): ["hook stays", "hooks cleared"],
-    },
-    "coarse_to_fine": {  # the centers, the attention, the concatenation
-        (0,): ["sums", "at least 1", "detached", "in place"],
-        (1,): ["winner"],
-        (2,): ["order", "attended alone"],
-        (0, 1): ["no softmax", "no softmax, by acflib", "over pixels"],
-    },
-    "pixel_similarity": {  # the cosine, the right axis, the zero feature
-        (0,): ["in place"],
-        (1,): ["channels", "swapped", "axes"],
-        (2,): ["zero feature", "at least 1", "asked about zeros"],
-    },
-    "cell_under_pixel": {  # cutting off, the right axes
-        (0,): ["rounded", "rounded up", "corners", "no cut", "whole cells", "stride 8", "cut too low", "as large",
-            "floats", "divided twice"],
-        (1,): ["sizes swapped", "answer swapped"],
-    },
-    "class_contrast": {  # the two means, leaving out the pixel itself, the ignored cells
-        (0,): ["sign", "sums", "all", "ratio", "in place"],
-        (1,): ["itself", "below the line", "by value"],
-        (2,): ["ignored"],
-        (1, 2): ["both"],
-    },
-    "tempered": {  # the power, the right sum
-        (0,): ["power T", "softmax of P", "in place"],
-        (1,): ["no sum", "over rows", "over pixels"],
-    },
-    "without_class": {  # the ratios, the pixel that belongs to nothing, the shape
-        (0,): ["in place"],
-        (1,): ["nan", "shared"],
-        (2,): ["taken out"],
-    },
-    "center_after_stroke": {  # the right weights, the new mass
-        (0,): ["in place"],
-        (1,): ["old mass", "mass K", "sum", "mass of 1 at least", "divided by the mass"],
-    },
+    **LOST_10_14,
 }  # fmt: skip
+
+ONE_POINT = {
+    "centers_from_logits": {0: ["own softmax"]},
+    "attend_sum": {0: ["a loop", "scaled"]},
+    "attend_top": {1: ["detached scale"]},
+    "balanced_cross_entropy": {0: ["log of softmax"]},
+    "hard_pixel_mask": {0: ["own softmax"]},
+    "losses_of_parts": {0: ["log of softmax"]},
+    "scales_mean": {0: ["own softmax"]},
+}

@@ -64,6 +64,8 @@ def test_the_gradient_must_be_that_of_the_right_answer():
     assert "no gradient reaches `x`" in message(lambda x, y: torch.tensor((x * y).tolist()))
     assert "no gradient can reach `x`" in message(lambda x, y: torch.from_numpy(x.numpy() * y.numpy()))
     assert "a part of the gradient in `y` is missing" in message(lambda x, y: x * (y + y.detach()) / 2)
+    assert judge(lambda x, y: x * (y + 1e-6), cases, torch.mul, {}, gradients=(0, 1)).solved, "as close as the values"
+    assert "a part of the gradient in `y` is missing" in message(lambda x, y: x * y.where(x > 1, y.detach()))
     assert "gradient in `x` is NaN" in message(lambda x, y: torch.where(x > 0, x * y, (x - x).sqrt()))
 
 

@@ -10,27 +10,33 @@ from acflib.course.checks import judge as judging
 from acflib.course.checks.catalog import LinePoints, exercise_of, exercises
 from acflib.course.checks.compare import copied
 from acflib.course.checks.judge import RUBRICS, Verdict
-from tests.course.lost_lines import LOST
+from tests.course.lost_lines import LOST, ONE_POINT
 from tests.course.test_wrong_answers import ANSWERS, CHECKS, EXERCISES, WRONG, right_answers, verdict
 
 every_exercise = pytest.mark.parametrize(("lesson", "name"), EXERCISES)
 
 
 def lost(found: Verdict) -> tuple[int, ...]:
-    """The places of the lines that earned nothing; a line is earned as a whole or not at all."""
+    """The places of the lines that earned nothing, of an answer that earned the others as a whole."""
     assert all(line.earned in (0, line.points) for line in found.lines)
     return tuple(place for place, line in enumerate(found.lines) if not line.earned)
 
 
-def expected(name: str, label: str) -> tuple[int, ...]:
-    every = tuple(range(len(exercise_of(name).lines)))
-    return next((lines for lines, labels in LOST[name].items() if label in labels), every)
+def points(name: str, label: str) -> list[int]:
+    """What each line earns, by the tables."""
+    full = [line.points for line in exercise_of(name).lines]
+    for line, labels in ONE_POINT.get(name, {}).items():
+        if label in labels:
+            return [have - (place == line) for place, have in enumerate(full)]
+    lines = next((lines for lines, labels in LOST[name].items() if label in labels), range(len(full)))
+    return [0 if place in lines else have for place, have in enumerate(full)]
 
 
 def test_the_table_names_answers_that_are_there_and_each_once():
     assert sorted(LOST) == sorted(CHECKS)
     for lesson, name in EXERCISES:
-        labels = [label for group in LOST[name].values() for label in group]
+        groups = [*LOST[name].values(), *ONE_POINT.get(name, {}).values()]
+        labels = [label for group in groups for label in group]
         assert len(set(labels)) == len(labels) and set(labels) <= set(ANSWERS[lesson][name]["mistakes"])
 
 
@@ -47,7 +53,7 @@ def test_lines_sum_to_the_points():
 def test_a_mistake_costs_the_lines_that_it_is_about(lesson: str, name: str, label: str):
     answer, _ = ANSWERS[lesson][name]["mistakes"][label]
     for seed in (0, 1):
-        assert lost(verdict(name, answer, seed)) == expected(name, label), f"seed {seed}"
+        assert [line.earned for line in verdict(name, answer, seed).lines] == points(name, label), f"seed {seed}"
 
 
 @every_exercise
@@ -92,7 +98,12 @@ def test_every_piece_is_about_a_message_and_every_corner_has_a_line(lesson: str,
     answer, _ = next(iter(ANSWERS[lesson][name]["mistakes"].values()))
     verdict(name, answer)
     (task,), rubric = tasks, RUBRICS[name]
-    of_all = ["your function changes its argument", "is NaN or infinite", "the result is a float"]
+    of_all = [
+        "your function changes its argument",
+        "is NaN or infinite",
+        "the result is a float",
+        "a part of the gradient",
+    ]
     messages = [*task.mistakes, *task.corners, *task.demands, *of_all]
     idle = [piece for pieces in rubric.costs.values() for piece in pieces if not any(piece in m for m in messages)]
     assert idle == []
@@ -147,6 +158,19 @@ def test_answers_that_no_named_mistake_describes(way: str):
     name, answer, places = OWN_WAYS[way]
     for seed in (0, 1, 2):
         assert lost(verdict(name, answer, seed)) == places
+
+
+def test_a_missing_part_of_a_gradient_and_a_loop_cost_one_point_each():
+    """And nothing where the values are wrong: those are judged first."""
+
+    def loop(f, p):
+        return sum(p[:, i, None] * f[:, i, :, None, None] for i in range(p.shape[1]))
+
+    assert verdict("attend_sum", loop).lines[0].earned == 1
+    both = verdict("attend_sum", lambda f, p: loop(f, p / p.sum(1, keepdim=True)))
+    assert [line.earned for line in both.lines] == [1, 1, 1]
+    assert lost(verdict("attend_sum", lambda f, p: loop(f, p.detach()))) == (0,)
+    assert lost(verdict("attend_sum", lambda f, p: loop(f[:1].expand_as(f), p))) == (2,)
 
 
 def test_the_points_stand_below_the_message():

@@ -84,6 +84,16 @@ def test_mistakes_are_named(lesson: str, name: str, label: str):
         assert not found.solved and piece in found.message, f"seed {seed}: {found}"
 
 
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_mistake_is_named_by_whatever_way_it_came(lesson: str):
+    """AGAIN: answers that get the very message of one in ANSWERS."""
+    again = getattr(importlib.import_module(f"tests.course.wrong_answers.{lesson}"), "AGAIN", {})
+    for name, answer, piece in ((name, *pair) for name, pairs in again.items() for pair in pairs):
+        for seed in SEEDS:
+            found = verdict(name, answer, seed)
+            assert not found.solved and piece in found.message, f"seed {seed}: {found}"
+
+
 @every_exercise
 def test_at_least_three_wrong_answers_each_with_its_own_message(lesson: str, name: str):
     messages = [verdict(name, answer).message for answer, _ in ANSWERS[lesson][name]["mistakes"].values()]

@@ -18,6 +18,12 @@ def square(reach: int) -> Steps:
     return [(a, b) for a in range(-reach, reach + 1) for b in range(-reach, reach + 1)]
 
 
+def mixed(rates: Sequence[int]) -> Steps:
+    """The steps whose rows go by one rate and whose columns by any other."""
+    steps = [0, *rates, *(-rate for rate in rates)]
+    return [(down, across) for down in steps for across in steps]
+
+
 def places(row: int, column: int, height: int, width: int, steps: Steps) -> Tensor:
     """Bool (height, width): True at each step from (row, column) that lies on the map."""
     seen = torch.zeros(height, width, dtype=torch.bool)

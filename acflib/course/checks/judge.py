@@ -19,9 +19,11 @@ import torch
 from acflib.course.checks import lines_01_04, lines_05_09, lines_10_14
 from acflib.course.checks.catalog import LinePoints, exercise_of
 from acflib.course.checks.compare import holds_tensor
-from acflib.course.checks.rubric import lost_lines
+from acflib.course.checks.rubric import dented_lines, lost_lines
 from acflib.course.checks.trying import (
+    BORROWED,
     UNSOLVED,
+    VALUES_RIGHT,
     Answer,
     Case,
     Hints,
@@ -30,6 +32,7 @@ from acflib.course.checks.trying import (
     about_demand,
     about_values,
     beside_the_values,
+    slip_in_corner,
 )
 
 __all__ = ["Answer", "Case", "Hints", "Verdict", "distinct_sizes", "judge", "random_cases", "with_seed"]
@@ -105,7 +108,7 @@ def judge(
         cases: tuples of arguments. Each call gets fresh copies of their tensors.
         right: the right answer, called with the same arguments.
         mistakes: message -> a function with this mistake. The first that gives the student's answers on all cases is
-            named. A mistake that raises on a case is passed over.
+            named. A mistake that raises on a case is passed over. One that is right on all cases is named in a corner.
         corners: message -> inputs of a kind of its own (a class that is absent, a length that divides), tried after all
             values were found right. The message says what a wrong answer there means; what came follows it.
         hints: sentences for the general messages.
@@ -122,7 +125,7 @@ def judge(
     if complaint is None:
         message = f"Right, on {len(cases)} random {'shapes' if holds_tensor(cases) else 'inputs'}."
     else:
-        message = complaint if complaint == UNSOLVED else f"{NOT_YET}{complaint}"
+        message = complaint if complaint == UNSOLVED else f"{NOT_YET}{complaint}{_whose_line(complaint, rubric)}"
     return Verdict(complaint is None, message, _lines(task, student, rubric, complaint) if rubric else ())
 
 
@@ -132,7 +135,7 @@ def _first_complaint(task: Task, student: Answer) -> str | None:
         return complaint
     for message, case in task.corners.items():
         if came := about_corner(task, student, case):
-            return f"{message} (Here {came})"
+            return f"{slip_in_corner(task, student, case) or message} (Here {came})"
     for message, holds in task.demands.items():
         if failed := about_demand(student, message, holds):
             return failed
@@ -142,8 +145,20 @@ def _first_complaint(task: Task, student: Answer) -> str | None:
 def _lines(task: Task, student: Answer, name: str, complaint: str | None) -> tuple[LinePoints, ...]:
     lines = exercise_of(name).lines
     lost: set[int] = set()
+    dented: set[int] = set()
     if complaint == UNSOLVED:
         lost = set(range(len(lines)))
     elif complaint:
         lost = lost_lines(task, student, RUBRICS[name], len(lines))
-    return tuple(LinePoints(line.text, line.points, 0 if k in lost else line.points) for k, line in enumerate(lines))
+        dented = dented_lines(task, student, RUBRICS[name])
+        lost = lost if lost or dented else set(range(len(lines)))
+    earned = [0 if k in lost else line.points - (k in dented) for k, line in enumerate(lines)]
+    return tuple(LinePoints(line.text, line.points, got) for line, got in zip(lines, earned, strict=True))
+
+
+def _whose_line(complaint: str, name: str | None) -> str:
+    """Why a line loses points whose values are right: where no line is about what was asked besides them."""
+    if not name or not complaint.startswith(VALUES_RIGHT) or BORROWED in complaint or RUBRICS[name].cost(complaint):
+        return ""
+    cost = "one point of the first" if RUBRICS[name].is_small(complaint) else "the first"
+    return f" No line of the rubric is about this alone: it costs {cost}."

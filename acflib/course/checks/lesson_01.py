@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from acflib import functional
+from acflib.course.checks import extremes
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 from acflib.functional import IGNORE_INDEX
 
@@ -16,8 +17,8 @@ CENTERS = Hints(
 )
 HARDLY_THERE = (
     "A class may be hardly there: its mass is a sum of probabilities, so it can lie far below 1. clamp(min=1) or "
-    "clamp(min=0.1), or a number added to the mass, makes the center of such a class too small. Protect the mass 0 "
-    "alone."
+    "clamp(min=0.1), a number added to the mass, or a threshold such as mass > 0.001, makes the center of such a class "
+    "too small, or 0. Protect the mass 0 alone."
 )
 RESHAPED = (
     "A reshape stands where a transpose is meant: it mixes pixels and channels. First flatten(2), (B, C, HW), and then "
@@ -47,6 +48,9 @@ def hard_centers(student: Answer) -> Verdict:
             lambda x, y, n: _pooled_over_batch(x, _one_hot(y, n))
         ),
         RESHAPED: lambda x, y, n: functional.hard_class_centers(_reshaped(x), y, n),
+        "You add 1 to the number of pixels of each class. That moves every center: protect the number 0 alone.": (
+            lambda x, y, n: _sums(x, _one_hot(y, n)) / (_one_hot(y, n).sum((2, 3)) + 1)[..., None]
+        ),
     }
     cases = random_cases(_label_case)
     features, labels, n = cases[0]
@@ -75,6 +79,9 @@ def centers_from_logits(student: Answer) -> Verdict:
         ),
         "Softmax over the wrong axis: over the rows (dim 2). The classes are dim 1.": _after(_softmax(2)),
         "Softmax over the wrong axis: over the columns (dim 3). The classes are dim 1.": _after(_softmax(3)),
+        "Softmax over the wrong axis: over the pictures of the batch (dim 0). The classes are dim 1.": (
+            _after(_softmax(0))
+        ),
         "Softmax over the wrong axis: over all pixels. Each pixel must share its 1 among the classes: dim 1.": (
             _after(lambda z: z.flatten(2).softmax(2).view_as(z))
         ),
@@ -88,12 +95,22 @@ def centers_from_logits(student: Answer) -> Verdict:
         "You divide by H*W. Eq. 2 divides by the sum of P of that class over the pixels.": (
             lambda x, z: _sums(x, z.softmax(1)) / z[0, 0].numel()
         ),
+        "The mass is summed over the pictures of the batch. Each picture has its own: sum over H and W, not over B.": (
+            lambda x, z: _sums(x, z.softmax(1)) / z.softmax(1).sum((0, 2, 3))[:, None]
+        ),
+        "The pictures of a batch are mixed. Each has its own centers: sum over H and W, not over B.": (
+            lambda x, z: _pooled_over_batch(x, z.softmax(1))
+        ),
         HARDLY_THERE: lambda x, z: _sums(x, z.softmax(1)) / z.softmax(1).sum((2, 3)).clamp(min=1)[..., None],
         "This is a softmax over channels of (max - energy). It is no mean of features: "
         "the largest channels get the smallest value. Divide P F' by the sum of P instead.": _channel_softmax,
         RESHAPED: lambda x, z: functional.class_centers(_reshaped(x), z.softmax(1)),
     }
-    corners = {HARDLY_THERE: random_cases(_rare_case, 1)[0]}
+    features, logits = random_cases(_logit_case, 1)[0]
+    corners = {
+        HARDLY_THERE: (features, extremes.rare_class(logits, 1e-5)),
+        extremes.SOFTMAX: (features, extremes.far_from_0(logits)),
+    }
 
     def right(x: Tensor, z: Tensor) -> Tensor:
         return functional.class_centers(x, z.softmax(1))
@@ -109,6 +126,7 @@ def centers_from_logits(student: Answer) -> Verdict:
         gradients=(0, 1),
         own_lines=True,
         rubric="centers_from_logits",
+        rtol=1e-4,  # 0.000001 in a divisor is told by the corner
     )
 
 
@@ -139,8 +157,15 @@ def merge_centers(student: Answer) -> Verdict:
         "The masses must count per class. You weight all classes with the total mass of each image.": (
             lambda a, m, b, k: (a * m.sum() + b * k.sum()) / (m.sum() + k.sum())
         ),
+        "You cut the masses to whole numbers. A sum of probabilities is none: weight with the masses as they are.": (
+            lambda a, m, b, k: right(a, m.floor(), b, k.floor())
+        ),
     }
-    corners = {HARDLY_THERE: random_cases(_small_mass_case, 1)[0]}
+    corners = {
+        "A class is there if its mass is above 0, whatever its center: that of a class that is there may be the zero "
+        "vector, too (behind a ReLU). It counts with its mass.": random_cases(_zero_center_case, 1)[0],
+        HARDLY_THERE: random_cases(_small_mass_case, 1)[0],
+    }
     return judge(
         student, random_cases(_merge_case), right, mistakes, corners=corners, hints=CENTERS, rubric="merge_centers"
     )
@@ -165,20 +190,20 @@ def _logit_case(random: torch.Generator) -> Case:
     return features, 2 * torch.randn(b, n, h, w, generator=random, dtype=torch.float64)
 
 
-def _rare_case(random: torch.Generator) -> Case:
-    """The probabilities of class 0 sum to 0.001 over a picture."""
-    features, logits = _logit_case(random)
-    share = 0.001 / logits[0, 0].numel()
-    others = logits[:, 1:].logsumexp(1)
-    logits[:, 0] = others + torch.tensor(share / (1 - share)).log()
-    return features, logits
-
-
 def _small_mass_case(random: torch.Generator) -> Case:
-    """As below, but with masses from 0.001 to 0.002, where they are not 0."""
+    """Every class is in both images, the first with masses above 1, the others with 0.00001 to 0.00002."""
     a, mass_a, b, mass_b = _merge_case(random)
-    small_a, small_b = (0.001 * (mass > 0) * (1 + mass / 50) for mass in (mass_a, mass_b))
-    return a, small_a, b, small_b
+    small_a, small_b = (1e-5 * (1 + mass / 50) for mass in (mass_a, mass_b))
+    small_a[0], small_b[0] = 1.5, 2.7
+    return a + 1, small_a, b + 1, small_b
+
+
+def _zero_center_case(random: torch.Generator) -> Case:
+    """Every class is in both images, but the center of class 0 is 0 in the first, that of class 1 in the second."""
+    a, mass_a, b, mass_b = _merge_case(random)
+    a, b = a + 1, b + 1
+    a[0], b[1] = 0, 0
+    return a, mass_a + 1, b, mass_b + 2
 
 
 def _merge_case(random: torch.Generator) -> Case:

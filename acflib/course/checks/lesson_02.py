@@ -1,6 +1,7 @@
 """Exercises of lesson 02: the attentional class feature."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ AGAIN = "P holds probabilities already. Another softmax makes them nearly equal:
 OVER_PIXELS = "You divide P by its sum over the pixels, as in Eq. 2. Here each pixel shares its 1 among the classes."
 HARDEST = "You take the most probable class alone (argmax). Every class counts, each with its probability."
 READ_WRONG = "The pixels are read column by column, but written row by row: a pixel gets what another should hear."
+FIRST_PICTURE = "All pictures hear the centers of the first one. Each picture has its own centers."
 WRITTEN_WRONG = "The pixels are read row by row, but written column by column: a pixel gets what another should hear."
 
 
@@ -40,9 +42,7 @@ def attend_sum(student: Answer) -> Verdict:
             lambda f, p: functional.attend_sum(f, p) / p.shape[1]
         ),
         **_with_wrong_maps(functional.attend_sum),
-        "All pictures hear the centers of the first one. Each picture has its own centers.": (
-            lambda f, p: functional.attend_sum(f[:1].expand_as(f), p)
-        ),
+        FIRST_PICTURE: lambda f, p: functional.attend_sum(f[:1].expand_as(f), p),
         "The pixels stand in rows, (B, HW, C), and are reshaped to (B, C, H, W). That mixes channels and pixels: "
         "transpose to (B, C, HW) first.": lambda f, p: (p.flatten(2).mT @ f).reshape(len(f), -1, *p.shape[2:]),
         "The centers are reshaped from (N, C) to (C, N). That mixes their numbers; a transpose was meant.": (
@@ -52,9 +52,8 @@ def attend_sum(student: Answer) -> Verdict:
     cases = random_cases(attending.centers_and_maps)
     many = attending.many_classes()
     demands = {
-        "The numbers are right, but you loop. One matrix product, or one einsum, does all classes and pixels.": (
-            lambda f: operation_count(f, many) < many[0].shape[1]
-        )
+        "The numbers are right, but you loop over classes or pixels. One matrix product, or one einsum, does all of "
+        "them.": (lambda f: operation_count(f, many) < many[0].shape[1])
     }
     return _judge(
         student, cases, functional.attend_sum, mistakes, demands=demands, gradients=(0, 1), rubric="attend_sum"
@@ -81,6 +80,7 @@ def attend_concat(student: Answer) -> Verdict:
         "The centers are forgotten: these are the probabilities, repeated. Multiply each with its center.": (
             lambda f, p: p.repeat_interleave(f.shape[2], dim=1)
         ),
+        FIRST_PICTURE: lambda f, p: functional.attend_concat(f[:1].expand_as(f), p),
         **_with_wrong_maps(functional.attend_concat),
     }
     cases = random_cases(attending.centers_and_maps)
@@ -110,6 +110,7 @@ def attend_concat_conv(student: Answer) -> Verdict:
         "P is forgotten: every pixel gets the sum of all W_i F_i. Weight them with the probabilities.": (
             lambda f, p, w: functional.expand_centers_conv(f, w).expand(-1, -1, *p.shape[-2:])
         ),
+        FIRST_PICTURE: lambda f, p, w: functional.attend_concat_conv(f[:1].expand_as(f), p, w),
         READ_WRONG: lambda f, p, w: functional.attend_concat_conv(f, _by_columns(p), w),
         WRITTEN_WRONG: lambda f, p, w: functional.attend_concat_conv(f, _into_columns(p), w),
     }
@@ -180,6 +181,10 @@ def attend_top(student: Answer) -> Verdict:
         "You divide by the number of classes kept. Divide by the sum of their probabilities.": (
             with_weights(lambda q, k: q / k)
         ),
+        "You divide by the sum over the pixels. Here each pixel shares its 1 among its k classes: sum over dim 1.": (
+            with_weights(lambda q, k: _over_pixels(q))
+        ),
+        FIRST_PICTURE: lambda f, p, k: functional.attend_sum(f[:1].expand_as(f), _to_one(_keep(p, k))),
     }
     cases = random_cases(attending.centers_maps_and_k)
     centers, probabilities, _ = cases[0]
@@ -194,9 +199,8 @@ def attend_top(student: Answer) -> Verdict:
     def right(f: Tensor, p: Tensor, k: int) -> Tensor:
         return functional.attend_sum(f, _to_one(_keep(p, k)))
 
-    return judge(
-        student, cases, right, mistakes, corners=corners, hints=WEIGHTED, gradients=(0, 1), rubric="attend_top"
-    )
+    hints = replace(WEIGHTED, nan="The k probabilities of a pixel sum to more than 0. Do you divide by another sum?")
+    return judge(student, cases, right, mistakes, corners=corners, hints=hints, gradients=(0, 1), rubric="attend_top")
 
 
 # ---- what the exercises share
@@ -221,7 +225,8 @@ def _with_wrong_maps(attend: Answer) -> dict[str, Answer]:
 
 
 def _over_pixels(p: Tensor) -> Tensor:
-    return p / p.sum((2, 3), keepdim=True)
+    mass = p.sum((2, 3), keepdim=True)
+    return p / mass.masked_fill(mass == 0, torch.inf)  # a class may be kept nowhere
 
 
 def _hardest(p: Tensor) -> Tensor:

@@ -5,13 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from acflib import functional
-from acflib.course.checks.dilated import edges, places, read, read_moved, square
+from acflib.course.checks import extremes, tables
+from acflib.course.checks.dilated import edges, mixed, places, read, read_moved, square
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
-
-HARDLY_THERE = (
-    "The sum of P over the pixels may lie far below 1. clamp(min=1) or clamp(min=0.1) makes such a class too weak: "
-    "protect the sum 0 alone."
-)
 
 
 def aspp_places(student: Answer) -> Verdict:
@@ -56,6 +52,14 @@ def aspp_places(student: Answer) -> Verdict:
         ),
         "A rate of r is read as r // 2. The places lie r to the left and r to the right.": (
             lambda row, column, height, width, rates: read(row, column, height, width, [r // 2 for r in rates])
+        ),
+        "You go by the first rate down and by the last one across. Each rate has nine places, as far down as across.": (
+            lambda row, column, height, width, rates: places(
+                row, column, height, width, [(a * rates[0], b * rates[-1]) for a in (-1, 0, 1) for b in (-1, 0, 1)]
+            )
+        ),
+        "The rates are mixed: r down comes with another rate across. A branch has one rate for both axes.": (
+            lambda row, column, height, width, rates: places(row, column, height, width, mixed(rates))
         ),
     }
     cases = random_cases(_places_case)
@@ -119,6 +123,8 @@ def region_means(student: Answer) -> Verdict:
         "The channels are mixed. Each channel has its own means.": (
             lambda x, n: right(x, n).mean(1, keepdim=True).expand_as(x)
         ),
+        "You average the pixels that stand at the same place in all regions, axes 2 and 4 of (B, C, n, H/n, n, W/n). "
+        "The pixels of one region lie along axes 3 and 5.": _across_regions,
     }
     cases, hints = random_cases(_region_case), Hints(whole="means are floats.")
     corners = {
@@ -134,49 +140,49 @@ def affinity(student: Answer) -> Verdict:
     Both are class maps (B, N, H, W): the first makes the centers (Eq. 2), the second hands them out (Eq. 3).
     """
 
-    def right(center: Tensor, attention: Tensor) -> Tensor:
-        return _gather_and_hand_out(_over_pixels(center.flatten(2)), attention.flatten(2))
-
+    right = tables.who_sees_whom
     mistakes = {
         "The two maps are swapped: the first makes the centers, the second hands them out.": lambda c, a: right(a, c),
         "The table is transposed: row j must say what pixel j sees, and sum to 1.": lambda c, a: right(c, a).mT,
         "The denominator of Eq. 2 is missing: divide the first map by its sum over the pixels.": (
-            lambda c, a: _gather_and_hand_out(c.flatten(2), a.flatten(2))
+            lambda c, a: tables.product(c.flatten(2), a.flatten(2))
         ),
         "You divide by the number of pixels. Eq. 2 divides by the sum of P over the pixels, class by class.": (
-            lambda c, a: _gather_and_hand_out(c.flatten(2) / c[0, 0].numel(), a.flatten(2))
+            lambda c, a: tables.product(c.flatten(2) / c[0, 0].numel(), a.flatten(2))
         ),
         "You scale the rows of the table. Eq. 2 divides class by class, by the sum over the pixels; then each row sums "
-        "to 1 by itself.": (lambda c, a: F.normalize(_gather_and_hand_out(c.flatten(2), a.flatten(2)), p=1, dim=2)),
+        "to 1 by itself.": (lambda c, a: F.normalize(tables.product(c.flatten(2), a.flatten(2)), p=1, dim=2)),
         "A softmax over the pixels is what OCR does. Eq. 2 divides P by its sum over the pixels.": (
-            lambda c, a: _gather_and_hand_out(c.flatten(2).softmax(2), a.flatten(2))
+            lambda c, a: tables.product(c.flatten(2).softmax(2), a.flatten(2))
         ),
         "Both maps are divided by their sum over the pixels. That belongs to Eq. 2, so to the first one alone.": (
-            lambda c, a: _gather_and_hand_out(_over_pixels(c.flatten(2)), _over_pixels(a.flatten(2)))
+            lambda c, a: tables.product(tables.over_pixels(c.flatten(2)), tables.over_pixels(a.flatten(2)))
         ),
         "The second map is divided by its sum over the pixels, but the first one needs it (Eq. 2).": (
-            lambda c, a: _gather_and_hand_out(c.flatten(2), _over_pixels(a.flatten(2)))
+            lambda c, a: tables.product(c.flatten(2), tables.over_pixels(a.flatten(2)))
         ),
-        HARDLY_THERE: lambda c, a: _gather_and_hand_out(
+        tables.HARDLY_THERE: lambda c, a: tables.product(
             c.flatten(2) / c.flatten(2).sum(2, keepdim=True).clamp(min=1), a.flatten(2)
         ),
         "clamp(min=0.1) makes a class too weak whose sum over the pixels lies below 0.1: protect the sum 0 alone.": (
-            lambda c, a: _gather_and_hand_out(
-                c.flatten(2) / c.flatten(2).sum(2, keepdim=True).clamp(min=0.1), a.flatten(2)
-            )
+            lambda c, a: tables.product(c.flatten(2) / c.flatten(2).sum(2, keepdim=True).clamp(min=0.1), a.flatten(2))
         ),
+        "All pictures get the table of the first one: the maps of the first picture are used for all.": (
+            lambda c, a: right(c[:1], a[:1]).expand(len(c), -1, -1)
+        ),
+        **tables.without_a_class(),
         "Only the first map is used, in both places. The second one hands out.": lambda c, a: right(c, c),
         "Only the second map is used, in both places. The first one makes the centers.": lambda c, a: right(a, a),
     }
     hints = Hints(nan="Every class has some probability here, so every sum over the pixels is positive.")
     cases = random_cases(_maps_case)
-    absent, rare = ((cases[0][0] * _class_0(cases[0][0], share), cases[0][1]) for share in (0, 0.001))
+    absent, rare = ((cases[0][0] * tables.class_0(cases[0][0], share), cases[0][1]) for share in (0, 1e-5))
     corners = {
-        "A class may be absent from the first map: its sum over the pixels is 0, and 0 / 0 is NaN. It makes no center, "
-        "so it hands out 0.": absent,
-        HARDLY_THERE: rare,
+        "A class may be absent from the first map: its sum over the pixels is 0. It makes no center, so it hands out "
+        "0, where 0 / 0 would be NaN.": absent,
+        tables.HARDLY_THERE: rare,
     }
-    return judge(student, cases, right, mistakes, corners=corners, hints=hints, rubric="affinity")
+    return judge(student, cases, right, mistakes, corners=corners, hints=hints, rubric="affinity", rtol=1e-4)
 
 
 def region_attention(student: Answer) -> Verdict:
@@ -216,6 +222,15 @@ def region_attention(student: Answer) -> Verdict:
         "A sigmoid treats each class alone. The weights of a pixel must sum to 1: softmax over the classes.": (
             weighted(lambda s, c: (s / c**0.5).sigmoid())
         ),
+        "The scale comes before the softmax. Your weights are divided by it afterwards, and no longer sum to 1.": (
+            weighted(lambda s, c: s.softmax(1) / c**0.5)
+        ),
+        "The softmax runs over the pictures of the batch (dim 0). The classes are dim 1.": (
+            weighted(lambda s, c: (s / c**0.5).softmax(0))
+        ),
+        "All pixels see the centers of the first picture. Each picture has its own.": (
+            lambda x, f: right(x, f[:1].expand_as(f))
+        ),
         "You take the most similar center alone. All of them count, with the weights of the softmax.": (
             weighted(lambda s, c: F.one_hot(s.argmax(1), s.shape[1]).permute(0, 3, 1, 2).to(s.dtype))
         ),
@@ -230,7 +245,8 @@ def region_attention(student: Answer) -> Verdict:
     absent = features, torch.where(torch.arange(centers.shape[1])[:, None] == 0, 0.0, centers)
     corners = {
         "The center of an absent class is the zero vector. Its dot product is 0, and it takes part in the softmax as "
-        "the others do; nothing is divided by its length.": absent
+        "the others do; nothing is divided by its length.": absent,
+        extremes.SOFTMAX: (1000 * features, centers),
     }
     return judge(
         student, cases, right, mistakes, corners=corners, hints=hints, gradients=(0, 1), rubric="region_attention"
@@ -276,17 +292,6 @@ def _spread(pooled: Tensor, x: Tensor) -> Tensor:
     return F.interpolate(pooled, x.shape[-2:], mode="nearest")
 
 
-def _over_pixels(maps: Tensor) -> Tensor:
-    mass = maps.sum(2, keepdim=True)  # (B, N, HW) -> (B, N, 1)
-    return maps / mass.masked_fill(mass == 0, torch.inf)
-
-
-def _class_0(maps: Tensor, mass: float) -> Tensor:
-    """Factors (B, N, 1, 1) that bring the sum of class 0 over the pixels to ``mass``, and leave the others."""
-    factor = torch.ones_like(maps[:, :, :1, :1])
-    factor[:, 0, 0, 0] = mass / maps[:, 0].sum((1, 2))
-    return factor
-
-
-def _gather_and_hand_out(gather: Tensor, hand_out: Tensor) -> Tensor:
-    return hand_out.mT @ gather  # (B, HW, N) @ (B, N, HW)
+def _across_regions(x: Tensor, n: int) -> Tensor:
+    regions = x.unflatten(3, (n, -1)).unflatten(2, (n, -1))  # (B, C, H, W) -> (B, C, n, H/n, n, W/n)
+    return regions.mean((2, 4), keepdim=True).expand_as(regions).reshape(x.shape)

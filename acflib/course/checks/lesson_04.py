@@ -1,11 +1,14 @@
 """Exercises of lesson 04: sizes, parameters and the parts of ACFNet put together."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acflib import functional
 from acflib.acf import VARIANTS, ACFModule
+from acflib.course.checks import extremes
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 
 HARDLY_THERE = (
@@ -174,12 +177,12 @@ def fine_logits(student: Answer) -> Verdict:
     cases = random_cases(_network_case)
     hints = Hints(nan="Every class has some probability here, so every sum over the pixels is positive.")
     features, logits, *matrices = cases[0]
-    rare = logits.clone()
-    rare[:, 0] = logits[:, 1:].logsumexp(1) - torch.tensor(2.0 * logits[0, 0].numel()).log()
-    corners = {HARDLY_THERE: (features, rare, *matrices)}
-    return judge(
-        student, cases, network(), mistakes, corners=corners, hints=hints, gradients=range(6), rubric="fine_logits"
-    )
+    corners = {
+        HARDLY_THERE: (features, extremes.rare_class(logits, 0.05), *matrices),
+        extremes.SOFTMAX: (features, extremes.far_from_0(logits), *matrices),
+    }
+    more: dict[str, Any] = {"gradients": range(6), "rubric": "fine_logits", "rtol": 1e-4, "atol": 1e-5}
+    return judge(student, cases, network(), mistakes, corners=corners, hints=hints, **more)
 
 
 def receptive_field(student: Answer) -> Verdict:

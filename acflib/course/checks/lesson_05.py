@@ -7,6 +7,7 @@ from torch import Tensor
 
 from acflib import losses
 from acflib.course.checks import bootstrapping as pixels
+from acflib.course.checks import extremes
 from acflib.course.checks.compare import copied
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 from acflib.functional import IGNORE_INDEX
@@ -106,7 +107,8 @@ def balanced_cross_entropy(student: Answer) -> Verdict:
         ),
     }
     cases = random_cases(_loss_case) + random_cases(_ignored_case, count=1)
-    corners = {BELOW_1: random_cases(_one_pixel_case, 1)[0]}
+    logits, *rest = cases[0]
+    corners = {BELOW_1: random_cases(_one_pixel_case, 1)[0], extremes.LOGARITHM: (extremes.far_apart(logits), *rest)}
 
     return judge(
         student,
@@ -170,6 +172,7 @@ def hard_pixel_mask(student: Answer) -> Verdict:
         "A probability that is exactly the threshold does not lie below it.": pixels.at_the_threshold(),
         "`keep` may be exactly the number of labeled pixels: then all of them count.": all_labeled,
         "Labeled pixels count before ignored ones, also where their probability is 1.": pixels.certain(),
+        extremes.SOFTMAX: (extremes.far_from_0(cases[0][0]), *cases[0][1:]),
     }
     tied = pixels.equal_probabilities()
 
@@ -238,6 +241,7 @@ def losses_of_parts(student: Answer) -> Verdict:
             weights,
         ),
         BELOW_1: ([small[:2]], small[2]),
+        extremes.LOGARITHM: ([(extremes.far_apart(logits), labels) for logits, labels in parts], weights),
     }
     return judge(
         student, cases, divided(total_weight), mistakes, corners=corners, gradients=(0,), rubric="losses_of_parts"

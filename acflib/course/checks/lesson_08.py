@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from acflib.course.checks import extremes
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 from acflib.functional import IGNORE_INDEX
 
@@ -158,7 +159,9 @@ def mirrored_mean(student: Answer) -> Verdict:
         "You mirror the mean. Mirror the second result alone.": lambda z, m: halved(z.softmax(1), m.softmax(1)).flip(3),
         "You take the larger of both. They are averaged.": mean(torch.maximum),
     }
-    return judge(student, random_cases(_mirror_case), mean(halved), mistakes, hints=MEANS, rubric="mirrored_mean")
+    cases = random_cases(_mirror_case)
+    corners = {extremes.SOFTMAX: tuple(map(extremes.far_from_0, cases[0]))}
+    return judge(student, cases, mean(halved), mistakes, corners=corners, hints=MEANS, rubric="mirrored_mean")
 
 
 def scales_mean(student: Answer) -> Verdict:
@@ -205,7 +208,9 @@ def scales_mean(student: Answer) -> Verdict:
         return mean([resized(part.softmax(1), s) for part in z])
 
     cases = [case for drawn in random_cases(_scales_cases, count=1) for case in drawn]
-    return judge(student, cases, right, mistakes, hints=MEANS, rubric="scales_mean")
+    logits, size = cases[0]
+    corners = {extremes.SOFTMAX: (list(map(extremes.far_from_0, logits)), size)}
+    return judge(student, cases, right, mistakes, corners=corners, hints=MEANS, rubric="scales_mean")
 
 
 # ---- random inputs

@@ -1,7 +1,6 @@
 """Checks of lesson 12: a photograph for a network, one's own label files, hooks, coarse to fine on any network."""
 
 import functools
-import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from acflib import functional
-from acflib.course.checks import tapping
+from acflib.course.checks import extremes, tapping
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD, normalize_image
 from acflib.functional import IGNORE_INDEX
@@ -229,9 +228,10 @@ def coarse_to_fine(student: Answer) -> Verdict:
     }
     cases = random_cases(_map_case)
     features, logits = cases[0]
-    rare = logits.clone()
-    rare[:, 0] = rare[:, 1:].logsumexp(1) - math.log(2 * rare[0, 0].numel())  # a mass of 1/2, about
-    corners = {HARDLY_THERE: (features, rare)}
+    corners = {
+        HARDLY_THERE: (features, extremes.rare_class(logits, 0.05)),
+        extremes.SOFTMAX: (features, extremes.far_from_0(logits)),
+    }
     return judge(student, cases, right, mistakes, corners=corners, gradients=(0, 1), rubric="coarse_to_fine")
 
 

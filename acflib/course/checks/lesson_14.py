@@ -63,13 +63,22 @@ def without_class(student: Answer) -> Verdict:
             lambda p, i: _nothing_to_all(p, i)
         ),
     }
+    cases = random_cases(_absent_case)
+    corners = {
+        "Little may be left of a pixel: the others keep their ratios then, too, and sum to 1. A number added to their "
+        "sum, or a threshold such as sum > 0.001, makes them too small, or 0. Protect the sum 0 alone.": (
+            _little_left(*cases[0])
+        )
+    }
     return judge(
         student,
-        random_cases(_absent_case),
+        cases,
         lambda p, i: _to_one(_gone(p, i)),
         mistakes,
+        corners=corners,
         hints=SHARES,
         rubric="without_class",
+        rtol=1e-4,  # 0.000001 in a divisor is told by the corner
     )
 
 
@@ -105,8 +114,10 @@ def center_after_stroke(student: Answer) -> Verdict:
         ),
     }
     cases = random_cases(_stroke_case)
-    center, _, features, p = cases[0]
+    center, mass, features, p = cases[0]
     corners = {
+        "The center of a class that is there may be the zero vector (behind a ReLU). It counts with its mass: a class "
+        "is absent if its mass is 0.": (0 * center, mass, features, p),
         "The mass of a small class may be below 1: take it as it is.": (center, 0.5, features, p / p.sum() / 4),
         "A class that was absent has the mass 0 and the center 0. Now its center is the mean of the painted cells.": (
             (0 * center, 0.0, features, 0 * p)
@@ -131,6 +142,16 @@ def _absent_case(random: torch.Generator) -> Case:
     label = int(torch.randint(n, (), generator=random))
     p[:, 0, 0] = 0
     p[label, 0, 0] = 1  # this pixel is the class alone
+    return p, label
+
+
+def _little_left(p: Tensor, label: int) -> Case:
+    """At one pixel the other classes have 0.00001 together; none is the class alone."""
+    p = p.clone()
+    p[:, 0, 0] = 1 / len(p)
+    others = _gone(p, label)[:, 0, 1]
+    p[:, 0, 1] = 1e-5 * others / others.sum()
+    p[label, 0, 1] = 1 - 1e-5
     return p, label
 
 

@@ -41,7 +41,11 @@ def _both_lack(a: Tensor, m: Tensor, b: Tensor, k: Tensor) -> tuple:
 RUBRICS = {
     # 0 the right centers, 1 absent classes, 2 ignored pixels
     "hard_centers": Rubric(
-        {2: ("ignored pixels (255)", "All pixels of a picture"), 1: ("absent from the whole batch", "All pixels of a")},
+        {
+            0: ("You add 1 to the number",),
+            2: ("ignored pixels (255)", "All pixels of a picture"),
+            1: ("absent from the whole batch", "All pixels of a"),
+        },
         only={
             0: _all_classes,
             1: lambda x, y, n: (x, without_ignored(y), n),
@@ -51,13 +55,17 @@ RUBRICS = {
     # 0 the softmax, 1 the normalized sum
     "centers_from_logits": Rubric(
         {
-            0: ("softmax is forgotten", "Softmax over the wrong axis", "A sigmoid", "(argmax)"),
-            1: ("normalizer is missing", "divide by H*W", "hardly there", "softmax over channels", "A reshape stands"),
+            0: ("softmax is forgotten", "Softmax over the wrong axis", "A sigmoid", "(argmax)", "far from 0"),
+            1: (
+                "normalizer is missing", "divide by H*W", "hardly there", "softmax over channels", "A reshape stands",
+                "mass is summed over the pictures", "of a batch are mixed",
+            ),
         }
     ),
     # 0 the right weights, 1 a class that one picture lacks, 2 a class that both lack
     "merge_centers": Rubric(
-        {2: ("hardly there",), 1: ("hardly there",)}, only={0: _both_have_all, 1: _one_lacks, 2: _both_lack}
+        {0: ("hardly there", "masses to whole numbers"), 1: ("whatever its center",)},
+        only={0: _both_have_all, 1: _one_lacks, 2: _both_lack},
     ),
     # 0 the weighted sum over the classes, 1 the shape, 2 batches
     "attend_sum": Rubric(
@@ -67,13 +75,14 @@ RUBRICS = {
             2: ("the centers of the first one",),
         },
         mends={1: (lambda found, f, p: found.transpose(2, 3),)},
+        small=("you loop over classes",),
     ),
     # 0 the weights, 1 the order of the channels
     "attend_concat": Rubric(
         {
             0: (
                 "weights are forgotten", "Another softmax", "over the pixels", "(argmax)", "column by column",
-                "An absent",
+                "An absent", "the centers of the first one",
             ),
             1: ("order of the channels", "repeated as a block"),
         }
@@ -82,7 +91,7 @@ RUBRICS = {
     "attend_concat_conv": Rubric(
         {
             0: ("W is cut the wrong way", "the same block of W", "add up the blocks"),
-            1: ("P is forgotten", "column by column", "An absent class"),
+            1: ("P is forgotten", "column by column", "An absent class", "the centers of the first one"),
             2: ("build the long vector", "long vector is not built", "you loop over pixels"),
         }
     ),
@@ -91,17 +100,21 @@ RUBRICS = {
         {
             0: (
                 "the k smallest", "keep the first k classes", "meet the first k centers", "One class too few",
-                "once for the whole picture", "With k =", "You keep more than k",
+                "once for the whole picture", "With k =", "You keep more than k", "the centers of the first one",
             ),
             1: (
                 "new scale is missing", "count the same", "with a softmax", "number of classes kept", "An absent class",
+                "over the pixels", "a part of the gradient",
             ),
         }
     ),
     # 0 the nine places of each rate, 1 the border, 2 a map of bools
     "aspp_places": Rubric(
         {
-            0: ("four corners of each rate", "pixel itself is missing", "Only one rate", "as r // 2", "There may be"),
+            0: (
+                "four corners of each rate", "pixel itself is missing", "Only one rate", "as r // 2", "There may be",
+                "comes with another rate", "by the first rate down",
+            ),
             1: ("on the other side", "moved to the border", "inside means 0", "near the lower right corner"),
         },
         mends={2: (lambda found, *_: found.bool(),)},
@@ -110,7 +123,10 @@ RUBRICS = {
     "region_means": Rubric(
         {
             0: ("n pixels wide and high", "regions are stripes", "With n = 1", "Where n is the number"),
-            1: ("These are sums", "max pooling", "all pictures and channels mixed", "channels are mixed"),
+            1: (
+                "These are sums", "max pooling", "all pictures and channels mixed", "channels are mixed",
+                "same place in all regions",
+            ),
             2: ("borders are soft", "laid out like tiles", "lands in region (b, a)"),
         },
         mends={2: (lambda found, x, n: F.interpolate(found, x.shape[2:], mode="nearest"),)},
@@ -118,9 +134,11 @@ RUBRICS = {
     # 0 the two sums, 1 the denominator, 2 the roles of the two maps
     "affinity": Rubric(
         {
+            0: ("maps of the first picture",),
             1: (
                 "denominator of Eq. 2 is missing", "divide by the number of pixels", "scale the rows of the table",
-                "what OCR does", "may be absent from the first map", "clamp(min=",
+                "what OCR does", "may be absent from the first map", "clamp(min=", "absent class hands out",
+                "all pixels alike", "table is 0 everywhere",
             ),
             2: (
                 "maps are swapped", "is transposed", "Both maps", "The second map is", "Only the first",
@@ -131,9 +149,12 @@ RUBRICS = {
     # 0 the similarity, 1 the softmax over the classes, 2 the weighted sum
     "region_attention": Rubric(
         {
-            0: ("The scale is missing", "square root of N", "You divide by C.", "You multiply", "by the angle"),
-            1: ("softmax runs over", "softmax is missing", "A sigmoid", "center of an absent class"),
-            2: ("The pixels stand in rows", "most similar center alone"),
+            0: (
+                "The scale is missing", "square root of N", "You divide by C.", "You multiply", "by the angle",
+                "scale comes before",
+            ),
+            1: ("softmax runs over", "softmax is missing", "A sigmoid", "center of an absent class", "far from 0"),
+            2: ("The pixels stand in rows", "most similar center alone", "centers of the first picture"),
         }
     ),
     # 0 the reach of a dilated kernel, 1 the padding, 2 rounding
@@ -174,7 +195,7 @@ RUBRICS = {
         {
             0: (
                 "softmax is forgotten", "Softmax over", "A sigmoid", "Without the coarse result",
-                "These are probabilities",
+                "These are probabilities", "far from 0",
             ),
             1: ("denominator of Eq. 2", "not by H*W", "hardly there"),
             2: ("order of the fusion",),

@@ -32,6 +32,7 @@ RUBRICS = {
     # 0 the weighted sum, 1 the denominator, 2 ignored pixels, 3 a batch without any label
     "balanced_cross_entropy": Rubric(
         {
+            0: ("far from 0",),
             1: ("averaged in", "number of labeled pixels", "This is a sum", "mean per image", "may lie below 1"),
             2: ("averaged in", "count as class 0", "count as the last class", "may lie below 1"),
             3: ("is NaN or infinite",),
@@ -45,7 +46,7 @@ RUBRICS = {
     # 0 the threshold, 1 `keep`, 2 ignored pixels
     "hard_pixel_mask": Rubric(
         {
-            0: ("You keep K pixels, always", "exactly the threshold"),
+            0: ("You keep K pixels, always", "exactly the threshold", "far from 0"),
             1: (
                 "only the pixels below the threshold", "at most K", "K pixels of each image", "K is multiplied",
                 "exactly the number of labeled", "fill up to `keep`", "of lower probability counts",
@@ -62,7 +63,7 @@ RUBRICS = {
     # 0 the common denominator, 1 weights instead of counts
     "losses_of_parts": Rubric(
         {
-            0: ("without any label", "may lie below 1"),
+            0: ("without any label", "may lie below 1", "far from 0"),
             1: ("counts the labeled pixels", "weights are forgotten", "counts the ignored pixels"),
         }
     ),
@@ -183,7 +184,7 @@ RUBRICS = {
             ),
             1: (
                 "You average the logits", "These are logits", "This is the sum", "Softmax over", "the larger of both",
-                "Softmax a second time",
+                "Softmax a second time", "far from 0",
             ),
         }
     ),
@@ -192,7 +193,7 @@ RUBRICS = {
         {
             0: (
                 "You resize the logits", "You average the logits", "softmax is missing", "align_corners",
-                "nearest pixel", "Softmax over",
+                "nearest pixel", "Softmax over", "far from 0",
             ),
             1: ("This is the sum", "You divide by 3", "Larger scales weigh", "first scale alone", "last scale alone"),
         },

@@ -130,7 +130,7 @@ RUBRICS = {
     "coarse_to_fine": Rubric(
         {
             0: ("hardly there", "not normalized", "softmax is forgotten", "Softmax over the wrong"),
-            1: ("most likely class alone", "softmax is forgotten", "Softmax over the wrong"),
+            1: ("most likely class alone", "softmax is forgotten", "Softmax over the wrong", "far from 0"),
             2: ("order is swapped",),
         },
         mends={2: (lambda found, features, logits: torch.cat([found, features], dim=1),)},
@@ -171,13 +171,16 @@ RUBRICS = {
     ),
     # 0 the ratios, 1 the pixel that belongs to nothing, 2 the shape
     "without_class": Rubric(
-        {1: ("must stay 0",)},
+        {0: ("Little may be left",), 1: ("must stay 0",)},
         only={0: lambda p, label: (_none_alone(p), label), 1: lambda p, label: (p, label)},
         mends={2: (_with_the_class,)},
     ),
     # 0 the right weights, 1 the new mass
     "center_after_stroke": Rubric(
-        {1: ("new mass is missing", "mass grows by K", "This is a sum", "may be below 1", "A class that was absent")}
+        {
+            0: ("may be the zero vector",),
+            1: ("new mass is missing", "mass grows by K", "This is a sum", "may be below 1", "A class that was absent"),
+        }
     ),
 }
 # fmt: on

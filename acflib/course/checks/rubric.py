@@ -10,6 +10,8 @@ takes them. What costs which line stands in ``lines_01_04.py``, ``lines_05_09.py
 - A form that can be mended (two axes swapped) costs its line, if the values are right once it is mended.
 - What is asked of every answer (arguments unchanged, whole numbers whole, gradients) belongs to the first line. Calling
   acflib where the exercise forbids it costs all.
+- A missing part of a gradient, a softmax that fails far from 0, and what a rubric lists as ``small`` cost one point of
+  their line, and nothing where the values are wrong.
 
 A line is kept where the answer was seen to do what it asks: to be right there, or to differ from right by the named
 mistake alone. So an answer without any sense in it, such as zeros of the right shape, keeps none.
@@ -23,20 +25,24 @@ import torch
 from torch import Tensor
 
 from acflib.course.checks.compare import all_close, copied
+from acflib.course.checks.demands import PART
 from acflib.course.checks.trying import (
     BORROWED,
     Answer,
     Case,
     Task,
+    about_corner,
     about_demand,
     about_values,
     agree,
     beside_the_values,
+    slip_in_corner,
     tried,
 )
 from acflib.functional import IGNORE_INDEX
 
 MAIN = 0  # the first line
+SMALL = (PART, "far from 0")  # in every exercise
 
 
 @dataclass(frozen=True)
@@ -50,20 +56,26 @@ class Rubric:
             line 0, one on which none of them does. None where an input has nothing to do with the line.
         parts: line -> from (answer, arguments...), the part that earns the line whatever the rest is.
         mends: line -> changes of (answer, arguments...) that bring a wrong form right.
+        small: pieces of the messages that cost one point of their line, not all of it.
     """
 
     costs: Mapping[int, tuple[str, ...]]
     only: Mapping[int, Callable[..., Case | None]] = field(default_factory=dict)
     parts: Mapping[int, Callable[..., Any]] = field(default_factory=dict)
     mends: Mapping[int, tuple[Callable[..., Any], ...]] = field(default_factory=dict)
+    small: tuple[str, ...] = ()
 
     def cost(self, message: str) -> list[int]:
         """The lines under which a message is listed, in the order of ``costs``."""
         return [line for line, pieces in self.costs.items() if any(piece in message for piece in pieces)]
 
+    def is_small(self, message: str) -> bool:
+        """Whether a message costs one point alone."""
+        return any(piece in message for piece in (*SMALL, *self.small))
+
 
 def lost_lines(task: Task, student: Answer, rubric: Rubric, count: int) -> set[int]:
-    """The lines, of ``count``, that an answer loses which is not wholly right."""
+    """The lines, of ``count``, that a wrong answer loses. None where all that is wrong is small."""
     every = set(range(count))
     message, mistake = about_values(task, student, task.cases)
     if message and not mistake:
@@ -73,7 +85,18 @@ def lost_lines(task: Task, student: Answer, rubric: Rubric, count: int) -> set[i
                 return {line} | _and_the_rest(task, mended, rubric, every, set(), task.cases)
         return _by_trials(task, student, rubric, every)
     lost = set(rubric.cost(message) or every) if message else set()
-    return _and_the_rest(task, student, rubric, every, lost, task.cases, *([mistake] if mistake else [])) or every
+    return _and_the_rest(task, student, rubric, every, lost, task.cases, *([mistake] if mistake else []))
+
+
+def dented_lines(task: Task, student: Answer, rubric: Rubric) -> set[int]:
+    """The lines that lose one point, of an answer whose values are right."""
+    if about_values(task, student, task.cases)[0]:
+        return set()
+    failed = [message for message, holds in task.demands.items() if about_demand(student, message, holds)]
+    failed += [message for message, case in task.corners.items() if about_corner(task, student, case)]
+    said = [*failed, beside_the_values(task, student, task.right, task.cases) or ""]
+    small = filter(rubric.is_small, said)
+    return {line for message in small for line in rubric.cost(message) or [MAIN]}
 
 
 def _by_trials(task: Task, student: Answer, rubric: Rubric, every: set[int]) -> set[int]:
@@ -113,14 +136,19 @@ def _and_the_rest(
     references = [task.right, *mistakes]
     lost = set(lost)
     for message, case in task.corners.items():
-        cost = rubric.cost(message) or [MAIN]
+        if rubric.is_small(message):
+            continue
+        cost = rubric.cost(slip_in_corner(task, student, case) or message) or [MAIN]
         if not lost.intersection(cost) and not _as_one(task, student, references, [case]):
             lost.add(cost[0])
     for message, holds in task.demands.items():
+        if rubric.is_small(message):
+            continue
         if about_demand(student, message, holds) and not any(about_demand(one, message, holds) for one in mistakes):
             lost.update(rubric.cost(message) or [MAIN])
     like = next((one for one in references if _as_one(task, student, [one], cases)), task.right)
-    if said := beside_the_values(task, student, like, cases):
+    said = beside_the_values(task, student, like, cases)
+    if said and not rubric.is_small(said):
         lost.update(every if BORROWED in said else rubric.cost(said) or [MAIN])
     return lost
 

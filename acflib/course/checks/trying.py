@@ -20,6 +20,7 @@ Case = tuple[Any, ...]
 Answer = Callable[..., Any]
 
 UNSOLVED = "Not solved yet: the function returns nothing. Fill in the lines marked TODO."
+VALUES_RIGHT = "the values are right, but "
 BORROWED = "of acflib. This exercise asks for your own lines, in torch alone."
 
 
@@ -103,6 +104,19 @@ def agree(task: Task, answers: Sequence[Any], reference: Answer, cases: Sequence
         return False
 
 
+def slip_in_corner(task: Task, student: Answer, case: Case) -> str | None:
+    """The message of a mistake that is right on all cases, and gives the student's answer in this corner."""
+    answer, complaint = tried(task, student, case, task.right(*copied(case)))
+    if complaint:
+        return None
+    expected = [task.right(*copied(given)) for given in task.cases]
+    mistakes = task.mistakes.items()
+    found = (
+        said for said, one in mistakes if agree(task, [answer], one, [case]) and agree(task, expected, one, task.cases)
+    )
+    return next(found, None)
+
+
 def about_corner(task: Task, student: Answer, case: Case) -> str | None:
     """The complaint about the answer in a corner."""
     target = task.right(*copied(case))
@@ -128,7 +142,7 @@ def beside_the_values(task: Task, student: Answer, right: Answer, cases: Sequenc
         found = next((said for case in cases if (said := _beside(task, student, right, case))), None)
     except Exception as error:
         found = f"called once more, your function raised {first_line(error)}"
-    return f"the values are right, but {found}" if found else None
+    return f"{VALUES_RIGHT}{found}" if found else None
 
 
 def _beside(task: Task, student: Answer, right: Answer, case: Case) -> str | None:

@@ -93,6 +93,17 @@ def top_with_mask(f, p, k):
     return eq3(f, kept / kept.sum(1, keepdim=True))
 
 
+def top_added(f, p, k):
+    """A small number is added to a sum that is never small: harmless."""
+    values, classes = p.topk(k, dim=1)
+    return eq3(f, torch.zeros_like(p).scatter(1, classes, values / (values.sum(1, keepdim=True) + 1e-6)))
+
+
+def top_of_pixels(f, p, k):
+    kept = torch.zeros_like(p).scatter(1, p.topk(k, dim=1).indices, 1.0) * p
+    return eq3(f, kept / kept.sum((2, 3), keepdim=True).clamp(min=1e-12))
+
+
 def smallest(f, p, k):
     values, classes = (-p).topk(k, dim=1)
     return eq3(f, torch.zeros_like(p).scatter(1, classes, values / values.sum(1, keepdim=True)))
@@ -166,6 +177,7 @@ ANSWERS = {
                 lambda f, p: eq5(f, p).reshape(len(p), -1, p.shape[3], p.shape[2]).mT,
                 "written column by column",
             ),
+            "first picture": (lambda f, p: eq5(f[:1].expand_as(f), p), "centers of the first one"),
             "summed": (eq3, "must be"),
             "the library": (functional.attend_concat, "calls `attend_concat` of acflib"),
             "detached": (lambda f, p: eq5(f.detach(), p), "no gradient reaches `f`"),
@@ -188,6 +200,7 @@ ANSWERS = {
             ),
             "literal": (lambda f, p, w: F.conv2d(eq5(f, p), w), "you build the long vector"),
             "class by class": (class_by_class, "is not built"),
+            "first picture": (lambda f, p, w: factorized(f[:1].expand_as(f), p, w), "centers of the first one"),
             "shape": (lambda f, p, w: eq5(f, p), "must be"),
             "the library": (functional.attend_concat_conv, "calls `attend_concat_conv` of acflib"),
             "pixel by pixel": (pixel_by_pixel, "loop over pixels or rows"),
@@ -195,7 +208,7 @@ ANSWERS = {
         },
     },
     "attend_top": {
-        "right": [top_with_mask, top_with(lambda values: values / values.sum(1, keepdim=True))],
+        "right": [top_with_mask, top_with(lambda values: values / values.sum(1, keepdim=True)), top_added],
         "mistakes": {
             "not scaled": (top_with(lambda values: values), "new scale is missing"),
             "nothing dropped": (lambda f, p, k: eq3(f, p), "No class was dropped"),
@@ -220,6 +233,12 @@ ANSWERS = {
             ),
             "at least 2": (lambda f, p, k: top_with_mask(f, p, max(k, 2)), "With k = 1"),
             "mean": (top_with(lambda values: values / values.shape[1]), "number of classes kept"),
+            "over pixels": (top_of_pixels, "divide by the sum over the pixels"),
+            "first picture": (lambda f, p, k: top(f[:1].expand_as(f), p, k), "centers of the first one"),
+            "detached scale": (
+                top_with(lambda values: values / values.sum(1, keepdim=True).detach()),
+                "a part of the gradient in `p` is missing",
+            ),
         },
     },
 }

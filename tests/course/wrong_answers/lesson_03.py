@@ -3,79 +3,18 @@
 import torch
 import torch.nn.functional as F
 
-
-def by_loops(row, column, height, width, rates, steps=(-1, 0, 1)):
-    seen = torch.zeros(height, width, dtype=torch.bool)
-    seen[row, column] = True
-    for rate in rates:
-        for a in steps:
-            for b in steps:
-                r, c = row + a * rate, column + b * rate
-                if 0 <= r < height and 0 <= c < width:
-                    seen[r, c] = True
-    return seen
-
-
-def by_convolution(row, column, height, width, rates):
-    one = torch.zeros(1, 1, height, width)
-    one[0, 0, row, column] = 1
-    branches = [F.conv2d(one, torch.ones(1, 1, 3, 3), padding=rate, dilation=rate) for rate in rates]
-    return (one + sum(branches))[0, 0] > 0
-
-
-def negative_index(row, column, height, width, rates):
-    seen = torch.zeros(height, width, dtype=torch.bool)
-    for rate in rates:
-        for r in (row - rate, row, row + rate):
-            for c in (column - rate, column, column + rate):
-                seen[r, c] = True
-    return seen
-
-
-def clamped(row, column, height, width, rates):
-    seen = torch.zeros(height, width, dtype=torch.bool)
-    for rate in rates:
-        rows = torch.tensor([row - rate, row, row + rate]).clamp(0, height - 1)
-        columns = torch.tensor([column - rate, column, column + rate]).clamp(0, width - 1)
-        seen[rows[:, None], columns] = True
-    return seen
-
-
-def from_1(row, column, height, width, rates):
-    seen = by_loops(row, column, height, width, rates)
-    seen[0], seen[:, 0] = False, False
-    return seen
-
-
-def only_lower_bound(row, column, height, width, rates):
-    seen = torch.zeros(height, width, dtype=torch.bool)
-    for rate in rates:
-        for r in (row - rate, row, row + rate):
-            for c in (column - rate, column, column + rate):
-                if r >= 0 and c >= 0:
-                    seen[r, c] = True
-    return seen
-
-
-def filled(row, column, height, width, rates):
-    reach = max(rates)
-    rows, columns = torch.arange(height)[:, None], torch.arange(width)
-    return ((rows - row).abs() <= reach) & ((columns - column).abs() <= reach)
-
-
-def without_corners(row, column, height, width, rates):
-    seen = torch.zeros(height, width, dtype=torch.bool)
-    for rate in (0, *rates):
-        for r, c in ((row - rate, column), (row + rate, column), (row, column - rate), (row, column + rate)):
-            if 0 <= r < height and 0 <= c < width:
-                seen[r, c] = True
-    return seen
-
-
-def without_itself(row, column, height, width, rates):
-    seen = by_loops(row, column, height, width, rates)
-    seen[row, column] = False
-    return seen
+from tests.course.wrong_answers.places import (
+    by_convolution,
+    by_loops,
+    clamped,
+    filled,
+    from_1,
+    negative_index,
+    only_lower_bound,
+    rates_mixed,
+    without_corners,
+    without_itself,
+)
 
 
 def means(x, n):
@@ -139,6 +78,11 @@ def to_one(p):
     return p / p.sum((2, 3), keepdim=True)
 
 
+def same_places(x, n):
+    b, c, h, w = x.shape
+    return x.reshape(b, c, n, h // n, n, w // n).mean((2, 4)).tile(1, 1, n, n)
+
+
 def means_in_place(x, n):
     x.copy_(means(x, n))
     return x
@@ -184,6 +128,8 @@ ANSWERS = {
                 "There may be one rate alone",
             ),
             "counts": (lambda *case: by_loops(*case).int(), "torch.bool"),
+            "rates mixed": (rates_mixed, "The rates are mixed"),
+            "rate of an axis": (lambda *case: rates_mixed(*case, together=True), "first rate down"),
         },
     },
     "region_means": {
@@ -207,6 +153,7 @@ ANSWERS = {
             "channels": (lambda x, n: means(x.mean(1, keepdim=True), n).expand_as(x), "channels are mixed"),
             "in place": (means_in_place, "changes its argument `x`"),
             "detached": (lambda x, n: means(x, n).detach(), "no gradient reaches `x`"),
+            "same places": (same_places, "same place in all regions"),
             "pooled only": (lambda x, n: F.adaptive_avg_pool2d(x, n), "must be"),
         },
     },
@@ -224,6 +171,29 @@ ANSWERS = {
             "absent class": (lambda c, a: table(c, a, of=lambda mass: mass), "A class may be absent"),
             "mass at least 1": (lambda c, a: table(c, a, of=lambda mass: mass.clamp(min=1)), "clamp(min=1)"),
             "mass at least 0.1": (lambda c, a: table(c, a, of=lambda mass: mass.clamp(min=0.1)), "clamp(min=0.1)"),
+            "mass at least 0.001": (lambda c, a: table(c, a, of=lambda mass: mass.clamp(min=1e-3)), "hardly there"),
+            "mass above 0.001": (
+                lambda c, a: table(c, a, of=lambda mass: torch.where(mass > 1e-3, mass, torch.inf)),
+                "a threshold such as",
+            ),
+            "mass plus 0.000001": (lambda c, a: table(c, a, of=lambda mass: mass + 1e-6), "a number added to the sum"),
+            "rows once more": (
+                lambda c, a: torch.nan_to_num(table(c, a) / table(c, a).sum(2, keepdim=True)),
+                "scale the rows of the table once more",
+            ),
+            "absent as mean": (
+                lambda c, a: plain_table(torch.nan_to_num(to_one(c), nan=1 / c[0, 0].numel()), a),
+                "hands out the mean of all pixels",
+            ),
+            "NaN to mean": (
+                lambda c, a: torch.nan_to_num(plain_table(to_one(c), a), nan=1 / c[0, 0].numel()),
+                "looks at all pixels alike",
+            ),
+            "NaN to 0": (lambda c, a: torch.nan_to_num(plain_table(to_one(c), a), nan=0.0), "is 0 everywhere"),
+            "first picture": (
+                lambda c, a: table(c[:1].expand_as(c), a[:1].expand_as(a)),
+                "All pictures get the table of the first one",
+            ),
             "first twice": (lambda c, a: table(c, c), "Only the first map"),
             "second twice": (lambda c, a: table(a, a), "Only the second map"),
         },
@@ -266,6 +236,16 @@ ANSWERS = {
             ),
             "most similar": (attention(lambda s, c: (s == s.amax(1, keepdim=True)).double()), "most similar center"),
             "cosine": (cosine, "angle"),
+            "scaled weights": (attention(lambda s, c: s.softmax(1) / c**0.5), "scale comes before the softmax"),
+            "pictures": (attention(lambda s, c: (s / c**0.5).softmax(0)), "pictures of the batch (dim 0)"),
+            "first picture": (
+                lambda x, f: attention(lambda s, c: (s / c**0.5).softmax(1))(x, f[:1].expand_as(f)),
+                "centers of the first picture",
+            ),
+            "own softmax": (
+                attention(lambda s, c: (s / c**0.5).exp() / (s / c**0.5).exp().sum(1, keepdim=True)),
+                "far from 0",
+            ),
         },
     },
 }

@@ -158,7 +158,7 @@ ANSWERS = {
         },
     },
     "fine_logits": {
-        "right": [head()],
+        "right": [head(), head(gather=lambda p: p.sum(2)[..., None] + 1e-6)],
         "mistakes": {
             "logits": (head(lambda z: z), "softmax is forgotten"),
             "rows": (head(lambda z: z.softmax(2)), "over the rows"),
@@ -176,6 +176,8 @@ ANSWERS = {
             "early ReLU": (early_relu, "may not be moved"),
             "probabilities": (lambda *case: head()(*case).softmax(1), "These are probabilities"),
             "mass at least 1": (head(gather=lambda p: p.sum(2)[..., None].clamp(min=1)), "clamp(min=1)"),
+            "mass at least 0.1": (head(gather=lambda p: p.sum(2)[..., None].clamp(min=0.1)), "hardly there"),
+            "own softmax": (head(lambda z: z.exp() / z.exp().sum(1, keepdim=True)), "far from 0"),
             "half detached": (
                 lambda x, z, r, *rest: head()(x, z, r.detach(), *rest),
                 "no gradient reaches `r`",

@@ -40,6 +40,14 @@ def balanced(z, y, w):
     return (weight * ce).sum() / weight.sum().clamp(min=1e-9)
 
 
+def balanced_of(log_p, y, w, total=None):
+    valid = y != 255
+    safe = torch.where(valid, y, 0)
+    weight = w[safe] * valid
+    total = weight.sum().clamp(min=1e-9) if total is None else total
+    return -(weight * log_p.gather(1, safe[:, None])[:, 0]).sum() / total
+
+
 def torch_balanced(z, y, w):
     return F.cross_entropy(z, y, w, ignore_index=255)
 
@@ -202,6 +210,7 @@ ANSWERS = {
                 lambda z, y, w: (pixels(z, y, w)[0] * pixels(z, y, w)[1]).sum() / pixels(z, y, w)[1].sum().clamp(min=1),
                 "clamp(min=1)",
             ),
+            "log of softmax": (lambda z, y, w: balanced_of(z.softmax(1).log(), y, w), "Use log_softmax"),
             "item": (lambda z, y, w: balanced(z, y, w).item(), "no gradient reaches `z`"),
             "hidden NaN": (where_nan, "gradient in `z` is NaN"),
             "the library": (losses.class_balanced_cross_entropy, "calls `class_balanced_cross_entropy` of acflib"),
@@ -230,6 +239,10 @@ ANSWERS = {
                 "where False is right",
             ),
             "certain ones": (hard_of_losses, "count before ignored ones"),
+            "own softmax": (
+                lambda z, y, t, k: hard((z.exp() / z.exp().sum(1, keepdim=True)).log(), y, t, k),
+                "far from 0",
+            ),
             "topk": (with_topk, "raised RuntimeError"),
             "probabilities": (lambda z, y, t, k: hard(z, y, t, k).double(), "must be torch.bool"),
         },
@@ -261,6 +274,13 @@ ANSWERS = {
             "sums": (lambda parts, w: in_parts(parts, w, 1.0), "These are sums"),
             "unlabeled part": (share_of_weights, "A part may be without any label"),
             "sum at least 1": (sum_at_least_1, "clamp(min=1)"),
+            "log of softmax": (
+                lambda parts, w: [
+                    balanced_of(z.softmax(1).log(), y, w, total)
+                    for (z, y), total in zip(parts, totals(parts, w), strict=True)
+                ],
+                "Use log_softmax",
+            ),
             "numbers": (lambda parts, w: [loss.item() for loss in in_parts(parts, w)], "no gradient reaches `parts`"),
             "parts taken out": (
                 lambda parts, w: [in_parts([parts.pop(0)], w, total)[0] for total in totals(parts, w)],
@@ -269,4 +289,10 @@ ANSWERS = {
             "one number": (lambda parts, w: sum(in_parts(parts, w)), "not a list"),
         },
     },
+}
+
+AGAIN = {
+    "balanced_cross_entropy": [
+        (lambda z, y, w: balanced((z.exp() / z.exp().sum(1, keepdim=True)).log(), y, w), "Use log_softmax")
+    ]
 }

@@ -153,6 +153,10 @@ ANSWERS = {
             "logits averaged": (lambda z, m: ((z + m.flip(3)) / 2).softmax(1), "average the logits"),
             "no softmax": (lambda z, m: (z + m.flip(3)) / 2, "softmax is missing"),
             "sum": (lambda z, m: 2 * both(z, m), "This is the sum"),
+            "own softmax": (
+                lambda z, m: (z.exp() / z.exp().sum(1, True) + (m.exp() / m.exp().sum(1, True)).flip(3)) / 2,
+                "far from 0",
+            ),
             "columns": (lambda z, m: (z.softmax(3) + m.flip(3).softmax(3)) / 2, "over the columns"),
             "over rows": (lambda z, m: (z.softmax(2) + m.flip(3).softmax(2)) / 2, "over the rows"),
             "first mirrored": (lambda z, m: (z.flip(3).softmax(1) + m.softmax(1)) / 2, "mirror the first result"),
@@ -169,6 +173,7 @@ ANSWERS = {
             "resized logits": (lambda z, s: logits_resized(z, s).softmax(2).mean(0), "resize the logits"),
             "mean of logits": (lambda z, s: logits_resized(z, s).mean(0).softmax(1), "You average the logits. Average"),
             "no softmax": (lambda z, s: logits_resized(z, s).mean(0), "softmax is missing"),
+            "own softmax": (lambda z, s: scales([(p.exp() / p.exp().sum(1, True)).log() for p in z], s), "far from 0"),
             "sum": (lambda z, s: len(z) * scales(z, s), "This is the sum"),
             "none of its size": (lambda z, s: scales([p for p in z if p.shape[2:] != s], s), "is right"),
             "three scales": (lambda z, s: len(z) * scales(z, s) / 3, "divide by 3"),

@@ -159,10 +159,16 @@ def unnormalised(f, z):
     return torch.cat([attend(torch.einsum("bchw,bnhw->bnc", f, p), p), f], 1)
 
 
-def at_least_1(f, z):
+def at_least(f, z, least=1.0, more=0.0):
+    """A number that is added, or a small bound, is harmless: so small a class is hardly heard either."""
     p = z.softmax(1)
-    c = torch.einsum("bchw,bnhw->bnc", f, p) / p.sum((2, 3)).clamp(min=1)[..., None]
+    c = torch.einsum("bchw,bnhw->bnc", f, p) / (p.sum((2, 3)).clamp(min=least) + more)[..., None]
     return torch.cat([attend(c, p), f], 1)
+
+
+def own_softmax(f, z):
+    p = z.exp() / z.exp().sum(1, keepdim=True)
+    return torch.cat([attend(centers(f, p), p), f], 1)
 
 
 def winner(f, z):
@@ -231,7 +237,7 @@ ANSWERS = {
         },
     },
     "coarse_to_fine": {
-        "right": fine,
+        "right": [fine, lambda f, z: at_least(f, z, 0, 1e-6)],
         "mistakes": {
             "no softmax": (without_softmax, "softmax is forgotten"),
             "no softmax, by acflib": (
@@ -244,7 +250,9 @@ ANSWERS = {
             "order": (lambda f, z: fine(f, z).roll(f.shape[1], 1), "order is swapped"),
             "features twice": (lambda f, z: torch.cat([f, f], 1), "twice"),
             "attended alone": (lambda f, z: fine(f, z)[:, : f.shape[1]], "must be"),
-            "at least 1": (at_least_1, "mass below 1"),
+            "at least 1": (at_least, "hardly there"),
+            "at least 0.1": (lambda f, z: at_least(f, z, 0.1), "hardly there"),
+            "own softmax": (own_softmax, "far from 0"),
             "detached": (lambda f, z: fine(f.detach(), z.detach()), "no gradient reaches `f`"),
             "in place": (lambda f, z: fine(f, z.sub_(z.amax(1, keepdim=True))), "changes its argument `z`"),
             "halves": (lambda f, z: fine(f, z) / 2, "where"),
