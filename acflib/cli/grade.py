@@ -3,7 +3,7 @@
 import argparse
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from acflib.cli.common import INTERRUPTED
-from acflib.course.grading.cells import find_notebooks
+from acflib.course.grading.cells import find_notebooks, without_notebooks
 from acflib.course.grading.grade import GradedNotebook, check_paths, grade_or_say, make_folder, write_grades
 from acflib.course.grading.parallel import Kernels, each_as_it_ends
 from acflib.course.grading.totals import check_totals, write_totals
@@ -39,8 +39,8 @@ class GradeConfig:
     columns: str = option("plain", "of the totals: plain, nbgrader, moodle or canvas")
     student: str | None = option(
         None,
-        "what names a student: file, folder or outer-folder (of the folder); none: the file where all notebooks lie "
-        "in one folder, else the folder",
+        "what names a student: file, folder, outer-folder (of the folder), or top-folder (below the folder given); "
+        "none: the file where all notebooks lie in one folder, else top-folder, or folder where files were given",
     )
     material: str | None = option(
         None, "judge the exercises of this folder (acflib course) instead; its check.py files are run"
@@ -56,6 +56,8 @@ def run_grade(given: argparse.Namespace) -> int:
         make_folder(out)
     check_paths(given.notebooks)
     notebooks = find_notebooks(given.notebooks)
+    for folder in without_notebooks(given.notebooks):
+        print(f"acflib: {folder}: holds no notebook", file=sys.stderr)
     found: dict[int, GradedNotebook] = {}
     try:
         with using_material(config.material):
@@ -78,16 +80,16 @@ def _check(config: GradeConfig) -> None:
 
 
 def _grade_all(
-    notebooks: Sequence[Path], seed: int, config: GradeConfig, found: dict[int, GradedNotebook], quiet: bool
+    notebooks: Mapping[Path, str], seed: int, config: GradeConfig, found: dict[int, GradedNotebook], quiet: bool
 ) -> None:
     """Grade all, and put each into ``found``, by its place among the notebooks, as soon as it is written."""
 
     def grade(path: Path, kernels: Kernels) -> GradedNotebook:
-        return grade_or_say(path, seed, config.timeout, kernels)
+        return grade_or_say(path, seed, config.timeout, kernels, notebooks[path])
 
     jobs = min(config.jobs or usable_cores(), len(notebooks))
     bar = tqdm(total=len(notebooks), desc="grading", unit="notebook", disable=quiet)
-    with bar, closing(each_as_it_ends(grade, notebooks, jobs)) as graded:
+    with bar, closing(each_as_it_ends(grade, list(notebooks), jobs)) as graded:
         for place, notebook in graded:
             so_far = {**found, place: notebook}
             in_order = [so_far[k] for k in sorted(so_far)]
@@ -110,7 +112,7 @@ def _show(notebook: GradedNotebook) -> None:
     if notebook.problem:
         tqdm.write(f"acflib: {notebook.problem}", file=sys.stderr)
         return
-    lines = [f"{notebook.path}: lesson {notebook.lesson}, {notebook.earned} of {notebook.points} points"]
+    lines = [f"{notebook.shown}: lesson {notebook.lesson}, {notebook.earned} of {notebook.points} points"]
     lines += [f"  {note}" for note in notebook.notes]
     for grade in notebook.grades:
         points = f"{grade.earned} of {grade.exercise.points}"

@@ -106,7 +106,12 @@ def make_parser() -> argparse.ArgumentParser:
     grade = _add(subparsers, "grade", run_grade, text, GradeConfig)
     grade.epilog = GRADE_EPILOG
     grade.usage = "acflib grade NOTEBOOK [NOTEBOOK ...] [options, see below]"
-    grade.add_argument("notebooks", nargs="+", type=Path, help="notebooks of one lesson or of several, or folders")
+    grade.add_argument(
+        "notebooks",
+        nargs="+",
+        type=Path,
+        help="notebooks of one lesson or of several, or folders with notebooks anywhere below them",
+    )
     grade.add_argument("--quiet", action="store_true", help="no progress bar")
     add_course(subparsers, _add)
     text = "write a trained network as a folder for others: weights, configuration, model card"

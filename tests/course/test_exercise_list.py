@@ -17,7 +17,7 @@ def test_calls_are_found_whatever_stands_around_them():
         "checks.Verdict(f)",
     ]
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
-    assert [(call.cell, call.answer) for call in check_calls(notebook)] == [(0, "f"), (2, "a.b")]
+    assert [(call.cell, call.answer) for call in check_calls(notebook, exercises())] == [(0, "f"), (2, "a.b")]
 
 
 def test_the_list_of_exercises_is_up_to_date():

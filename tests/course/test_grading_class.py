@@ -34,7 +34,7 @@ class NoKernel:
 
     begun, most, lock = 0, 0, threading.Lock()
 
-    def __init__(self, notebook, folder, timeout, lost, threads):
+    def __init__(self, notebook, folder, timeout, lost, threads, material):
         self.notebook, self.slow = notebook, {}
 
     def run(self, calls, seed):
@@ -68,7 +68,7 @@ def test_thirty_notebooks_of_which_three_are_damaged(tmp_path, monkeypatch, jobs
     assert NoKernel.most == jobs
 
     rows = table(tmp_path / "g.csv")
-    assert list(dict.fromkeys(row[0] for row in rows[1:])) == [str(path) for path in paths]
+    assert list(dict.fromkeys(row[0] for row in rows[1:])) == [path.name for path in paths]
     assert len(rows) == 1 + 27 * 3 + 3
     totals = table(tmp_path / "t.csv")
     assert totals[0] == ["student", "earned", "points", "lesson 01", "remarks"]
@@ -76,7 +76,9 @@ def test_thirty_notebooks_of_which_three_are_damaged(tmp_path, monkeypatch, jobs
     for k, row in enumerate(totals[1:]):
         assert row[1:4] == (["0", "12", ""] if k in damaged else ["4", "12", "4"])
         assert bool(row[4]) == (k in damaged)
-    assert [n["notebook"] for n in json.loads((tmp_path / "g.json").read_text())["notebooks"]] == list(map(str, paths))
+    assert [n["notebook"] for n in json.loads((tmp_path / "g.json").read_text())["notebooks"]] == [
+        path.name for path in paths
+    ]
 
 
 def test_nothing_new_begins_where_nothing_can_be_graded():

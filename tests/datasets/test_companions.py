@@ -110,8 +110,8 @@ def test_notebooks(tmp_path):
     for path in paths:
         path.write_text("{}")
     strew(tmp_path)
-    assert find_notebooks([tmp_path]) == paths
-    assert find_notebooks([*paths, tmp_path / "._a.ipynb"]) == paths
+    assert list(find_notebooks([tmp_path])) == paths
+    assert list(find_notebooks([*paths, tmp_path / "._a.ipynb"])) == paths
     (tmp_path / "none").mkdir()
     with pytest.raises(DataError, match="none: holds no notebooks"):
         find_notebooks([tmp_path / "none"])

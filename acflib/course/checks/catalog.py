@@ -82,6 +82,15 @@ def exercise_from(record: dict) -> Exercise:
     return Exercise(**{**record, "lines": tuple(RubricLine(**line) for line in record.get("lines", ()))})
 
 
+def lines_beside(check: str) -> tuple[RubricLine, ...]:
+    """The lines of the rubric in the exercise.json beside a check.py, which gives its ``__file__``.
+
+    Raises:
+        OSError, ValueError, TypeError: it cannot be read, or is no record of an exercise.
+    """
+    return exercise_from(json.loads(Path(check).with_name("exercise.json").read_text(encoding="utf-8"))).lines
+
+
 def exercises_in(folder: Path) -> tuple[Exercise, ...]:
     """The exercises of a folder of material, those of a lesson in order.
 

@@ -17,9 +17,9 @@ from typing import TypeVar
 import torch
 
 from acflib.course.checks import lines_01_04, lines_05_09, lines_10_14
-from acflib.course.checks.catalog import LinePoints, exercise_of
+from acflib.course.checks.catalog import LinePoints, RubricLine, exercise_of
 from acflib.course.checks.compare import holds_tensor
-from acflib.course.checks.rubric import dented_lines, lost_lines
+from acflib.course.checks.rubric import Rubric, dented_lines, lost_lines
 from acflib.course.checks.trying import (
     BORROWED,
     UNSOLVED,
@@ -35,12 +35,24 @@ from acflib.course.checks.trying import (
     slip_in_corner,
 )
 
-__all__ = ["Answer", "Case", "Hints", "Verdict", "distinct_sizes", "judge", "random_cases", "with_seed"]
+__all__ = [
+    "Answer",
+    "Case",
+    "Hints",
+    "Verdict",
+    "distinct_sizes",
+    "first_complaint",
+    "judge",
+    "random_cases",
+    "task_of",
+    "with_seed",
+]
 
 RUBRICS = {**lines_01_04.RUBRICS, **lines_05_09.RUBRICS, **lines_10_14.RUBRICS}
 Drawn = TypeVar("Drawn")  # one case, or a list of them
 
 _SEED: ContextVar[int] = ContextVar("seed of the exercises", default=0)
+_TASKS: ContextVar[list[Task] | None] = ContextVar("what checks have asked", default=None)
 
 NOT_YET = "Not right yet: "
 
@@ -74,6 +86,17 @@ def with_seed(seed: int) -> Iterator[None]:
         _SEED.reset(token)
 
 
+def task_of(check: Callable[[Answer], Verdict]) -> Task:
+    """What a check asks: its inputs, the right answer, the usual mistakes. The seed is that of :func:`with_seed`."""
+    asked: list[Task] = []
+    token = _TASKS.set(asked)
+    try:
+        check(lambda *_: None)
+    finally:
+        _TASKS.reset(token)
+    return asked[0]
+
+
 def random_cases(make: Callable[[torch.Generator], Drawn], count: int = 3) -> list[Drawn]:
     """``count`` inputs, each made by ``make(generator)``; the generators follow the seed of :func:`with_seed`."""
     return [make(torch.Generator().manual_seed(_SEED.get() * 1009 + number)) for number in range(1, count + 1)]
@@ -95,7 +118,8 @@ def judge(
     demands: Mapping[str, Callable[[Answer], bool]] | None = None,
     gradients: Sequence[int] = (),
     own_lines: bool = False,
-    rubric: str | None = None,
+    rubric: str | Rubric | None = None,
+    lines: Sequence[RubricLine] = (),
     rtol: float = 1e-5,
     atol: float = 1e-8,
 ) -> Verdict:
@@ -116,20 +140,28 @@ def judge(
             found right, for example ``lambda f: operation_count(f, case) < 40``. The first that fails is named.
         gradients: places of arguments whose gradients must be those of the right answer.
         own_lines: whether the exercise says "not acflib", so that a call of its functions is refused.
-        rubric: name of the check whose rubric gives points, line by line; see :mod:`acflib.course.checks.rubric`.
+        rubric: what costs which line of points, see :mod:`acflib.course.checks.rubric`; of an exercise of the course
+            the name of its check.
+        lines: those of the rubric, where it is none of the course.
         rtol, atol: tolerance of floats; whole numbers, bools and strings must be equal.
     """
     given = (cases, right, mistakes, corners or {}, hints, demands or {}, gradients, own_lines, rtol, atol)
     task = Task(*given)
-    complaint = _first_complaint(task, student)
+    if (asked := _TASKS.get()) is not None:
+        asked.append(task)
+    complaint = first_complaint(task, student)
+    if isinstance(rubric, str):
+        lines = exercise_of(rubric).lines
+        rubric = RUBRICS[rubric]
     if complaint is None:
         message = f"Right, on {len(cases)} random {'shapes' if holds_tensor(cases) else 'inputs'}."
     else:
         message = complaint if complaint == UNSOLVED else f"{NOT_YET}{complaint}{_whose_line(complaint, rubric)}"
-    return Verdict(complaint is None, message, _lines(task, student, rubric, complaint) if rubric else ())
+    return Verdict(complaint is None, message, _lines(task, student, rubric, lines, complaint) if rubric else ())
 
 
-def _first_complaint(task: Task, student: Answer) -> str | None:
+def first_complaint(task: Task, student: Answer) -> str | None:
+    """What is wrong with an answer; None where nothing is."""
     complaint, _ = about_values(task, student, task.cases)
     if complaint:
         return complaint
@@ -142,23 +174,24 @@ def _first_complaint(task: Task, student: Answer) -> str | None:
     return beside_the_values(task, student, task.right, task.cases)
 
 
-def _lines(task: Task, student: Answer, name: str, complaint: str | None) -> tuple[LinePoints, ...]:
-    lines = exercise_of(name).lines
+def _lines(
+    task: Task, student: Answer, rubric: Rubric, lines: Sequence[RubricLine], complaint: str | None
+) -> tuple[LinePoints, ...]:
     lost: set[int] = set()
     dented: set[int] = set()
     if complaint == UNSOLVED:
         lost = set(range(len(lines)))
     elif complaint:
-        lost = lost_lines(task, student, RUBRICS[name], len(lines))
-        dented = dented_lines(task, student, RUBRICS[name])
+        lost = lost_lines(task, student, rubric, len(lines))
+        dented = dented_lines(task, student, rubric)
         lost = lost if lost or dented else set(range(len(lines)))
     earned = [0 if k in lost else line.points - (k in dented) for k, line in enumerate(lines)]
     return tuple(LinePoints(line.text, line.points, got) for line, got in zip(lines, earned, strict=True))
 
 
-def _whose_line(complaint: str, name: str | None) -> str:
+def _whose_line(complaint: str, rubric: Rubric | None) -> str:
     """Why a line loses points whose values are right: where no line is about what was asked besides them."""
-    if not name or not complaint.startswith(VALUES_RIGHT) or BORROWED in complaint or RUBRICS[name].cost(complaint):
+    if rubric is None or not complaint.startswith(VALUES_RIGHT) or BORROWED in complaint or rubric.cost(complaint):
         return ""
-    cost = "one point of the first" if RUBRICS[name].is_small(complaint) else "the first"
+    cost = "one point of the first" if rubric.is_small(complaint) else "the first"
     return f" No line of the rubric is about this alone: it costs {cost}."

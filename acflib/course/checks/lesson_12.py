@@ -59,7 +59,7 @@ def photo_to_batch(student: Answer) -> Verdict:
     hints = Hints(whole="a network needs floats.", swapped="Height and width are swapped: permute(2, 0, 1).")
     cases = random_cases(_photo_case)
     return judge(
-        _given_either(student), cases, right, mistakes, hints=hints, own_lines=True, atol=1e-5, rubric="photo_to_batch"
+        given_either(student), cases, right, mistakes, hints=hints, own_lines=True, atol=1e-5, rubric="photo_to_batch"
     )
 
 
@@ -238,7 +238,7 @@ def coarse_to_fine(student: Answer) -> Verdict:
 # ---- random inputs
 
 
-def _given_either(student: Answer) -> Answer:
+def given_either(student: Answer) -> Answer:
     """The student's function, given the photograph as a tensor or, where it cannot read that, as an array."""
 
     @functools.wraps(student)

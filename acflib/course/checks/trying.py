@@ -53,6 +53,7 @@ class Task:
     own_lines: bool
     rtol: float
     atol: float
+    shown: Callable[[Case], str] = describe_case  # an input in words
 
 
 def tried(task: Task, student: Answer, case: Case, target: Any) -> tuple[Any, str | None]:
@@ -62,11 +63,11 @@ def tried(task: Task, student: Answer, case: Case, target: Any) -> tuple[Any, st
     except NotImplementedError:
         answer = None
     except Exception as error:  # whatever a student's code raises is an answer too
-        return None, f"on {describe_case(case)} your function raised {first_line(error)}"
+        return None, f"on {task.shown(case)} your function raised {first_line(error)}"
     if answer is None and target is not None:
         return None, UNSOLVED
     if complaint := form_complaint(answer, target, task.hints.swapped, task.hints.whole):
-        return None, f"on {describe_case(case)} {complaint}"
+        return None, f"on {task.shown(case)} {complaint}"
     return answer, None
 
 
@@ -93,7 +94,7 @@ def about_values(task: Task, student: Answer, cases: Sequence[Case]) -> tuple[st
         trio for trio in zip(cases, answers, expected, strict=True) if not all_close(*trio[1:], task.rtol, task.atol)
     )
     case, answer, target = next(wrong)
-    return general_complaint(answer, target, describe_case(case), task.rtol, task.atol), None
+    return general_complaint(answer, target, task.shown(case), task.rtol, task.atol), None
 
 
 def agree(task: Task, answers: Sequence[Any], reference: Answer, cases: Sequence[Case]) -> bool:
@@ -124,7 +125,7 @@ def about_corner(task: Task, student: Answer, case: Case) -> str | None:
     if complaint:
         return complaint.replace(UNSOLVED, "your function returns None.")
     if not all_close(answer, target, task.rtol, task.atol):
-        return general_complaint(answer, target, describe_case(case), task.rtol, task.atol)
+        return general_complaint(answer, target, task.shown(case), task.rtol, task.atol)
     return None
 
 

@@ -2,11 +2,12 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acflib.course.checks.catalog import exercises
+from acflib.course.checks.catalog import Exercise
 from acflib.datasets.folders import visible
 from acflib.errors import ConfigError, DataError, package_fault
 
@@ -29,21 +30,50 @@ class CheckCall:
     answer: str | None
 
 
-def find_notebooks(paths: Sequence[Path]) -> list[Path]:
-    """Notebooks among files and in folders, without what macOS writes beside them (``._NAME.ipynb``).
+def find_notebooks(paths: Sequence[Path]) -> dict[Path, str]:
+    """Notebooks among files and anywhere below folders -> what each is called: in a folder, its path from there.
+
+    Left out is what programs leave beside them: ``.ipynb_checkpoints``, ``__MACOSX``, ``._NAME.ipynb``.
 
     Raises:
         DataError: none there.
     """
-    found = []
+    found: dict[Path, tuple[str, str]] = {}
     for path in paths:
-        if path.is_dir() and path.suffix != ".ipynb":  # a folder of that name stands for a notebook that is none
-            found += visible(path.glob("*.ipynb"), path)
+        if is_folder(path):
+            for notebook in notebooks_below(path):
+                found.setdefault(notebook, (notebook.relative_to(path).as_posix(), str(notebook)))
         elif not path.name.startswith("._"):
-            found.append(path)
+            found.setdefault(path, (str(path), str(path)))
     if not found:
-        raise DataError(f"{', '.join(map(str, paths))}: holds no notebooks; give files (.ipynb), or folders of them")
-    return found
+        zipped = any(is_folder(path) and visible(path.rglob("*.zip"), path) for path in paths)
+        hint = "unpack the archives (.zip) first" if zipped else "give files (.ipynb), or folders of them"
+        raise DataError(f"{', '.join(map(str, paths))}: holds no notebooks, nor do the folders below it; {hint}")
+    often = Counter(short for short, _ in found.values())
+    return {path: short if often[short] == 1 else whole for path, (short, whole) in found.items()}
+
+
+def is_folder(path: Path) -> bool:
+    """A folder called NAME.ipynb stands for a notebook that is none."""
+    return path.is_dir() and path.suffix.lower() != ".ipynb"
+
+
+def notebooks_below(folder: Path) -> list[Path]:
+    """All notebooks below a folder, sorted."""
+    found = visible((path for path in folder.rglob("*") if path.suffix.lower() == ".ipynb"), folder)
+    return [path for path in found if not any(map(is_notebook_name, path.relative_to(folder).parts[:-1]))]
+
+
+def is_notebook_name(name: str) -> bool:
+    return name.lower().endswith(".ipynb")
+
+
+def without_notebooks(paths: Sequence[Path]) -> list[Path]:
+    """Folders that hold none: those given, or, where one is given, those in it, each a student's."""
+    folders = [path for path in paths if is_folder(path)]
+    if len(folders) == 1:
+        folders = [path for path in visible(folders[0].iterdir(), folders[0]) if is_folder(path)]
+    return [path for path in folders if not notebooks_below(path)]
 
 
 def read_notebook(path: Path):
@@ -74,9 +104,9 @@ def read_notebook(path: Path):
     return notebook
 
 
-def check_calls(notebook) -> list[CheckCall]:
-    """All calls of a check of the course, from top to bottom."""
-    names = {exercise.check for exercise in exercises()}
+def check_calls(notebook, known: Sequence[Exercise]) -> list[CheckCall]:
+    """All calls of the checks of these exercises, from top to bottom."""
+    names = {exercise.check for exercise in known}
     sources = [(k, cell.source) for k, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     return [call for k, source in sources for call in calls_in(source, k) if call.check in names]
 
@@ -92,18 +122,18 @@ def calls_in(source: str, cell: int) -> list[CheckCall]:
     return [CheckCall(cell, name, _only_argument(call)) for call in calls if (name := _called(call))]
 
 
-def lesson_of(notebook, path: Path) -> str:
+def lesson_of(notebook, path: Path, known: Sequence[Exercise]) -> str:
     """The number of the lesson: from its title or, where that was changed, from the checks that are called.
 
     Raises:
         DataError: neither tells.
     """
-    lessons = {exercise.check: exercise.lesson for exercise in exercises()}
+    lessons = {exercise.check: exercise.lesson for exercise in known}
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and (match := HEADING.search(cell.source)):
             if match[1] in lessons.values():
                 return match[1]
-    called = [lessons[call.check] for call in check_calls(notebook)]
+    called = [lessons[call.check] for call in check_calls(notebook, known)]
     if not called:
         raise DataError(f"{path}: is no lesson with exercises: it has no title such as '# 01 · ...' and calls no check")
     return max(sorted(set(called)), key=called.count)

@@ -9,14 +9,16 @@ A student's code runs with the rights of the one who grades. Grade strangers' no
 import csv
 import io
 import json
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from acflib import __version__
-from acflib.course.checks.catalog import Exercise, LinePoints, exercises_of
+from acflib.course.checks.catalog import MATERIAL, Exercise, LinePoints, exercises, exercises_in
 from acflib.course.grading.cells import CheckCall, check_calls, lesson_of, read_notebook
+from acflib.course.grading.owners import own_material
 from acflib.course.grading.parallel import Kernels
 from acflib.course.grading.session import KernelLost, Session
 from acflib.engine.files import write_whole
@@ -57,8 +59,9 @@ class GradedNotebook:
     """A student's notebook: its path, its lesson, and one grade for each exercise of the lesson.
 
     Where it could not be graded, ``problem`` says why, ``lesson`` is empty and there are no grades. ``notes`` are about
-    cells without an exercise that were broken off or ended the kernel. ``seconds`` of the wall clock are those of all:
-    kernels, cells and judgments.
+    cells without an exercise that were broken off or ended the kernel, and about forms of other students. ``seconds``
+    of the wall clock are those of all: kernels, cells and judgments. ``name`` is what the notebook is called: in a
+    folder, its path from there.
     """
 
     path: Path
@@ -67,6 +70,11 @@ class GradedNotebook:
     problem: str = ""
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    name: str = ""
+
+    @property
+    def shown(self) -> str:
+        return self.name or str(self.path)
 
     @property
     def points(self) -> int:
@@ -89,24 +97,28 @@ def check_paths(paths: Sequence[Path]) -> None:
             raise DataError(f"{path}: cannot be read, there is no such file; give the paths of notebooks (.ipynb)")
 
 
-def grade_or_say(path: Path, seed: int, timeout: float = 120, kernels: Kernels | None = None) -> GradedNotebook:
+def grade_or_say(
+    path: Path, seed: int, timeout: float = 120, kernels: Kernels | None = None, name: str = ""
+) -> GradedNotebook:
     """:func:`grade_notebook`; a file that cannot be graded costs its owner alone, and ``problem`` says why.
 
     Raises:
         ConfigError: nothing can be graded: a package is missing, or no kernel starts.
     """
     try:
-        return grade_notebook(path, seed, timeout, kernels)
+        return grade_notebook(path, seed, timeout, kernels, name)
     except ConfigError:
         raise
     except DataError as error:
         problem = str(error)
     except Exception as error:  # whatever a student's file makes Jupyter do
         problem = f"{path}: cannot be graded ({type(error).__name__}: {error}); read it yourself"
-    return GradedNotebook(path, "", (), " ".join(problem.split()))
+    return GradedNotebook(path, "", (), " ".join(problem.split()), name=name)
 
 
-def grade_notebook(path: Path, seed: int, timeout: float = 120, kernels: Kernels | None = None) -> GradedNotebook:
+def grade_notebook(
+    path: Path, seed: int, timeout: float = 120, kernels: Kernels | None = None, name: str = ""
+) -> GradedNotebook:
     """Run a notebook and judge its exercises. The file is not changed.
 
     A cell that ends its kernel, or cannot be stopped, is left out of a second run, so that it costs only its own
@@ -117,6 +129,7 @@ def grade_notebook(path: Path, seed: int, timeout: float = 120, kernels: Kernels
         seed: of the random inputs; 0 gives those that students see.
         timeout: seconds that a cell, or one judgment, may take.
         kernels: counts the kernels in, so that another thread can stop them.
+        name: what the notebook is called, see :class:`GradedNotebook`.
 
     Raises:
         DataError: the file is no notebook of a lesson with exercises.
@@ -124,12 +137,13 @@ def grade_notebook(path: Path, seed: int, timeout: float = 120, kernels: Kernels
     """
     start, kernels = time.perf_counter(), kernels or Kernels()
     notebook = read_notebook(path)
-    lesson = lesson_of(notebook, path)
-    calls = check_calls(notebook)
+    material, remarks = own_material(notebook, path, name, os.environ.get(MATERIAL))
+    known = exercises_in(Path(material)) if material else exercises()
+    lesson, calls = lesson_of(notebook, path, known), check_calls(notebook, known)
     lost: dict[int, str] = {}
     found = None
     while found is None:
-        session = Session(notebook, path.resolve().parent, timeout, lost, kernels.threads)
+        session = Session(notebook, path.resolve().parent, timeout, lost, kernels.threads, material)
         kernels.add(session)
         try:
             found = session.run(calls, seed)
@@ -140,9 +154,9 @@ def grade_notebook(path: Path, seed: int, timeout: float = 120, kernels: Kernels
         finally:
             kernels.discard(session)
             session.close()
-    grades = tuple(_grade(exercise, calls, found) for exercise in exercises_of(lesson))
-    notes = _notes({**lost, **session.slow}, calls)
-    return GradedNotebook(path, lesson, grades, notes=notes, seconds=time.perf_counter() - start)
+    grades = tuple(_grade(exercise, calls, found) for exercise in known if exercise.lesson == lesson)
+    notes = (*remarks, *_notes({**lost, **session.slow}, calls))
+    return GradedNotebook(path, lesson, grades, notes=notes, seconds=time.perf_counter() - start, name=name)
 
 
 def _notes(faults: dict[int, str], calls: Sequence[CheckCall]) -> tuple[str, ...]:
@@ -178,7 +192,7 @@ def rows(graded: Sequence[GradedNotebook]) -> list[dict]:
     """One row for each exercise of each notebook, with the names of ``COLUMNS``; one for each problem and note."""
     found = []
     for notebook in graded:
-        start = {"notebook": str(notebook.path), "lesson": notebook.lesson}
+        start = {"notebook": notebook.shown, "lesson": notebook.lesson}
         if notebook.problem:
             found.append({**start, "earned": 0, "solved": False, "message": notebook.problem})
         found += [{**start, "message": note} for note in notebook.notes]
@@ -215,7 +229,7 @@ def as_bytes(text: str) -> bytes:
 
 def _record(notebook: GradedNotebook) -> dict:
     return {
-        "notebook": str(notebook.path),
+        "notebook": notebook.shown,
         "lesson": notebook.lesson,
         "points": notebook.points,
         "earned": notebook.earned,

@@ -47,19 +47,26 @@ class Session:
         timeout: seconds that a cell, or one judgment, may take.
         lost: index of a cell -> why it is left out, because it ended the kernel of a session before.
         threads: that torch may use in the kernel; None leaves it to torch.
+        material: a folder with the checks, where they are none of the course's.
 
     Attributes:
         slow: index of a cell -> "ran longer than 120 seconds", of this session.
     """
 
     def __init__(
-        self, notebook, folder: Path, timeout: float, lost: dict[int, str], threads: int | None = None
+        self,
+        notebook,
+        folder: Path,
+        timeout: float,
+        lost: dict[int, str],
+        threads: int | None = None,
+        material: str | None = None,
     ) -> None:
-        self.cells, self.timeout, self.lost = notebook.cells, timeout, lost
+        self.cells, self.timeout, self.lost, self.material = notebook.cells, timeout, lost, material
         self.slow: dict[int, str] = {}
         self.answers = f"answers_{secrets.token_hex(8)}"  # a variable of the kernel: check -> the student's function
         self.results = tempfile.TemporaryDirectory()
-        self.client = start_kernel(folder, threads)
+        self.client = start_kernel(folder, threads, material)
 
     def kill(self) -> None:
         """End the kernel now, from any thread: whoever waits for it is told that it is dead."""
@@ -110,9 +117,7 @@ class Session:
         if problem:
             return {"solved": False, "message": f"The cell {problem}"}
         result = Path(self.results.name) / secrets.token_hex(8)
-        call = (
-            f"judge_answer({str(result)!r}, {check!r}, {self.answers}[{check!r}], {seed}, {os.environ.get(MATERIAL)!r})"
-        )
+        call = f"judge_answer({str(result)!r}, {check!r}, {self.answers}[{check!r}], {seed}, {self.material!r})"
         problem = self._execute(FRESH_ACFLIB + call, cell)
         if result.exists():
             return json.loads(result.read_text(encoding="utf-8"))
@@ -141,8 +146,10 @@ class Session:
         return f"{SLOW} {self.timeout:g} seconds" if late else problem
 
 
-def start_kernel(folder: Path, threads: int | None = None):
+def start_kernel(folder: Path, threads: int | None = None, material: str | None = None):
     """An nbclient with a kernel of the Python that runs this, working in ``folder``, with ``threads`` for torch.
+
+    Where ``material`` is given, its exercises are judged in the kernel, too.
 
     Raises:
         ConfigError: a package is missing, or the kernel does not start.
@@ -172,6 +179,8 @@ def start_kernel(folder: Path, threads: int | None = None):
     )
     client.log.setLevel("CRITICAL")  # a cell that takes too long is reported by the grade
     environment = {**os.environ, "PYTHONPATH": python_path(), "MPLBACKEND": "agg"}
+    if material:
+        environment[MATERIAL] = material
     if threads:
         environment.setdefault("OMP_NUM_THREADS", str(threads))
     try:

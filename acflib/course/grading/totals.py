@@ -5,15 +5,14 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from acflib.course.checks.catalog import exercises_of
 from acflib.course.grading.grade import GradedNotebook, as_bytes
 from acflib.engine.files import write_whole
 from acflib.errors import ConfigError
 
 COLUMNS = ("plain", "nbgrader", "moodle", "canvas")
-NAMES = ("file", "folder", "outer-folder")
+NAMES = ("file", "folder", "outer-folder", "top-folder")
 # What the platforms call what they let a teacher download: "Anna Muster_12345_assignsubmission_file_" of Moodle, a
 # folder or the beginning of a file name; "musteranna_LATE_101_20202_01.ipynb" of Canvas.
 OF_MOODLE = re.compile(r"(.+?)_(\d+)_assignsubmission_\w*?_")
@@ -50,7 +49,7 @@ def write_totals(
         file: of the table, CSV.
         columns: one of ``COLUMNS``.
         student: which part of a path names the student, one of ``NAMES``. None: the file where all notebooks lie in one
-            folder, else the folder.
+            folder; else the folder below the one that was given, or the notebook's folder where files were given.
 
     Raises:
         TrainingError: the file cannot be written.
@@ -80,17 +79,31 @@ def check_totals(file: str | None, columns: str, student: str | None) -> None:
 def students_of(graded: Sequence[GradedNotebook], student: str | None = None) -> list[Student]:
     """The students, sorted by name; see :func:`write_totals`."""
     if student is None:
-        student = "file" if len({notebook.path.resolve().parent for notebook in graded}) == 1 else "folder"
+        in_one = len({notebook.path.resolve().parent for notebook in graded}) == 1
+        student = "file" if in_one and not any(map(_folders, graded)) else "top-folder"
     found: dict[tuple[str, str], list[GradedNotebook]] = {}
     for notebook in graded:
-        found.setdefault(_name_and_id(notebook.path.resolve(), student), []).append(notebook)
+        found.setdefault(_name_and_id(notebook, student), []).append(notebook)
     return [_student(*key, found[key]) for key in sorted(found)]
 
 
-def _name_and_id(path: Path, student: str) -> tuple[str, str]:
-    if match := OF_MOODLE.match(path.parent.name) or OF_MOODLE.match(path.name) or OF_CANVAS.fullmatch(path.name):
+def _folders(notebook: GradedNotebook) -> list[str]:
+    """Those between the folder that was given and the notebook; none where a file was given."""
+    return list(PurePosixPath(notebook.name).parts[:-1]) if _in_a_folder(notebook) else []
+
+
+def _in_a_folder(notebook: GradedNotebook) -> bool:
+    return notebook.name not in ("", str(notebook.path))
+
+
+def _name_and_id(notebook: GradedNotebook, student: str) -> tuple[str, str]:
+    path, below = notebook.path.resolve(), _folders(notebook)
+    matches = [*map(OF_MOODLE.match, (*below, path.parent.name, path.name)), OF_CANVAS.fullmatch(path.name)]
+    if match := next(filter(None, matches), None):
         return match[1], match[2]
-    return {"file": path.stem, "folder": path.parent.name, "outer-folder": path.parent.parent.name}[student], ""
+    names = {"file": path.stem, "folder": path.parent.name, "outer-folder": path.parent.parent.name}
+    names["top-folder"] = below[0] if below else names["file" if _in_a_folder(notebook) else "folder"]
+    return names[student], ""
 
 
 def _student(name: str, number: str, notebooks: Sequence[GradedNotebook]) -> Student:
@@ -107,8 +120,8 @@ def _student(name: str, number: str, notebooks: Sequence[GradedNotebook]) -> Stu
     return Student(name, number, lessons, tuple(dict.fromkeys(remarks)))
 
 
-def _points(lesson: str) -> int:
-    return sum(exercise.points for exercise in exercises_of(lesson))
+def _points(students: Sequence[Student], lesson: str) -> int:
+    return max(one.lessons[lesson].points for one in students if lesson in one.lessons)
 
 
 def _of_lesson(student: Student, lesson: str) -> int:
@@ -117,7 +130,7 @@ def _of_lesson(student: Student, lesson: str) -> int:
 
 
 def _plain(students: Sequence[Student], lessons: Sequence[str]) -> list[list]:
-    possible = sum(map(_points, lessons))
+    possible = sum(_points(students, k) for k in lessons)
     rows = [[one.name, one.earned(), possible, *(_shown(one, k) for k in lessons), _remarks(one)] for one in students]
     return [["student", "earned", "points", *(f"lesson {k}" for k in lessons), "remarks"], *rows]
 
@@ -133,14 +146,14 @@ def _nbgrader(students: Sequence[Student], lessons: Sequence[str]) -> list[list]
     for k in lessons:
         for one in students:
             score = float(_of_lesson(one, k))
-            rows.append([f"lesson-{k}", "", "", one.name, "", "", "", score, 0.0, score, float(_points(k))])
+            rows.append([f"lesson-{k}", "", "", one.name, "", "", "", score, 0.0, score, float(_points(students, k))])
     return [[*head.split(), "score", "max_score"], *rows]
 
 
 def _moodle(students: Sequence[Student], lessons: Sequence[str]) -> list[list]:
     """The columns that the offline grading worksheet of an assignment is read back by, and two to read."""
     head = ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)", "Feedback comments"]
-    possible = sum(map(_points, lessons))
+    possible = sum(_points(students, k) for k in lessons)
     rows = [
         [f"Participant {one.id}" if one.id else "", one.name, one.earned(), possible, "", _remarks(one)]
         for one in students
@@ -151,7 +164,7 @@ def _moodle(students: Sequence[Student], lessons: Sequence[str]) -> list[list]:
 def _canvas(students: Sequence[Student], lessons: Sequence[str]) -> list[list]:
     """As the gradebook of Canvas is imported: a column an assignment, and the row of possible points."""
     head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *(f"Lesson {k}" for k in lessons)]
-    possible = ["    Points Possible", "", "", "", "", *map(_points, lessons)]
+    possible = ["    Points Possible", "", "", "", "", *(_points(students, k) for k in lessons)]
     login = ["" if one.id else one.name for one in students]
     rows = [
         [one.name, one.id, "", name, "", *(_of_lesson(one, k) for k in lessons)]

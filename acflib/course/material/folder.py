@@ -1,9 +1,11 @@
 """A folder of exercises that students do not have: NAME/exercise.json and NAME/check.py for each.
 
 ``check.py`` is Python that an instructor wrote, and it is run, with the rights of whoever grades. Nothing in such a
-folder is unpickled.
+folder is unpickled. Where each student has forms of her own (``students.py``), they lie in folders of it, and key.csv
+says whose are whose.
 """
 
+import csv
 import importlib.util
 import json
 import os
@@ -11,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +24,47 @@ from acflib.course.checks.judge import Answer, Verdict
 from acflib.errors import ConfigError, DataError, TrainingError
 
 Check = Callable[[Answer], Verdict]
+KEY = "key.csv"
 KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
+
+
+@dataclass(frozen=True)
+class Student:
+    """A student's id, as the list has it, and the code that stands in the names of the forms."""
+
+    id: str
+    code: str
+
+
+def read_key(material: Path) -> tuple[Student, ...]:
+    """The students of a folder of forms; none where it holds no key, because all have the same forms.
+
+    Raises:
+        DataError: the key cannot be read, or the forms of a student are not there.
+    """
+    path = material / KEY
+    if not path.exists():
+        return ()
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            pairs = dict.fromkeys((row["student"], row["code"]) for row in csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+        raise DataError(f"{path}: is no key of forms ({error!r}); acflib course forms --students writes one") from error
+    students = tuple(Student(*pair) for pair in pairs)
+    missing = next((student for student in students if not (material / student.code).is_dir()), None)
+    if missing or not students:
+        lost = f"the folder {missing.code}, with the forms of {missing.id}, is missing" if missing else "names nobody"
+        raise DataError(f"{path}: {lost}; write the forms again, with the same seed and the same list")
+    return students
+
+
+def material_folders(material: Path) -> list[Path]:
+    """The folders with exercises: one for each student, or the folder itself.
+
+    Raises:
+        DataError: the key cannot be read.
+    """
+    return [material / student.code for student in read_key(material)] or [material]
 
 
 @contextmanager
@@ -36,7 +79,8 @@ def using_material(folder: str | None) -> Iterator[None]:
     if folder is None:
         yield
         return
-    exercises_in(Path(folder))
+    for one in material_folders(Path(folder)):
+        exercises_in(one)
     before = os.environ.get(MATERIAL)
     os.environ[MATERIAL] = str(Path(folder).resolve())
     try:

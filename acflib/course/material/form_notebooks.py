@@ -3,11 +3,12 @@
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from acflib.course.checks.catalog import Exercise, exercises
 from acflib.course.material.folder import new_folder, notebook_text, write_text
+from acflib.course.material.form_verdict import form_lines
 from acflib.course.material.forms import Form, draw_form, said, tasks
 from acflib.errors import ConfigError
 
@@ -19,10 +20,19 @@ WORDS = (
     "owl perch pine plover poplar quail raven robin rowan sage seal sorrel spruce stoat stork swan swift tern "
     "thyme trout viper vole walnut willow wren yew"
 ).split()
-LEGEND = "B pictures, N classes, C channels, H x W pixels; where nothing else is said, tensors hold float64."
+LEGEND = """B pictures, N classes, C channels, H x W pixels. Where nothing else is said:
+
+- Tensors hold float64, those of class numbers and whole numbers int64, those of bools torch.bool; other whole numbers
+  are ints. Your result is like this, too.
+- Rows are counted from the top, columns from the left, and pixels stand row by row.
+- Your function changes nothing that it is given.
+- Points for the form's units: an answer that is right but for how values are written (percent, the sign, what is
+  counted from 1, other words) loses these alone.
+- Words such as center, mass and P, and the equations, are those of the lesson."""
 CHECK = '''"""The check of {word}, a form of {lesson}.{number}, {title}. It is Python, and it is run."""
 
-from acflib.course.material.forms import Form, form_check
+from acflib.course.material.form_verdict import form_check
+from acflib.course.material.forms import Form
 
 FORM = Form(
     check={form.check!r},
@@ -67,16 +77,32 @@ def write_forms(out: Path, seed: str, lessons: Sequence[str] = ()) -> int:
     """
     forms = draw_forms(seed, lessons)
     with new_folder(out) as folder:
-        for exercise, form in forms:
-            home = folder / "material" / form.word
-            record = asdict(exercise) | {"title": form.word, "check": form.word}
-            names = {"word": form.word, "lesson": exercise.lesson, "number": exercise.number, "title": exercise.title}
-            write_text(home / "exercise.json", json.dumps(record, ensure_ascii=False))
-            write_text(home / "check.py", CHECK.format(form=form, **names))
-        for lesson in sorted({exercise.lesson for exercise, _ in forms}):
-            cells = form_cells(lesson, [pair for pair in forms if pair[0].lesson == lesson])
-            write_text(folder / "students" / f"{lesson}.ipynb", notebook_text(cells))
+        write_material(folder / "material", forms)
+        write_notebooks(folder / "students", forms)
     return len(forms)
+
+
+def write_material(folder: Path, forms: Sequence[tuple[Exercise, Form]]) -> None:
+    """Write FOLDER/WORD/exercise.json and check.py for each form."""
+    for exercise, form in forms:
+        home = folder / form.word
+        record = asdict(form_exercise(exercise, form))
+        names = {"word": form.word, "lesson": exercise.lesson, "number": exercise.number, "title": exercise.title}
+        write_text(home / "exercise.json", json.dumps(record, ensure_ascii=False))
+        write_text(home / "check.py", CHECK.format(form=form, **names))
+
+
+def write_notebooks(folder: Path, forms: Sequence[tuple[Exercise, Form]]) -> None:
+    """Write FOLDER/LESSON.ipynb for each lesson, as students get it."""
+    for lesson in sorted({exercise.lesson for exercise, _ in forms}):
+        cells = form_cells(lesson, [pair for pair in forms if pair[0].lesson == lesson])
+        write_text(folder / f"{lesson}.ipynb", notebook_text(cells))
+
+
+def form_exercise(exercise: Exercise, form: Form) -> Exercise:
+    """The record of a form: that of its exercise with the form's name, and its rubric."""
+    lines = form_lines(form)
+    return replace(exercise, title=form.word, check=form.word, points=sum(line.points for line in lines), lines=lines)
 
 
 def form_cells(lesson: str, forms: Sequence[tuple[Exercise, Form]]) -> list[tuple[str, str]]:
@@ -92,10 +118,22 @@ def form_cells(lesson: str, forms: Sequence[tuple[Exercise, Form]]) -> list[tupl
 
 def form_text(exercise: Exercise, form: Form) -> str:
     """What the student reads: the task, its arguments in the order of the form, the result."""
-    task = tasks()[form.check]
+    task, record = tasks()[form.check], form_exercise(exercise, form)
     lines = [f"- `{form.names[place]}`: {said(form, task.arguments[place])}" for place in form.order]
-    heading = f"### Exercise {exercise.number}: {form.word} ({exercise.minutes} minutes, {exercise.points} points)"
-    return "\n".join([heading, "", task.idea, "", *lines, f"- the result: {said(form, task.result)}"])
+    heading = f"### Exercise {exercise.number}: {form.word} ({record.minutes} minutes, {record.points} points)"
+    points = [f"{line.points} for {line.text}" for line in record.lines]
+    return "\n".join(
+        [
+            heading,
+            "",
+            task.idea,
+            "",
+            *lines,
+            f"- the result: {said(form, task.result)}",
+            "",
+            f"*Points: {', '.join(points)}.*",
+        ]
+    )
 
 
 def form_stub(form: Form) -> str:

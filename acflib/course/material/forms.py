@@ -1,8 +1,8 @@
 """A parallel form of an exercise: the same idea with other names, another order of arguments, another layout.
 
-A form is judged by the check of its exercise: :func:`form_check` translates what the check hands out into the form, and
-the student's result back. ``forms.json`` says what each exercise takes and returns; ``kinds.py`` knows the other ways
-to write it. A secret seed chooses among them: :func:`draw_form`.
+A form is judged by the check of its exercise (``form_verdict.py``): :func:`adapted` translates what the check hands out
+into the form, and the student's result back. ``forms.json`` says what each exercise takes and returns; ``kinds.py``
+knows the other ways to write it. A secret seed chooses among them: :func:`draw_form`.
 
 In ``forms.json`` each exercise, by the name of its check, has "idea": the task, in words that hold whatever its
 arguments are called and however they are laid out; then "ARGUMENT": "axes: kind | what it is" in the order of the
@@ -12,22 +12,19 @@ argument is where its line does not, and what else it may be called.
 
 import json
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any
 
-from acflib.course import checks
-from acflib.course.checks.compare import copied
-from acflib.course.checks.demands import changed_argument
-from acflib.course.checks.judge import NOT_YET, Answer, Case, Verdict
+from acflib.course.checks.compare import all_close, copied
+from acflib.course.checks.judge import Answer, Case
 from acflib.course.material.kinds import KINDS
 from acflib.course.material.views import other_orders, reordered, shown_axes
 
 TABLE = Path(__file__).with_name("forms.json")
-MOST_CHANGES = 2  # layouts and other ways to write a value; besides names and the order of arguments
+CLOSE = 1e-9  # a result that is translated back and forth again
 
 
 class WrongForm(ValueError):
@@ -109,9 +106,7 @@ def possible_changes(task: FormTask) -> dict[tuple[str, str], list[str]]:
 def draw_form(check: str, word: str, seed: str) -> Form:
     """The form of an exercise that belongs to a seed."""
     task, draw = tasks()[check], random.Random(f"{seed}/{check}")
-    changes = possible_changes(task)
-    count = min(draw.randint(1, MOST_CHANGES), len(changes))
-    chosen = {change: draw.choice(changes[change]) for change in draw.sample(sorted(changes), count)}
+    chosen = {change: draw.choice(possible_changes(task)[change]) for change in _two_changes(task, draw)}
     order = list(range(len(task.arguments)))
     while len(order) > 1 and order == sorted(order):
         draw.shuffle(order)
@@ -120,6 +115,20 @@ def draw_form(check: str, word: str, seed: str) -> Form:
         names.append(draw.choice([name for name in other_names()[value.name] if name not in names]))
     parts = {part: {key: choice for (of, key), choice in chosen.items() if of == part} for part in ("axes", "kinds")}
     return Form(check, word, tuple(names), tuple(order), parts["axes"], parts["kinds"])
+
+
+def units_of(task: FormTask) -> list[tuple[str, str]]:
+    """The changes of an exercise that write a value in another way; of others, the layout changes alone."""
+    return sorted(change for change in possible_changes(task) if change[0] == "kinds")
+
+
+def _two_changes(task: FormTask, draw: random.Random) -> list[tuple[str, str]]:
+    """One of values and one of layout where there are both, so that all forms of an exercise ask for as much."""
+    units = units_of(task)
+    layouts = sorted(change for change in possible_changes(task) if change[0] == "axes")
+    if units and layouts:
+        return [draw.choice(units), draw.choice(layouts)]
+    return draw.sample(units or layouts, min(2, len(units or layouts)))
 
 
 def into_form(form: Form, value: Value, given: Any) -> Any:
@@ -154,9 +163,13 @@ def adapted(form: Form, student: Answer, seen: list[Case] | None = None) -> Answ
         if result is None:
             return None
         try:
-            return out_of_form(form, task.result, result)
+            back = out_of_form(form, task.result, result)
+            kept = all_close(into_form(form, task.result, back), result, CLOSE, CLOSE)
         except Exception as error:
             raise WrongForm(f"its result is not {said(form, task.result)}") from error
+        if not kept:  # 11 is twice no whole number
+            raise WrongForm(f"its result is not {said(form, task.result)}")
+        return back
 
     # The check names an argument as the student calls it.
     answer.__signature__ = Signature(  # type: ignore[attr-defined]
@@ -177,44 +190,9 @@ def solution(form: Form, right: Answer) -> Answer:
     return answer
 
 
-def form_check(form: Form, student: Answer) -> Verdict:
-    """Judge an answer to a form with the check of its exercise."""
-    judged: Callable[[Answer], Verdict] = getattr(checks, form.check)
-    seen: list[Case] = []
-    verdict = judged(adapted(form, student, seen))
-    if verdict.solved:
-        return _arguments_kept(form, student, seen[0], verdict)
-    if verdict.message.startswith(NOT_YET):
-        return replace(verdict, message=f"{verdict.message} ({in_the_lesson(form)})")
-    return verdict
-
-
-def _arguments_kept(form: Form, student: Answer, arguments: Case, verdict: Verdict) -> Verdict:
-    """The check sees a changed argument only where the form hands out its own tensor."""
-    given = copied(arguments)
-    student(*given)
-    place = changed_argument(given, arguments)
-    if place is None:
-        return verdict
-    name = form.names[form.order[place]]
-    message = f"{NOT_YET}the values are right, but your function changes its argument `{name}`: work on a copy."
-    lines = tuple(replace(line, earned=0) if k == 0 else line for k, line in enumerate(verdict.lines))
-    return replace(verdict, solved=False, message=message, lines=lines)
-
-
 def said(form: Form, value: Value) -> str:
     """Axes and meaning of a value in the form: "(B, H, W), class numbers from 1; 0 = ignore"."""
     kind = KINDS[value.kind]
     view = kind.views.get(form.kinds.get(value.kind, ""))
     axes = shown_axes(form.axes.get(value.name, value.axes)) if value.axes else ""
     return ", ".join(part for part in (axes, value.words, view.text if view else kind.text) if part)
-
-
-def in_the_lesson(form: Form) -> str:
-    """A note on the words of the check, which speaks of the lesson's layout."""
-    task = tasks()[form.check]
-    calls = [
-        f"{name} {shown_axes(value.axes)}" for name, value in zip(form.names, task.arguments, strict=True) if value.axes
-    ]
-    result = f" -> {shown_axes(task.result.axes)}" if task.result.axes else ""
-    return f"Shapes and axes in this message are those of the lesson: {', '.join(calls) or 'as there'}{result}."

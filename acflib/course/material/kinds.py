@@ -23,11 +23,15 @@ from acflib.course.material.views import (
 
 SCORE = ("method", "fine", "trained_on", "evaluated_on", "multi_scale")
 BASE_2 = scaled(
-    "logits in base 2: P is 2 to the power of z, divided by the sum of these over the classes", 1 / math.log(2)
+    "to base 2: the probability of a class is 2 to the power of its score, divided by the sum of these over them all",
+    1 / math.log(2),
 )
-ENERGY = own_inverse("energies: the logits with the other sign, so the lowest is the most probable class", torch.neg)
+ENERGY = own_inverse(
+    "energies: logits with the other sign, so that the class of the lowest one is the most probable", torch.neg
+)
 FROM_1 = added("counted from 1", 1)
 MARKS = {f"ignore {n}": label_view(0, n) for n in (-1, 99, 200)}
+SOFTMAX = "logits: a softmax over the classes makes the probabilities"
 LOGITS = {"base 2": BASE_2, "energies": ENERGY}
 
 KINDS = {
@@ -37,13 +41,15 @@ KINDS = {
         {f"from {first}, ignore {n}": label_view(first, n) for first, n in ((1, 0), (1, 255), (3, 0), (10, 0))},
     ),
     "marks": Kind("class numbers from 0; 255 = ignore", MARKS),
-    "count": Kind("how many classes there are", {"last": added("the number of the last class; the first is 0", -1)}),
-    "class": Kind("a class; the first is 0", {"from 1": added("a class; the first is 1", 1)}),
+    "count": Kind(
+        "how many classes there are", {"last": added("how many classes there are, less one: 18 stands for 19", -1)}
+    ),
+    "class": Kind("classes are counted from 0", {"from 1": added("classes are counted from 1", 1)}),
     "classes": Kind("class numbers from 0", {"from 1": added("class numbers from 1", 1)}),
     "pictures": Kind("pictures numbered from 0", {"from 1": added("pictures numbered from 1", 1)}),
     "index": Kind("counted from 0", {"from 1": FROM_1}),
-    "places": Kind("both counted from 0", {"from 1": added("both counted from 1", 1)}),
-    "share": Kind("a share, from 0 to 1", {"percent": scaled("in percent", 100)}),
+    "places": Kind("counted from 0", {"from 1": FROM_1}),
+    "share": Kind("a share, from 0 to 1", {"percent": scaled("in percent, from 0 to 100", 100)}),
     "cosine": Kind(
         "from -1 to 1",
         {
@@ -52,7 +58,11 @@ KINDS = {
         },
     ),
     "contrast": Kind(
-        "", {"percent": scaled("in percent", 100), "other": own_inverse("with the other sign", lambda x: -x)}
+        "",
+        {
+            "percent": scaled("in percent: 12 stands for 0.12", 100),
+            "other": own_inverse("with the other sign", lambda x: -x),
+        },
     ),
     "probs": Kind(
         "probabilities; those of a pixel sum to 1",
@@ -61,26 +71,30 @@ KINDS = {
             "thousandths": scaled("probabilities in thousandths; those of a pixel sum to 1000", 1000),
         },
     ),
-    "logits": Kind("logits", LOGITS),
-    "list of logits": Kind("logits", {name: in_each(view) for name, view in LOGITS.items()}),
+    "logits": Kind(SOFTMAX, LOGITS),
+    "list of logits": Kind(SOFTMAX, {name: in_each(view) for name, view in LOGITS.items()}),
     "bools": Kind(
-        "bools, True where the text says so",
-        {"inverted": own_inverse("bools, the other way round: False where the text says True", lambda x: ~x)},
+        "bools: True there, False elsewhere",
+        {"inverted": own_inverse("bools, the other way round: False there, True elsewhere", lambda x: ~x)},
     ),
-    "yes": Kind("", {"inverted": own_inverse("the other way round: True where the text says False", lambda x: not x)}),
-    "hundreds": Kind(
-        "a number of pixels, or a sum of P",
-        {"hundreds": scaled("counted in hundreds of pixels: 2 stands for 200", 0.01)},
+    "yes": Kind(
+        "",
+        {"inverted": own_inverse("the other way round: False where they are, True where one differs", lambda x: not x)},
     ),
+    "hundreds": Kind("", {"hundreds": scaled("in hundreds: 2 stands for 200", 0.01)}),
     "kernel": Kind(
-        "the weight of a 1 x 1 nn.Conv2d, (O, N*C, 1, 1)",
+        "as nn.Conv2d has it, (O, N*C, 1, 1)",
         {
-            "columns": View("a matrix, (N*C, O)", lambda w: w.flatten(1).T, lambda w: w.T[..., None, None]),
+            "columns": View("as a matrix, (N*C, O)", lambda w: w.flatten(1).mT, lambda w: w.mT[..., None, None]),
         },
     ),
-    "gaps": Kind("", {"gaps": added("given as the number of pixels left out between two neighboring taps", -1)}),
-    "cut": Kind("regions a side", {"all": View("regions in all, such as 9 for 3 x 3", lambda n: n * n, math.isqrt)}),
-    "padding": Kind("pixels added on each side", {"both": times("pixels added in all, both sides together", 2)}),
+    "gaps": Kind("", {"gaps": added("given as the pixels left out between two neighboring taps: 0 stands for 1", -1)}),
+    "cut": Kind(
+        "how many regions a side", {"all": View("how many regions in all: 9 for 3 x 3", lambda n: n * n, math.isqrt)}
+    ),
+    "padding": Kind(
+        "pixels added at each end of a side", {"both": times("pixels added at both ends of a side together", 2)}
+    ),
     "variant": Kind(
         '"sum", "concat" or "center"',
         {
@@ -119,11 +133,9 @@ KINDS = {
     ),
     "rate": Kind("", {"thousandths": scaled("in thousandths: 30 stands for 0.03", 1000)}),
     "power": Kind("", {"percent": scaled("in percent: 90 stands for 0.9", 100)}),
-    "steps": Kind("the first first", {"last first": own_inverse("the last first", lambda x: x.flip(0))}),
+    "steps": Kind("the first step first", {"last first": own_inverse("the last step first", lambda x: x.flip(0))}),
     "log": Kind("the first row first", {"last first": own_inverse("the last row first", lambda x: x.flip(0))}),
-    "weights": Kind(
-        "", {"inverse": own_inverse("given as 1 / weight: a class of 4 counts a quarter", lambda w: 1 / w)}
-    ),
+    "weights": Kind("", {"inverse": own_inverse("given as 1 / weight: 0.25 stands for the weight 4", lambda w: 1 / w)}),
     "loss": Kind(
         "with the natural logarithm", {"bits": scaled("in bits: with the logarithm to base 2", 1 / math.log(2))}
     ),
@@ -139,19 +151,28 @@ KINDS = {
         },
     ),
     "list": Kind("the first part first", {"last first": own_inverse("the last part first", lambda x: x[::-1])}),
-    "gradient": Kind("", {"downhill": own_inverse("with the other sign: it points downhill", torch.neg)}),
-    "momentum": Kind("", {"friction": own_inverse("given as friction, 1 - momentum", lambda m: 1 - m)}),
-    "pair": Kind("in this order", {"swapped": own_inverse("the second of them first", swapped_pair)}),
-    "end": Kind("not among them", {"inclusive": added("still among them", -1)}),
+    "gradient": Kind("", {"downhill": own_inverse("given with the other sign, as -g", torch.neg)}),
+    "momentum": Kind("", {"friction": own_inverse("given as friction, 1 - m", lambda m: 1 - m)}),
+    "pair": Kind(
+        "a tuple in this order", {"swapped": own_inverse("a tuple in the other order: the second first", swapped_pair)}
+    ),
+    "end": Kind(
+        "the first position that is no longer asked for",
+        {"inclusive": added("the last position that is asked for", -1)},
+    ),
     "half": Kind("half of the width of the interval", {"width": scaled("the whole width of the interval", 2)}),
     "interval": Kind(
         "the mean and half of the width of the interval",
         {
-            "width": View("the mean and the whole width", lambda x: (x[0], 2 * x[1]), lambda x: (x[0], x[1] / 2)),
-            "ends": View("both ends, the lower one first", lambda x: (x[0] - x[1], x[0] + x[1]), middle_and_half),
+            "width": View(
+                "the mean and the whole width of the interval", lambda x: (x[0], 2 * x[1]), lambda x: (x[0], x[1] / 2)
+            ),
+            "ends": View(
+                "both ends of the interval, the lower one first", lambda x: (x[0] - x[1], x[0] + x[1]), middle_and_half
+            ),
         },
     ),
-    "percentages": Kind("from 0 to 1", {"percent": scaled("in percent", 100)}),
+    "percentages": Kind("from 0 to 1", {"percent": scaled("in percent, from 0 to 100", 100)}),
     "reading": Kind(
         '"above 0", "below 0" or "around 0"',
         {
@@ -166,19 +187,19 @@ KINDS = {
         {"shares": scaled("as shares from 0 to 1; the result is in points from 0 to 100", 0.01)},
     ),
     "scores": Kind("a dict seed -> score", {"pairs": View("a list of (seed, score)", lambda d: [*d.items()], dict)}),
-    "sign": Kind("", {"other": own_inverse("with the other sign: how much is lost", lambda x: -x)}),
-    "gain": Kind("in points", {"hundredths": scaled("in hundredths of a point", 100)}),
-    "runs": Kind("how many pairs", {"runs": times("how many runs: two for each pair", 2)}),
+    "sign": Kind("", {"other": own_inverse("given with the other sign, as how much it loses", lambda x: -x)}),
+    "gain": Kind("in points", {"hundredths": scaled("in hundredths of a point: 150 stands for 1.5 points", 100)}),
+    "runs": Kind("n, the pairs", {"runs": times("2 n, the runs: two for each pair", 2)}),
     "effect": Kind(
-        "half of the interval must be below it",
-        {"width": scaled("the whole width of the interval must be below it", 2)},
+        "h must be smaller than it",
+        {"width": scaled("doubled: the whole width, 2 h, must be smaller than it", 2)},
     ),
     "taps": Kind(
         "how many lie on the map", {"lost": own_inverse("how many of the nine do not lie on the map", lambda x: 9 - x)}
     ),
     "size": Kind("(height, width)", {"width first": own_inverse("(width, height)", swapped_pair)}),
     "score": Kind(
-        "a dict with method, fine, trained_on, evaluated_on and multi_scale",
+        "a dict with the keys method, fine, trained_on, evaluated_on and multi_scale",
         {
             "tuple": View(
                 "a tuple (method, fine, trained_on, evaluated_on, multi_scale)",
@@ -187,12 +208,18 @@ KINDS = {
             ),
         },
     ),
-    "fits": Kind("images that fit at most", {"too many": added("the smallest number of images that does not fit", 1)}),
-    "cuts": Kind("", {"cuts": added("not counting the first, so one less", -1)}),
-    "rows": Kind("how many there are", {"last": added("the number of the last row; the first is 0", -1)}),
-    "columns": Kind("how many there are", {"last": added("the number of the last column; the first is 0", -1)}),
-    "length": Kind("how many pixels", {"last": added("the number of the last pixel; the first is 0", -1)}),
-    "colors": Kind("red, green, blue", {"blue first": own_inverse("blue, green, red", flipped)}),
+    "fits": Kind("at most", {"too many": added("given as the smallest number that does not fit", 1)}),
+    "cuts": Kind("", {"cuts": added("less one: 4 stands for 5", -1)}),
+    "rows": Kind(
+        "how many there are", {"last": added("given as the number of the last one, where the first is 0", -1)}
+    ),
+    "columns": Kind(
+        "how many there are", {"last": added("given as the number of the last one, where the first is 0", -1)}
+    ),
+    "length": Kind(
+        "how many pixels", {"last": added("given as the number of the last pixel, where the first is 0", -1)}
+    ),
+    "colors": Kind("colors: red, green, blue", {"blue first": own_inverse("colors: blue, green, red", flipped)}),
     "table": Kind(
         "a list of (value in the file, train id)",
         {

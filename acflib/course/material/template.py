@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from acflib.course.checks.catalog import Exercise
+from acflib.course.checks.catalog import Exercise, RubricLine
 from acflib.course.material.folder import new_folder, notebook_text, write_text
 from acflib.errors import ConfigError
 
@@ -13,9 +13,19 @@ CHECK = '''"""The check of NAME. It is Python, and it is run where the exercise 
 import torch
 from torch import Tensor
 
+from acflib.course.checks.catalog import lines_beside
 from acflib.course.checks.judge import Answer, Case, Verdict, distinct_sizes, judge, random_cases
+from acflib.course.checks.rubric import Rubric
 
 IGNORED = "Pixels of label 255 belong to no class: they count neither as right nor as wrong."
+UNLABELED = "Where no pixel is labeled the share is 0."
+# What costs which line of the rubric; the lines, counted from 0, stand in exercise.json.
+RUBRIC = Rubric(
+    # line -> pieces of the messages below that cost it; a message that stands nowhere costs all lines
+    costs={0: ("number of right pixels",), 1: (IGNORED,), 2: (UNLABELED,)},
+    # line -> an input on which it alone matters, for an answer that is wrong in a way of its own; 0: none but the first
+    only={0: lambda predicted, labels: (predicted, labels % 255), 1: lambda *case: case},
+)
 
 
 def check(student: Answer) -> Verdict:
@@ -31,8 +41,9 @@ def check(student: Answer) -> Verdict:
         "This is the share of wrong pixels.": lambda p, y: 1 - right(p, y),
     }
     # message -> an input of a kind of its own, tried when all others are right
-    corners = {"Where no pixel is labeled the share is 0.": (predicted, torch.full_like(labels, 255))}
-    return judge(student, cases, right, mistakes, corners=corners)
+    corners = {UNLABELED: (predicted, torch.full_like(labels, 255))}
+    lines = lines_beside(__file__)
+    return judge(student, cases, right, mistakes, corners=corners, rubric=RUBRIC, lines=lines)
 
 
 def right(predicted: Tensor, labels: Tensor) -> Tensor:
@@ -85,7 +96,9 @@ TEXT = """### Exercise 1: TITLE (10 minutes)
 
 Return the share of labeled pixels whose class is right. Labels are `(H, W)` with 255 = ignore. Where no pixel is
 labeled the share is 0.
-*Rubric: 4 points for the share, right also with ignored pixels and without any label.*"""
+*Rubric: RUBRIC.*"""
+
+LINES = (RubricLine(2, "the share"), RubricLine(1, "ignored pixels"), RubricLine(1, "maps without any label"))
 
 STUB = """def my_answer(predicted, labels):
     # two class maps (H, W) -> a number
@@ -110,11 +123,16 @@ def new_exercise(folder: Path, name: str, lesson: str, title: str) -> Path:
     if not (len(lesson) == 2 and lesson.isdigit()):
         raise ConfigError(f'--lesson {lesson}: give two digits, such as 90; the notebook begins with "# 90 · ..."')
     number = 1 + len(list(folder.glob("*/exercise.json")))
-    record = Exercise(lesson, number, title, minutes=10, points=4, check=name)
+    points = sum(line.points for line in LINES)
+    record = Exercise(lesson, number, title, minutes=10, points=points, check=name, lines=LINES)
+    rubric = ", ".join(f"{line.points}{' points' * (k == 0)} for {line.text}" for k, line in enumerate(LINES))
     cells = [
         ("markdown", f"# {lesson} · {title}"),
         ("code", "import torch\n\nfrom acflib.course.material import checks"),
-        ("markdown", TEXT.replace("TITLE", title).replace("Exercise 1", f"Exercise {number}")),
+        (
+            "markdown",
+            TEXT.replace("TITLE", title).replace("Exercise 1", f"Exercise {number}").replace("RUBRIC", rubric),
+        ),
         ("code", STUB.replace("NAME", name)),
     ]
     with new_folder(folder / name) as out:

@@ -16,7 +16,7 @@ from acflib.errors import DataError
 
 SEEDS = (0, 1, 2, 3)  # 0 is what students see
 RUBRIC = re.compile(r"^\*Rubric: (.+?)\*$", re.MULTILINE)
-POINTS = re.compile(r"\b(\d+)(?: points?)? for\b")
+LINE = re.compile(r"(?:^|, )(\d+)(?: points?)? for (.+?)(?=, \d+(?: points?)? for |$)")
 
 
 def try_exercise(folder: Path, exercise: Exercise) -> list[str]:
@@ -32,7 +32,51 @@ def try_exercise(folder: Path, exercise: Exercise) -> list[str]:
     faults += [] if len(wrongs) >= 3 else [f"answers.py: WRONG has {len(wrongs)} answers; give at least 3"]
     for seed in SEEDS:
         faults += _faults(check, rights, wrongs, seed)
-    return faults + _stub_faults(home, exercise)
+    return faults + _line_faults(exercise, check) + _stub_faults(home, exercise)
+
+
+def lines_lost(folder: Path, exercise: Exercise) -> list[str]:
+    """What each wrong answer of FOLDER/NAME loses, and warnings: a line that none loses, an answer that loses none.
+
+    Raises:
+        DataError: one of its files is missing, or raises.
+    """
+    if not exercise.lines:
+        return ['warning: exercise.json has no "lines", so all points are earned at once, or none']
+    check = load_check(folder, exercise.check)
+    wrongs = dict(getattr(run_file(folder / exercise.check / "answers.py"), "WRONG", {}))
+    found, never = [], {line.text for line in exercise.lines}
+    for label, (answer, _) in wrongs.items():
+        lost = [_lost(_judged(check, answer, seed)) for seed in SEEDS]
+        never -= set(lost[0])
+        found.append(f"the wrong answer {label!r} loses {_listed(lost[0], len(exercise.lines))}")
+        if not lost[0]:
+            found.append(f"warning: the wrong answer {label!r} loses no line; list its message in the rubric's costs")
+        other = next((seed for seed, texts in zip(SEEDS, lost, strict=True) if texts != lost[0]), None)
+        if other is not None:
+            words = _listed(lost[other], len(exercise.lines))
+            found.append(f"warning: on seed {other} the wrong answer {label!r} loses {words}")
+    unseen = [line.text for line in exercise.lines if line.text in never]
+    return found + [f"warning: no wrong answer loses {text!r}; answers.py needs one that does" for text in unseen]
+
+
+def _lost(verdict: Verdict) -> list[str]:
+    return [line.text for line in verdict.lines if line.earned < line.points]
+
+
+def _listed(texts: Sequence[str], count: int) -> str:
+    return "all lines" if len(texts) == count else " and ".join(map(repr, texts)) or "nothing"
+
+
+def _line_faults(exercise: Exercise, check: Check) -> list[str]:
+    """Whether the check gives the lines of exercise.json, and these have its points."""
+    found = []
+    if exercise.lines and sum(line.points for line in exercise.lines) != exercise.points:
+        found.append(f'exercise.json: its "lines" do not sum to its {exercise.points} points')
+    given = [(line.points, line.text) for line in _judged(check, lambda *_: None, 0).lines]
+    if given != [(line.points, line.text) for line in exercise.lines]:
+        found.append("check.py: its lines are not those of exercise.json; give judge(..., rubric=..., lines=...)")
+    return found
 
 
 def _judged(check: Check, answer: Answer, seed: int) -> Verdict:
@@ -71,9 +115,12 @@ def _stub_faults(home: Path, exercise: Exercise) -> list[str]:
         ) from error
     found = [] if f"checks.{exercise.check}(" in text else [f"stub.ipynb: no cell calls checks.{exercise.check}(...)"]
     rubric = RUBRIC.search(text)
-    points = sum(int(number) for number in POINTS.findall(rubric[1])) if rubric else 0
+    lines = [(int(number), words) for number, words in LINE.findall(rubric[1].rstrip("."))] if rubric else []
+    points = sum(number for number, _ in lines)
     if points != exercise.points:
         found.append(f"stub.ipynb: its rubric has {points} points, exercise.json has {exercise.points}")
+    elif exercise.lines and lines != [(line.points, line.text) for line in exercise.lines]:
+        found.append('stub.ipynb: the lines of its rubric are not those of exercise.json, "lines"')
     return found
 
 

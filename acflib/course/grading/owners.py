@@ -1,0 +1,67 @@
+"""Whose forms a notebook carries, where each student has forms of her own: by the checks that it calls."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from acflib.course.grading.cells import calls_in
+from acflib.course.material.folder import Student, read_key
+from acflib.course.material.students import normal
+from acflib.errors import DataError
+
+
+def own_material(notebook, path: Path, name: str, material: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """The folder that judges a notebook, and what whoever grades must know of its forms.
+
+    Args:
+        notebook: as nbformat reads it.
+        path: its file.
+        name: its path in the folder that was handed in; empty where a file was given.
+        material: the folder of ``--material``, None where the exercises are those of the course.
+
+    Raises:
+        DataError: the folder has a key, and neither the notebook nor its path tells whose it is.
+    """
+    students = read_key(Path(material)) if material else ()
+    if material is None or not students:
+        return material, ()
+    by_code = {student.code: student for student in students}
+    called = [call for call in _called(notebook) if call.rpartition("_")[2] in by_code]
+    owners = Counter(by_code[call.rpartition("_")[2]] for call in called)
+    named = named_in(name or "/".join(path.resolve().parts[-3:]), students)
+    if not owners and len(named) != 1:
+        raise DataError(f"{path}: calls no check of anybody's forms, and its path does not tell whose it is")
+    owner = owners.most_common(1)[0][0] if owners else named[0]
+    return str(Path(material) / owner.code), tuple(_notes(owner, owners, named, called))
+
+
+def _called(notebook) -> list[str]:
+    cells = [(k, cell.source) for k, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    return list(dict.fromkeys(call.check for k, source in cells for call in calls_in(source, k)))
+
+
+def named_in(name: str, students: Sequence[Student]) -> list[Student]:
+    """The students whose ids stand in a path, each as a word of its own; of "anna" and "anna b" the longer one."""
+    text = normal(name)
+    found = [
+        student for student in students if re.search(rf"(?<![^\W_]){re.escape(normal(student.id))}(?![^\W_])", text)
+    ]
+    return [one for one in found if not any(one != other and normal(one.id) in normal(other.id) for other in found)]
+
+
+def _notes(owner: Student, owners: Counter, named: Sequence[Student], called: Sequence[str]) -> list[str]:
+    found = []
+    if owners and not named:
+        found.append(f"The forms are those of {owner.id}; the path names no student of the key.")
+    elif owner not in named:
+        found.append(f"Forms of another student: they are those of {owner.id}, the path names {_listed(named)}.")
+    for other in owners:
+        if other != owner:
+            checks = ", ".join(f"checks.{call}" for call in called if call.endswith(f"_{other.code}"))
+            found.append(f"Forms of another student, not judged: {checks} of {other.id}; the others are {owner.id}'s.")
+    return found
+
+
+def _listed(students: Sequence[Student]) -> str:
+    return " and ".join(student.id for student in students)
