@@ -83,11 +83,15 @@ LOST_10_14 = {
         (1, 2): ["both"],
     },
     "tempered": {  # the power, the right sum
-        (0,): ["power T", "softmax of P", "in place"],
+        (0,): ["power T", "softmax of P", "at least 0.001", "at least 1e-8", "in place"],
         (1,): ["no sum", "over rows", "over pixels"],
     },
-    "without_class": {  # the ratios, the pixel that belongs to nothing, the shape
-        (0,): ["in place", "plus 0.000001", "at least 0.001"],
+    "without_class": {  # ratios and sum, the pixel that belongs to nothing, the shape
+        (0,): [
+            "no sum", "over pixels", "whole map", "divided nowhere", "at least 0.001", "plus 0.000001", "nearly alone",
+            "in place",
+        ],
+        (0, 1): ["equal parts", "softmax", "largest"],
         (1,): ["nan", "shared"],
         (2,): ["taken out"],
     },

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -59,6 +60,7 @@ FORMS = [
     (True, 1, "returns a bool, not a number"),
     (1, True, "returns a number, not a bool"),
     ([1], torch.ones(1), "returns a list, not a tensor"),
+    (np.ones(1), torch.ones(1), "returns an array of numpy, not a tensor"),
     ((1, 2, 3), (1, 2), "returns 3 values, not 2"),
     ({"a": 1}, {"b": 1}, "has the keys ['a'], but must have ['b']"),
     ((1, torch.ones(2, 3)), (1, torch.ones(2, 2)), "on the inputs 2, 3 value 2 of 2 has the shape (2, 3)"),

@@ -181,3 +181,16 @@ def test_the_points_stand_below_the_message():
     assert re.fullmatch(
         r"Right, on 3 random shapes\.", repr(checks.hard_centers(right_answers("lesson_01", "hard_centers")[0]))
     )
+
+
+IN_PLACE = [(lesson, name) for lesson, name, label in WRONG if label == "in place"]
+
+
+@pytest.mark.parametrize(("lesson", "name"), IN_PLACE)
+def test_an_answer_that_changes_its_argument_is_told_where_that_counts(lesson: str, name: str):
+    """Where a rubric has no line for it: the first line says something that the answer has right."""
+    answer, _ = ANSWERS[lesson][name]["mistakes"]["in place"]
+    found = verdict(name, answer)
+    told = "No line of the rubric is about this alone" in found.message
+    values_right = found.message.startswith("Not right yet: the values are right, but ")
+    assert told == (values_right and not RUBRICS[name].cost("your function changes its argument"))

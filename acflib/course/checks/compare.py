@@ -149,6 +149,7 @@ def _kind(value: Any) -> str:
     if isinstance(value, Number):
         return "a number"
     known = {Tensor: "a tensor", str: "a string", dict: "a dict", tuple: "a tuple", list: "a list", type(None): "None"}
+    known[np.ndarray] = "an array of numpy"
     return known.get(type(value), f"a {type(value).__name__}")
 
 

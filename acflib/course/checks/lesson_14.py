@@ -20,7 +20,9 @@ def tempered(student: Answer) -> Verdict:
     mistakes = {
         "The classes of a pixel no longer sum to 1. Divide by their sum.": lambda p, t: p ** (1 / t),
         "You take the power T. It is 1/T: a temperature above 1 must flatten.": lambda p, t: _to_one(p**t),
-        "You divide by T, and then by the sum: T goes away again. Take the power 1/T.": lambda p, t: _to_one(p / t),
+        "You divide by T, and then by the sum: T goes away, P comes back. Take the power 1/T.": lambda p, t: _to_one(
+            p / t
+        ),
         "You divide by T alone. Take the power 1/T, then let the classes sum to 1.": lambda p, t: p / t,
         "You take the softmax of P / T. P is a softmax already; take that of log(P) / T, or the power 1/T.": (
             lambda p, t: (p / t).softmax(0)
@@ -32,11 +34,19 @@ def tempered(student: Answer) -> Verdict:
             lambda p, t: p ** (1 / t) / (p ** (1 / t)).sum(1, keepdim=True)
         ),
     }
+    cases = random_cases(_temperature_case)
+    corners = {
+        "A probability may be very small, as in the map of a network. Take it as it is.": (
+            _nearly_none(cases[0][0]),
+            3.0,
+        )
+    }
     return judge(
         student,
-        random_cases(_temperature_case),
+        cases,
         lambda p, t: _to_one(p ** (1 / t)),
         mistakes,
+        corners=corners,
         hints=SHARES,
         rubric="tempered",
     )
@@ -62,13 +72,25 @@ def without_class(student: Answer) -> Verdict:
         "A pixel that was this class alone is shared among the others. Nothing is known of it: it must stay 0.": (
             lambda p, i: _nothing_to_all(p, i)
         ),
+        "The whole map is 0 where one pixel was this class alone. Only that pixel stays 0: ask pixel by pixel.": (
+            lambda p, i: torch.zeros_like(p) if (p[i] == 1).any() else _to_one(_gone(p, i))
+        ),
+        "Nothing is divided where one pixel was this class alone. The other pixels still share: ask pixel by pixel.": (
+            lambda p, i: _gone(p, i) if (p[i] == 1).any() else _to_one(_gone(p, i))
+        ),
     }
     cases = random_cases(_absent_case)
+    p, label = cases[0]
+    cases[0] = (_shared(p), label)  # a map in which each pixel belongs to several classes
     corners = {
         "Little may be left of a pixel: the others keep their ratios then, too, and sum to 1. A number added to their "
         "sum, or a threshold such as sum > 0.001, makes them too small, or 0. Protect the sum 0 alone.": (
-            _little_left(*cases[0])
-        )
+            _little_left(*cases[1])
+        ),
+        "What is left of a pixel may be very little. The other classes share it all the same.": (
+            _nearly_alone(cases[0][0], label),
+            label,
+        ),
     }
     return judge(
         student,
@@ -161,6 +183,28 @@ def _stroke_case(random: torch.Generator) -> Case:
     features = torch.randn(k, c, generator=random, dtype=torch.float64)
     p = 0.6 * torch.rand(k, generator=random, dtype=torch.float64) + 0.1
     return center, float(p.sum()) + 5 * torch.rand((), generator=random).item() + 1, features, p
+
+
+def _nearly_none(p: Tensor) -> Tensor:
+    """The first class of one pixel with the least that a map of lesson 14 has; the others share the rest."""
+    p = p.clone()
+    p[0, 0, 0] = 4e-11
+    return _to_one(p)
+
+
+def _nearly_alone(p: Tensor, label: int) -> Tensor:
+    """One pixel that is the class but for a hundred-millionth."""
+    p = p.clone()
+    p[:, 0, 0] = 1e-8 * _to_one(_gone(p, label))[:, 0, 0]
+    p[label, 0, 0] = 1 - 1e-8
+    return p
+
+
+def _shared(p: Tensor) -> Tensor:
+    """Without a pixel that is one class alone: it has what its neighbor has."""
+    p = p.clone()
+    p[:, 0, 0] = p[:, 0, 1]
+    return p
 
 
 # ---- parts of the mistakes

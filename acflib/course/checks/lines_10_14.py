@@ -165,13 +165,19 @@ RUBRICS = {
     # 0 the power, 1 the right sum
     "tempered": Rubric(
         {
-            0: ("You take the power T", "softmax of P / T"),
+            0: ("You take the power T", "softmax of P / T", "very small"),
             1: ("no longer sum to 1", "over the pixels", "one axis of the picture"),
         }
     ),
-    # 0 the ratios, 1 the pixel that belongs to nothing, 2 the shape
+    # 0 ratios and sum, 1 the pixel that belongs to nothing, 2 the shape
     "without_class": Rubric(
-        {0: ("Little may be left",), 1: ("must stay 0",)},
+        {
+            0: (
+                "do not sum to 1", "in equal parts", "over the pixels", "softmax of what is left", "most likely other",
+                "The whole map is 0", "Nothing is divided", "may be very little", "Little may be left",
+            ),
+            1: ("must stay 0", "in equal parts", "softmax of what is left", "most likely other"),
+        },
         only={0: lambda p, label: (_none_alone(p), label), 1: lambda p, label: (p, label)},
         mends={2: (_with_the_class,)},
     ),

@@ -75,6 +75,8 @@ ANSWERS = {
             "divided": (lambda p, t: p / t, "divide by T alone"),
             "softmax of P": (lambda p, t: torch.softmax(p / t, dim=0), "softmax of P / T"),
             "over rows": (lambda p, t: (p.log() / t).softmax(1), "one axis of the picture"),
+            "at least 0.001": (lambda p, t: tempered(p.clamp_min(1e-3), t), "may be very small"),
+            "at least 1e-8": (lambda p, t: tempered(p.clamp_min(1e-8), t), "may be very small"),
             "in place": (tempered_in_place, "changes its argument `p`"),
             "over pixels": (
                 lambda p, t: p ** (1 / t) / (p ** (1 / t)).sum(dim=(1, 2))[:, None, None],
@@ -99,6 +101,12 @@ ANSWERS = {
             "at least 0.001": (lambda p, i: cut(p, i) / cut(p, i).sum(0).clamp(min=1e-3), "Little may be left"),
             "plus 0.000001": (lambda p, i: cut(p, i) / (cut(p, i).sum(0) + 1e-6), "Little may be left"),
             "in place": (without_in_place, "changes its argument `p`"),
+            "whole map": (lambda p, i: without(p, i) * ~(p[i] == 1).any(), "The whole map is 0"),
+            "divided nowhere": (
+                lambda p, i: cut(p, i) if (p[i] == 1).any() else without(p, i),
+                "Nothing is divided where one pixel",
+            ),
+            "nearly alone": (lambda p, i: without(p, i) * (p[i] < 1 - 1e-6), "may be very little"),
         },
     },
     "center_after_stroke": {
