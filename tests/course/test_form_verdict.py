@@ -14,7 +14,7 @@ from acflib.course.material.forms import Form, draw_form, said, solution, tasks,
 from acflib.course.material.kinds import KINDS
 from acflib.course.material.trial import published_solutions
 from tests.course.test_forms import SOLUTIONS, all_changes, written
-from tests.course.test_rubric import expected, lost
+from tests.course.test_rubric import points
 from tests.course.test_wrong_answers import ANSWERS, EXERCISES
 
 every_exercise = pytest.mark.parametrize("check", sorted(tasks()))
@@ -75,12 +75,12 @@ def test_a_mistake_costs_the_lines_of_the_lesson_and_no_units(check: str):
     form = draw_form(check, "heron", "heath")
     for label, (answer, _) in list(ANSWERS[LESSON[check]][check]["mistakes"].items())[:4]:
         found = form_check(form, solution(form, answer))
-        places = expected(check, label)
-        every = len(places) == len(exercise_of(check).lines)
         if (check, label) in AS_A_CONVERSION:
             assert is_units_alone(found)
             continue
-        assert lost(found) == (places if not every or not form.kinds else (*places, len(places))), (label, found)
+        earned = points(check, label)
+        units = [UNITS.points * any(earned)] if form.kinds else []
+        assert [line.earned for line in found.lines] == [*earned, *units], (label, found)
 
 
 @every_exercise

@@ -77,11 +77,13 @@ def test_folders_of_students_without_a_notebook_are_named(handed_in: Path):
     assert without_notebooks([handed_in / "lone.ipynb"]) == []
 
 
+def not_graded(path: Path, seed: int, timeout: float, kernels: object, name: str) -> GradedNotebook:
+    return GradedNotebook(path, "", (), f"{path.name}: no lesson", name=name)
+
+
 def test_the_tables_have_one_row_a_student(handed_in: Path, tmp_path: Path, monkeypatch, capsys):
     """A kernel is not needed: what is graded is not the matter here."""
-    monkeypatch.setattr(
-        command, "grade_or_say", lambda path, *_: GradedNotebook(path, "", (), f"{path.name}: no lesson")
-    )
+    monkeypatch.setattr(command, "grade_or_say", not_graded)
     flags = ["--out", str(tmp_path / "g"), "--totals", str(tmp_path / "t.csv"), "--jobs", "1", "--quiet"]
     assert main(["grade", str(handed_in), *flags]) == 1
     names = [one["notebook"] for one in json.loads((tmp_path / "g.json").read_text(encoding="utf-8"))["notebooks"]]
@@ -96,7 +98,7 @@ def test_one_student_alone_keeps_her_name(tmp_path: Path, monkeypatch):
     """The table is written after each notebook, when there is only one yet."""
     (tmp_path / "in" / "anna" / "deeper").mkdir(parents=True)
     (tmp_path / "in" / "anna" / "deeper" / "01.ipynb").write_text("{}")
-    monkeypatch.setattr(command, "grade_or_say", lambda path, *_: GradedNotebook(path, "", (), "no lesson"))
+    monkeypatch.setattr(command, "grade_or_say", not_graded)
     flags = ["--out", str(tmp_path / "g"), "--totals", str(tmp_path / "t.csv"), "--jobs", "1", "--quiet"]
     monkeypatch.chdir(tmp_path)
     assert main(["grade", "in" + os.sep, *flags]) == 1
