@@ -111,8 +111,10 @@ def test_stopped_in_the_background(tmp_path):
         [*command, "--out", str(tmp_path / "g"), "--jobs", "1"], stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 120
-    while not (tmp_path / "reached").exists() and time.monotonic() < deadline:
+    waited_for = [tmp_path / "reached", tmp_path / "g.csv"]  # boris is at work, anna is written
+    while not all(path.exists() for path in waited_for) and time.monotonic() < deadline:
         time.sleep(0.1)
+    time.sleep(1)  # and counted
     kernels = psutil.Process(process.pid).children(recursive=True)
     process.terminate()
     assert process.wait(timeout=28) == 130 and kernels
