@@ -29,6 +29,7 @@ from acflib.errors import ConfigError, TrainingError
 from acflib.predict.onnx_export import export_onnx, require_packages
 from acflib.predict.pretrained import load_pretrained
 from acflib.predict.scale import trained_scale
+from acflib.site.front import presence_given, rivals, sees
 from acflib.site.runtime import bring_runtime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,8 +40,12 @@ STREET_SEEDS = (3, 7, 11, 12, 20, 21)  # those of lessons 13 and 14
 STREET_SIZE = (256, 128)
 MAX_SIDE = 512  # of a photograph, in pixels; what two cores segment in about a second
 PAGE_PACKAGES = ("nbconvert", "latex2mathml", "pdoc")
-LESSONS = {"first": "lessons/01_class_centers.html", "oracle": "lessons/10_where_it_helps.html"}
-RESULTS = "docs/results.html"
+LESSONS = {  # page -> how the front page names it
+    "lessons/00_start_here.html": "Lesson 00",
+    "lessons/10_where_it_helps.html": "lesson 10",
+    "lessons/14_what_if.html": "lesson 14",
+}
+RESULTS, GLOSSARY = "docs/results.html", "docs/glossary.html"
 # What a pixel receives of the class centers, by variant (paper, Eq. 3 and 5, and Table 1).
 USE = {
     "sum": "Attention P: the pixel receives the mean of the class centers, weighted by P.",
@@ -48,7 +53,13 @@ USE = {
     "center": "P makes the class centers; each pixel receives all of them, whatever its own P.",
 }
 MARK = "site.json"  # says that a folder is a site of acflib, and may be replaced
-NAVIGATION = {"lessons": "Lessons", "docs": "Documents", "api": "Library", "search.html": "Search"}
+NAVIGATION = {
+    "index.html": "Playground",
+    "lessons": "Lessons",
+    "docs": "Documents",
+    "api": "Library",
+    "search.html": "Search",
+}
 
 
 def build_site(
@@ -97,7 +108,7 @@ def build_site(
                 from acflib.site.pages import write_pages
 
                 write_pages(new, say)
-            fill_front_page(new, model)
+            fill_front_page(new, model, Path(checkpoint).stem)
             replace_folder(new, out)
     except OSError as error:
         raise TrainingError(f"{out}: cannot be written ({error}); free some space, or pass another --out") from error
@@ -181,13 +192,14 @@ def copy_static(new: Path) -> None:
     (new / "play" / "index.html").replace(new / "index.html")
 
 
-def fill_front_page(new: Path, model: ACFNet) -> None:
-    """Fill in the front page, and mark the folder as a site."""
+def fill_front_page(new: Path, model: ACFNet, name: str = "") -> None:
+    """Fill in the front page, and mark the folder as a site. ``name`` is that of the network's weights."""
     page = (new / "index.html").read_text(encoding="utf-8")
     millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
     page = page.replace("<!-- parameters -->", f"{millions:.1f} million")
     links = [
-        f'<a href="{target}{"" if target.endswith(".html") else "/index.html"}">{title}</a>'
+        f'<a href="{target}{"" if target.endswith(".html") else "/index.html"}"'
+        f"{' aria-current=page' * (target == 'index.html')}>{title}</a>"
         for target, title in NAVIGATION.items()
         if (new / target).exists()
     ]
@@ -195,6 +207,7 @@ def fill_front_page(new: Path, model: ACFNet) -> None:
     assert model.acf is not None  # as check_network found
     use = USE[model.acf.variant]
     page = page.replace("<!-- use -->", f"{use} Joined with its own feature, a small layer decides.")
+    page = page.replace("<!-- sees -->", sees(model, STREET_SIZE)).replace("<!-- rivals -->", rivals(name))
     for mark, text in beside_the_page(new).items():
         page = page.replace(f"<!-- {mark} -->", text)
     (new / "index.html").write_text(page, encoding="utf-8")
@@ -207,10 +220,13 @@ def beside_the_page(new: Path) -> dict[str, str]:
     def where(target: str, text: str) -> str:
         return text.format(target) if (new / target).exists() else ""
 
-    first = where(LESSONS["first"], '<a href="{}">New here? Lesson 01</a>')
-    oracle = where(LESSONS["oracle"], ' (<a href="{}">lesson 10</a>)')
-    found = where(RESULTS, f'What was found: {findings(ROOT / "RESULTS.md")} <a href="{{}}">Results</a>.')
-    return {"first lesson": first, "lesson 10": oracle, "findings": found}
+    found = {title: where(page, f'<a href="{{}}">{title}</a>') or title for page, title in LESSONS.items()}
+    found["first lesson"] = where(next(iter(LESSONS)), '<a href="{}">New here? Lesson 00</a>')
+    found["glossary"] = where(GLOSSARY, '<a href="{}">Glossary</a>')
+    study = f"The study: {findings(ROOT / 'RESULTS.md')} {{}}. {presence_given(ROOT / 'RESULTS.md')}"
+    found["findings"] = where(RESULTS, study.format('<a href="{}">Results</a>'))
+    found["results"] = where(RESULTS, 'See the <a href="{}">Results</a>.')
+    return found
 
 
 def findings(results: Path) -> str:
@@ -221,9 +237,10 @@ def findings(results: Path) -> str:
         return "how much a head with class centers gains over an equal head without them, and where."
     (small, much), (large, little) = gain
     return (
-        f"on generated streets, a head with class centers gained {much} points of mIoU over an equal head without "
-        f"them where the base network sees {small} pixels across, {little} where it sees {large}. Whether it is the "
-        "class centers, or any look at the whole picture, is open:"
+        f"on generated streets of 128 x 64 pixels, a head (the last layers, which decide) with class centers gained "
+        f"{much} points of mIoU (a score from 0 to 100) over an equal head without them where the base network (the "
+        f"layers before it) sees {small} pixels across, {little} where it sees {large}. Whether it is the class "
+        "centers, or any look at the whole picture, is open:"
     )
 
 

@@ -13,6 +13,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 ADDRESS = {"a": "href", "img": "src", "source": "srcset"}
 OUTSIDE = re.compile(r"^(https?:|mailto:|data:|#)")
+TAG = re.compile(r"\\tag\s*\{([^{}]*)\}")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -30,9 +31,13 @@ class Renderer(IPythonRenderer):
 
 
 def mathematics(latex: str, display: str) -> str:
-    """LaTeX as MathML; as code, where there is something that the converter does not know."""
+    """LaTeX as MathML; as code, where there is something that the converter does not know.
+
+    The number of an equation, ``\\tag``, stands apart from it.
+    """
+    apart = TAG.sub(r"\\qquad \\text{(\1)}", latex.strip())
     try:
-        found = convert(latex.strip(), display=display)
+        found = convert(apart, display=display)
     except Exception:  # it has many errors of its own
         return f"<code>{html.escape(latex)}</code>"
     label = html.escape(" ".join(latex.split()), quote=True)
@@ -76,6 +81,24 @@ def rewrite_links(body: BeautifulSoup, rewrite: Callable[[str], str | None]) -> 
                 element.name, element.attrs = "span", {"title": f"in the repository: {address}"}
             else:
                 element.decompose()
+
+
+NUMBER = re.compile(r"[^\w]*\d")  # how a cell begins that is a number
+NOTHING = ("", "-", "–", "not run yet")
+
+
+def align_columns(body: BeautifulSoup) -> None:
+    """Columns of numbers to the right, columns of words to the left, whatever the Markdown says."""
+    for table in body.find_all("table"):
+        rows = [row.find_all(["td", "th"], recursive=False) for row in table.find_all("tr")]
+        lines = rows[1:]
+        for column in range(max(map(len, rows), default=0)):
+            texts = [plain(row[column]) for row in lines if column < len(row)]
+            said = [text for text in texts if text not in NOTHING]
+            numbers = 2 * sum(bool(NUMBER.match(text)) for text in said) > len(said)
+            for row in rows:
+                if column < len(row) and not row[column].has_attr("colspan"):
+                    row[column]["style"] = f"text-align: {'right' if numbers else 'left'}"
 
 
 def plain(element: Tag) -> str:

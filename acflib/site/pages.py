@@ -15,6 +15,7 @@ from pygments.formatters import HtmlFormatter
 from acflib.errors import ConfigError
 from acflib.site.library import first_lines, write_library
 from acflib.site.markup import (
+    align_columns,
     from_markdown,
     from_notebook,
     name_entries,
@@ -38,12 +39,15 @@ DOCUMENTS = {  # page -> file of the repository, in the order in which they are 
     "data-licenses": "docs/data-licenses.md",
     "onnx": "docs/onnx.md",
     "instructors": "docs/instructors.md",
+    "study-plan": "docs/study-plan.md",
+    "networks": "docs/networks.md",
     "contributing": "CONTRIBUTING.md",
 }
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'"
 )
+TO_RUN = "Two-commands"  # heading of the README
 THEMES = {"light": "default", "dark": "github-dark"}  # of code, by pygments' names
 
 
@@ -94,7 +98,8 @@ def write_pages(new: Path, say: Callable[[str], None] = lambda text: None, root:
     for group, members in lists.items():
         for page in members:
             links_of(page, places, anchors, new, root)
-            write_page(new, page.path, page.title, str(page.body), members)
+            above = printed(page, places) if group == "Lessons" else ""
+            write_page(new, page.path, page.title, above + str(page.body), members)
         write_page(
             new, str(PurePosixPath(members[0].path).parent / "index.html"), group, contents(group, members), members
         )
@@ -104,6 +109,19 @@ def write_pages(new: Path, say: Callable[[str], None] = lambda text: None, root:
     styles = (f"@media (prefers-color-scheme: {theme}) {{ {HtmlFormatter(style=style).get_style_defs('.highlight')} }}"
               for theme, style in THEMES.items())  # fmt: skip
     (new / "play" / "code.css").write_text("\n".join(styles), encoding="utf-8")
+
+
+def printed(page: Page, places: dict[str, str]) -> str:
+    """What stands above a lesson: that nothing runs here, and where it does."""
+    run = "<code>make lab</code>"
+    if "README.md" in places:
+        run = f'<a href="{relative(places["README.md"], page.path)}#{TO_RUN}">{run}</a>'
+    views = f'<a href="{relative("index.html", page.path)}">Playground</a>'
+    return (
+        '<p class="printed">You are reading a printed lesson: nothing runs here, and its results are those of a copy '
+        f"in which no exercise was solved and nothing predicted. To run it: {run}. To paint and click in this browser: "
+        f"the {views}.</p>"
+    )
 
 
 def indexed(page: Page) -> dict[str, Any]:
@@ -117,6 +135,8 @@ def make_page(path: str, source: str, root: Path) -> Page:
     file = root / source
     found = from_notebook(file) if file.suffix == ".ipynb" else from_markdown(file.read_text(encoding="utf-8"))
     body = BeautifulSoup(found, "html.parser")
+    if file.suffix != ".ipynb":
+        align_columns(body)
     for wide in body.find_all("table"):
         wide.wrap(body.new_tag("div", attrs={"class": "scroll"}))
     for heading in body.find_all("th"):
@@ -218,7 +238,7 @@ def write_page(new: Path, path: str, title: str, body: str, beside: list[Page]) 
 </head>
 <body class="acf-root">
 <a class="skip" href="#text">Go to the text</a>
-<header><strong>ACFNet</strong><nav aria-label="Site">{site}</nav></header>
+<header><strong><a href="{up}index.html">ACFNet</a></strong><nav aria-label="Site">{site}</nav></header>
 <div class="reading">
 {side}
 <main id="text">

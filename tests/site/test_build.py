@@ -1,14 +1,16 @@
 """``acflib site``: which networks and folders it takes, and that an older site stays where the new one fails."""
 
 import dataclasses
+import json
 import re
 
 import numpy as np
 import pytest
+import torch
 
 from acflib.acfnet import ModelConfig, build_model
 from acflib.errors import ConfigError, TrainingError
-from acflib.site import build
+from acflib.site import build, front
 
 TINY = ModelConfig("tiny", num_classes=19, channels=8, align_corners=False, weights=None)
 
@@ -120,6 +122,49 @@ def test_the_finding_has_the_numbers_of_the_results(tmp_path, text, words):
     assert re.search(words, build.findings(tmp_path / "RESULTS.md"))
 
 
+WORLDS = """
+| world, field | sum − self | presence given: sum − self |
+| --- | ---: | ---: |
+| own, 47 | +1.25 ± 0.25, n = 8 | {near} |
+| own, 239 | −0.10 ± 0.12, n = 8 | −0.30 ± 0.11, n = 8 |
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            WORLDS.format(near="+0.07 ± 0.20, n = 8"),
+            r"\+0.07 ± 0.20 and −0.30 ± 0.11. ±: 95 % interval over 8 trainings.$",
+        ),
+        (WORLDS.format(near="not run yet"), "^$"),
+        ("the study has not been run", "^$"),
+        (None, "^$"),
+    ],
+)
+def test_what_is_left_where_presence_is_given_has_the_numbers_of_the_results(tmp_path, text, words):
+    if text is not None:
+        (tmp_path / "RESULTS.md").write_text(text, encoding="utf-8")
+    assert re.search(words, front.presence_given(tmp_path / "RESULTS.md"))
+
+
+def test_the_networks_without_centers_stand_beside_that_of_the_page():
+    """The scores of the sidecars of the weights; nothing where the page runs another network."""
+    said = front.rivals("streets-acf-sum")
+    for name in (front.OF_THE_PAGE, *front.RIVALS):
+        sidecar = json.loads((build.ROOT / "data" / "weights" / f"{name}.json").read_text(encoding="utf-8"))
+        assert f"{sidecar['metrics']['test']['miou_fine']:.1f}" in said
+    assert front.rivals("streets-self") == front.rivals("mine") == ""
+
+
+@pytest.mark.parametrize("field", [47, 111])
+def test_the_page_says_how_far_its_network_sees(field):
+    model = build_model(dataclasses.replace(TINY, field=field))
+    training = model.training
+    assert f"sees {field} pixels across, of 256" in front.sees(model, build.STREET_SIZE)
+    assert model.training == training and next(model.parameters()).dtype == torch.float32
+
+
 @pytest.mark.skipif(not (build.ROOT / "RESULTS.md").is_file(), reason="a copy without the results")
 def test_the_results_of_today_can_be_read():
     assert "points of mIoU" in build.findings(build.ROOT / "RESULTS.md")
@@ -131,11 +176,11 @@ def test_the_front_page_says_what_a_pixel_receives_and_links_what_there_is(tmp_p
     for lessons in (False, True):
         new = tmp_path / f"{variant}-{lessons}"
         build.copy_static(new)
-        for target in (*build.LESSONS.values(), build.RESULTS) if lessons else ():
+        for target in (*build.LESSONS, build.RESULTS, build.GLOSSARY) if lessons else ():
             (new / target).parent.mkdir(parents=True, exist_ok=True)
             (new / target).touch()
         build.fill_front_page(new, model)
         page = (new / "index.html").read_text(encoding="utf-8")
         assert build.USE[variant] in page and "<!-- " not in page
-        for target in (*build.LESSONS.values(), build.RESULTS):
+        for target in (*build.LESSONS, build.RESULTS, build.GLOSSARY):
             assert (f'href="{target}"' in page) == lessons

@@ -81,6 +81,7 @@ def test_links_lead_to_pages(small):
         "paper": "https://arxiv.org/abs/1909.09408",
         "next": "../lessons/02_b.html#cell-id=b0",
         "Second": "../lessons/02_b.html",
+        "Playground": "../index.html",
     }
     assert [s.get_text() for s in body.find_all("span", title=re.compile("in the repository"))] == ["tests", "out"]
     assert [image["src"] for image in body.find_all("img")] == ["../docs/images/x.png"]
@@ -207,3 +208,62 @@ def test_a_table_has_no_empty_heading(tmp_path):
     (tmp_path / "a.md").write_text("# A\n\n| | mean |\n| --- | --- |\n| sum | 1 |\n", encoding="utf-8")
     body = pages.make_page("docs/a.html", "a.md", tmp_path).body
     assert [heading.get_text() for heading in body.find_all("th")] == ["mean"] and len(body.find_all("td")) == 3
+
+
+def test_words_stand_left_and_numbers_right(tmp_path):
+    text = (
+        "| row | difference | mean | n |\n| --- | ---: | ---: | --- |\n"
+        "| H1 | center − self, own-47 | +0.65 ± 0.16 | 8 |\n| H2 | gain of sum | not run yet | 0 |\n"
+    )
+    (tmp_path / "a.md").write_text(text, encoding="utf-8")
+    rows = pages.make_page("docs/a.html", "a.md", tmp_path).body.find_all("tr")
+    for row in rows:
+        assert [cell["style"].split()[-1] for cell in row.find_all(["td", "th"])] == ["left", "left", "right", "right"]
+
+
+def test_the_number_of_an_equation_stands_apart():
+    (formula,) = BeautifulSoup(markup.from_markdown(r"$$a = \frac{b}{c} \tag{2}$$"), "html.parser").find_all("math")
+    number = formula.find("mtext")
+    assert number.get_text() == "(2)" and number.find_previous_sibling().name == "mspace"
+    assert r"\tag{2}" in formula["aria-label"]
+
+
+def test_a_lesson_says_that_it_is_printed_and_how_to_run_it(small):
+    for name in ("01_a", "02_b"):
+        note = BeautifulSoup((small / "lessons" / f"{name}.html").read_text(), "html.parser").main.find(
+            class_="printed"
+        )
+        assert "make lab" in note.get_text() and note.find("a", string="Playground")["href"] == "../index.html"
+    assert 'class="printed"' not in (small / "docs" / "glossary.html").read_text()
+
+
+@pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="a copy without the README")
+def test_the_readme_says_how_to_run_a_lesson():
+    body = pages.make_page("docs/readme.html", "README.md", ROOT).body
+    page = pages.Page("lessons/x.html", "notebooks/x.ipynb", "x", body)
+    target = BeautifulSoup(pages.printed(page, {"README.md": "docs/readme.html"}), "html.parser").find("a")["href"]
+    file, anchor = target.split("#")
+    assert file == "../docs/readme.html" and "make lab" in body.find(id=anchor).find_next("pre").get_text()
+
+
+@pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="a copy without the documents")
+def test_every_document_that_a_page_names_is_on_the_site():
+    """Of the folder docs; slides have a form of their own."""
+    there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")} - {"docs/slides.md"}
+    assert there <= set(pages.DOCUMENTS.values())
+
+
+def test_links_of_headings_and_resting_buttons_can_be_read():
+    """The color of quiet text has the contrast of WCAG AA on the pages' ground, and nothing fades it."""
+    style = (ROOT / "acflib" / "site" / "static" / "site.css").read_text(encoding="utf-8")
+    for rule in (r"\.anchor-link {([^}]*)}", r"\.acf-button:disabled {([^}]*)}"):
+        found = re.search(rule, style)
+        assert found and "color: var(--jp-ui-font-color2)" in found[1]
+        assert float((re.search(r"opacity: ([\d.]+)", found[1]) or [0, 1])[1]) == 1
+    colors, grounds = (re.findall(rf"--jp-{name}: (#\w+)", style) for name in ("ui-font-color2", "layout-color1"))
+
+    def long(color: str) -> str:
+        return color if len(color) == 7 else "#" + "".join(2 * letter for letter in color[1:])
+
+    for color, ground in zip(colors, grounds, strict=True):
+        assert contrast(long(color), long(ground)) >= 4.5

@@ -7,9 +7,12 @@ import { MAX_RADIUS } from "./edits.js";
 const MAX_EDITS = 500;
 const MAX_POINTS = 5000;
 
+export const OWN = "own"; // the name of a person's own photograph, which nobody else has
+
 export const tenths = (point) => point.map((place) => Math.floor(place * 10) / 10);
 
 export function toAddress({ picture, pixel, edits }) {
+  if (picture === OWN) return `#picture=${OWN}`;
   const parts = [`picture=${encodeURIComponent(picture)}`, `pixel=${pixel.join(",")}`];
   if (edits.length) parts.push(`edits=${edits.map(writeEdit).join("~")}`);
   return `#${parts.join("&")}`;

@@ -103,6 +103,8 @@ export function similarityToCenters(feature, centers) {
 
 // ---- class centers
 
+export const isZero = (center) => center.every((value) => value === 0);
+
 // Centers (N * C) as a list of N vectors.
 export function vectorsOf(values, count) {
   const size = values.length / count;
@@ -181,6 +183,13 @@ export function rightShare(labels, truth) {
   return all ? right / all : null;
 }
 
+// The share of each class among the pixels of a class map.
+export function labelShares(labels, classes) {
+  const counts = new Array(classes).fill(0);
+  for (const label of labels) if (label < classes) counts[label]++;
+  return counts.map((count) => count / labels.length);
+}
+
 export function changedShare(a, b) {
   let count = 0;
   for (let i = 0; i < a.length; i++) count += a[i] !== b[i];
@@ -213,19 +222,31 @@ export function namePlaces(labels, [height, width]) {
   return found.map(([label, [, i]]) => [label, Math.floor(i / w) * step + first, (i % w) * step + first]);
 }
 
-// The marked place (1 in `marks`) with most marked ones within `reach` rows and columns, not close to the border; -1 where
-// there is none.
-export function densest(marks, height, width, reach = 8) {
+// The place among `places` (1 in it) with most of `marks` within `reach` rows and columns, not close to the border; -1
+// where there is none.
+export function densest(marks, height, width, places = marks, reach = 8) {
   let [most, found] = [0, -1];
   const [top, left] = [height, width].map((side) => Math.min(2 * reach, Math.floor(side / 4)));
   for (let y = top; y < height - top; y++)
     for (let x = left; x < width - left; x++) {
-      if (!marks[y * width + x]) continue;
+      if (!places[y * width + x]) continue;
       let count = 0;
       for (let r = Math.max(0, y - reach); r <= Math.min(height - 1, y + reach); r++)
         for (let c = Math.max(0, x - reach); c <= Math.min(width - 1, x + reach); c++) count += marks[r * width + c];
       if (count > most) [most, found] = [count, y * width + x];
     }
+  return found;
+}
+
+// The marked places that hang together with one of them, by their sides.
+export function connected(marks, from, height, width) {
+  const [seen, found] = [new Uint8Array(marks.length), [from]];
+  seen[from] = 1;
+  for (const i of found) {
+    const [y, x] = [Math.floor(i / width), i % width];
+    const beside = [y > 0 && i - width, y < height - 1 && i + width, x > 0 && i - 1, x < width - 1 && i + 1];
+    for (const j of beside) if (j !== false && marks[j] && !seen[j]) found.push(j) && (seen[j] = 1);
+  }
   return found;
 }
 

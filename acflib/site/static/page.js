@@ -1,16 +1,16 @@
 // The playground: what a person does changes the state; the state is run through the network and painted.
 
 import { h } from "../widgets/elements.js";
+import { paintRGBA } from "../widgets/paint.js";
 import { Network } from "./network.js";
 import { Scene } from "./scene.js";
 import { galleryPicture, ownPicture } from "./pictures.js";
-import { fromAddress, tenths, toAddress } from "./address.js";
+import { OWN, fromAddress, toAddress } from "./address.js";
+import { makeHand } from "./hand.js";
 import { makeView } from "./view.js";
 import { makeTour } from "./tour.js";
 
-const OWN = "own";
 const REMEMBER_MS = 250;
-const MAX_POINTS = 5000; // of a stroke; a longer one goes on as another
 const place = (id) => document.getElementById(id);
 const root = place("play");
 
@@ -21,7 +21,7 @@ const dirty = { edits: false, pixel: false };
 let opening = 0; // counts pictures that were asked for: the last one wins
 let working = null;
 let version = 0;
-let undone = []; // edits that were taken back, the last one last
+let keptOwn = null; // shows the own photograph again, as it was left
 
 function tell(text, kind = "message") {
   for (const id of ["message", "note"]) {
@@ -33,55 +33,7 @@ function tell(text, kind = "message") {
 
 // ---- what a hand does
 
-const hand = {
-  note: (text) => tell(text, "note"),
-  undone: () => undone.length,
-  pick(pixel) {
-    state.pixel = pixel.map(Math.floor);
-    refresh("pixel");
-  },
-  paint(label, radius, point, stroke) {
-    const last = state.edits.at(-1);
-    const rounded = tenths(point);
-    if (last && last.stroke === stroke && last.points.length < MAX_POINTS) {
-      const end = last.points.at(-1);
-      if (end[0] === rounded[0] && end[1] === rounded[1]) return;
-      last.points.push(rounded);
-    } else {
-      state.edits.push({ do: "stroke", label, radius, points: last && last.stroke === stroke ? [last.points.at(-1), rounded] : [rounded], stroke });
-      undone = [];
-    }
-    refresh("edits");
-  },
-  edit(edit) {
-    const already = isDone(edit);
-    tell(already, "note");
-    if (already) return;
-    state.edits.push(edit);
-    undone = [];
-    refresh("edits");
-  },
-  undo() {
-    if (state.edits.length) undone.push(state.edits.pop());
-    refresh("edits");
-  },
-  redo() {
-    if (undone.length) state.edits.push(undone.pop());
-    refresh("edits");
-  },
-  reset() {
-    undone = state.edits.splice(0).reverse(); // "Redo" brings them back, one by one
-    refresh("edits");
-  },
-};
-
-// A line of text where an edit would change nothing.
-function isDone(edit) {
-  const name = network.about.classes[edit.label];
-  if (edit.do === "absent" && scene.absent(edit.label)) return `${name} is absent already: no cell of the coarse guess is most likely ${name}.`;
-  if (edit.do === "alike" && scene.alike) return "All centers are alike already.";
-  return edit.do === "truth" && state.edits.at(-1)?.do === "truth" ? "The truth is in use already." : "";
-}
+const hand = makeHand({ state, scene: () => scene, about: () => network.about, refresh, note: (text) => tell(text, "note") });
 
 // Ctrl+Z takes an edit back, with Shift it comes again; Cmd on a Mac.
 function onKey(event) {
@@ -112,6 +64,7 @@ async function work() {
       root.dataset.edits = state.edits.length;
       root.dataset.version = ++version;
       rememberSoon();
+      tour?.check();
     }
   } catch (error) {
     tell(`The network stopped: ${error.message}`);
@@ -141,18 +94,45 @@ async function openPicture(load, name, { pixel = null, edits = [] } = {}) {
 }
 
 async function show(found, name, pixel, edits) {
+  leave(name);
   scene = found;
-  undone = [];
   Object.assign(state, { picture: name, pixel, edits: [...edits] });
+  hand.begin();
   for (const item of place("gallery").children) {
     item.classList.toggle("current", item.dataset.name === name);
     if (item.type === "button") item.setAttribute("aria-pressed", String(item.dataset.name === name));
   }
+  showOwn(name === OWN);
   root.hidden = false; // before its panels are fitted to it
   view.open(scene);
   root.dataset.picture = name;
   dirty.edits = true;
   await refresh("pixel");
+}
+
+// Before another picture is shown: what this one shows stays in the address, for the browser's "Back".
+function leave(name) {
+  if (!scene || name === state.picture || tour.isOpen()) return;
+  if (state.picture === OWN) keptOwn = keep();
+  if (writtenPicture !== state.picture) return; // the browser went back or forward
+  remember();
+  if (state.edits.length) tell("Your changes stay with the former picture: “Back” of the browser brings both again.", "note");
+}
+
+// The tile of the photograph: its thumbnail and name, and whether it is what is shown.
+function showOwn(chosen) {
+  place("of-own").hidden = !chosen;
+  place("of-streets").hidden = chosen;
+  const { name } = scene.picture;
+  if (chosen) {
+    const small = h("canvas", { width: scene.size[1], height: scene.size[0], "aria-hidden": "true" });
+    paintRGBA(small, scene.picture.pixels, scene.size);
+    document.querySelector(".own > :first-child").replaceWith(small);
+    place("own-name").textContent = name;
+  }
+  const file = place("file");
+  file.parentElement.title = chosen ? `${name}; it stays on this computer` : "It stays on this computer";
+  file.setAttribute("aria-label", `Load your own photograph; it stays on this computer${chosen ? `. Chosen now: ${name}` : ""}`);
 }
 
 // What is shown now, as a function that shows it again.
@@ -166,6 +146,8 @@ function keep() {
 }
 
 const openGallery = (item, more) => openPicture(() => galleryPicture(item), item.name, more);
+// The tile of the picture that is shown takes all changes back.
+const choose = (item) => (state.picture === item.name ? hand.reset() : openGallery(item));
 const openOwn = (file) => openPicture(() => ownPicture(file, network.about), OWN);
 
 function busy(text) {
@@ -178,7 +160,7 @@ function makeGallery() {
   own.dataset.name = OWN;
   for (const item of network.about.gallery) {
     const image = h("img", { src: item.image, alt: "", width: 128, height: 64 });
-    const open = h("button", { type: "button", class: "thumb", onclick: () => openGallery(item), title: (item.holds || []).join(", ") }, image, item.title);
+    const open = h("button", { type: "button", class: "thumb", onclick: () => choose(item), title: (item.holds || []).join(", ") }, image, item.title);
     open.dataset.name = item.name;
     open.setAttribute("aria-pressed", "false");
     own.before(open);
@@ -198,28 +180,35 @@ function makeGallery() {
 // ---- the address
 
 let written = "";
+let writtenPicture = "";
 let waiting = null;
 
 // A little later, so that a quick hand does not write the address hundreds of times, which browsers refuse.
 const rememberSoon = () => (waiting ||= setTimeout(remember, REMEMBER_MS));
 
+// Another picture is another entry, so that "Back" leads to the former one. What a tour shows is not written: a reload
+// brings back what was there before it.
 function remember() {
   clearTimeout(waiting);
   waiting = null;
-  if (state.picture === OWN) return; // nobody else has this photograph
   const address = toAddress(state);
-  if (address === written) return;
-  written = address;
-  history.replaceState(null, "", address);
+  if (address === written || tour.isOpen()) return;
+  const another = writtenPicture && writtenPicture !== state.picture;
+  [written, writtenPicture] = [address, state.picture];
+  if (another) history.pushState(null, "", address);
+  else history.replaceState(null, "", address);
 }
 
 async function follow() {
   if (location.hash === written && written) return;
+  if (scene && !location.hash.includes("picture=")) return; // a place of this page, such as #found
+  await tour.end(); // if there is one
   const gallery = network.about.gallery;
   let given = null;
   let wrong = "";
   try {
     given = fromAddress(location.hash, { classes: network.about.classes.length });
+    if (given?.picture === OWN) return await followOwn();
     if (given && !gallery.some(({ name }) => name === given.picture)) throw new Error(`there is no picture "${given.picture.slice(0, 40)}"`);
     const item = gallery.find(({ name }) => name === given?.picture);
     if (given && !item.truth && given.edits.some((edit) => edit.do === "truth")) throw new Error("this picture has no ground truth");
@@ -227,18 +216,29 @@ async function follow() {
     [given, wrong] = [null, `This link cannot be followed: ${error.message}.`];
   }
   const item = gallery.find(({ name }) => name === given?.picture) || gallery[0];
+  [written, writtenPicture] = [location.hash, given ? item.name : writtenPicture];
   await openGallery(item, given || {});
   if (wrong) tell(wrong);
+}
+
+// "Back" to the photograph while the page is open shows it again; after a reload it is gone.
+async function followOwn() {
+  [written, writtenPicture] = [location.hash, OWN];
+  if (keptOwn) return keptOwn();
+  writtenPicture = ""; // the street takes the place of the photograph in the address
+  await openGallery(network.about.gallery[0]);
+  tell("Your photograph was not kept: load it again.");
 }
 
 async function copyLink() {
   if (state.picture === OWN) return tell("A link cannot hold your own photograph; choose a picture of the gallery.");
   remember();
+  const link = new URL(toAddress(state), location.href).href;
   try {
-    await navigator.clipboard.writeText(location.href);
+    await navigator.clipboard.writeText(link);
     tell("The link to this view is in the clipboard.", "note");
   } catch {
-    tell("Copy the address of this page: it holds picture, pixel and changes.", "note");
+    tell(tour.isOpen() ? `The link to this view: ${link}` : "Copy the address of this page: it holds picture, pixel and changes.", "note");
   }
 }
 
@@ -249,9 +249,9 @@ async function begin() {
   try {
     network = await Network.load();
     view = makeView(network.about, hand);
-    tour = makeTour({ about: network.about, open: openGallery, keep, scene: () => scene, set: (changes) => {
+    tour = makeTour({ about: network.about, open: openGallery, keep, scene: () => scene, state, set: (changes) => {
       Object.assign(state, changes);
-      undone = [];
+      hand.begin();
       dirty.pixel = true;
       return refresh("edits");
     } });

@@ -2,8 +2,8 @@
 
 import { applyEdits, ownMaps } from "./edits.js";
 import {
-  PRESENT, cellsOf, changedShare, densest, enlarged, featureAt, labelsAtSize, likeliest, massShares, moved, namePlaces, principalAxes, project,
-  rightShare, similarityMap, similarityToCenters, softmax, unitFeatures, vectorsOf,
+  PRESENT, cellsOf, changedShare, connected, densest, enlarged, featureAt, isZero, labelShares, labelsAtSize, likeliest, massShares, moved, namePlaces,
+  principalAxes, project, rightShare, similarityMap, similarityToCenters, softmax, unitFeatures, vectorsOf,
 } from "./numbers.js";
 
 export class Scene {
@@ -58,6 +58,7 @@ export class Scene {
     this.centers = vectorsOf(found.centers, this.own.channels);
     this.fine = found === this.before ? this.fineBefore : labelsAtSize(found.fine, this.size);
     this.edited = likeliest(maps.attention); // cells
+    this.coarse = this.coarseAfter();
     this.units.fine = unitFeatures(found.fineFeatures);
   }
 
@@ -67,7 +68,7 @@ export class Scene {
   }
 
   absent(label) {
-    return !this.edited.includes(label);
+    return !this.coarse.includes(label);
   }
 
   // Are all class centers alike? A stroke after "alike" makes one that is not.
@@ -75,35 +76,47 @@ export class Scene {
     return moved(this.centers.slice(1), this.centers.slice(0, -1), []).every((far) => far < 1e-6);
   }
 
-  // The coarse guess in pixels: as the network enlarges it, and the new class of each cell whose class was changed.
+  // The coarse guess in pixels, as it is drawn and counted: as the network enlarges it, but the cell's class where a hand
+  // changed the cell or made the class absent. The ground truth in its place is a map of cells.
   coarseAfter() {
     const [now, own] = [this.edited, this.ownLabels].map((labels) => enlarged(labels, this.own, this.size));
-    return this.coarseLabels.map((label, i) => (now[i] === own[i] ? label : now[i]));
+    if (this.edits.some((edit) => edit.do === "truth")) return now;
+    const [present, before] = [this.edited, this.ownLabels].map((labels) => new Set(labels));
+    const madeAbsent = (label) => before.has(label) || this.edits.some((edit) => edit.do === "absent" && edit.label === label);
+    const kept = (label, i) => now[i] === own[i] && (present.has(label) || !madeAbsent(label));
+    return this.coarseLabels.map((label, i) => (kept(label, i) ? label : now[i]));
   }
 
   // A pixel at which the class centers decide: coarse guess wrong, fine result right, and wrong again with all centers
-  // alike; the one with most of its kind around it. Null where there is none.
+  // alike; the one with most of its kind around it, in the middle of a cell where there is one, so that the P of its cell
+  // is the whole of its guess. Null where there is none.
   decidedByCenters() {
     const { truth } = this.picture;
     if (!truth) return null;
     const [height, width] = this.size;
     const kind = truth.map((label, i) => Number(label !== 255 && this.fineBefore[i] === label && this.coarseLabels[i] !== label && this.fineAlike[i] !== label));
-    const at = densest(kind, height, width);
-    return at < 0 ? null : { pixel: [Math.floor(at / width), at % width], coarse: this.coarseLabels[at], fine: this.fineBefore[at], alike: this.fineAlike[at] };
+    const [tall, wide] = [height / this.own.height, width / this.own.width];
+    const middle = (place, side) => Math.abs(((place + 0.5) % side) / side - 0.5) < 0.2;
+    const inside = kind.map((is, i) => is && Number(middle(Math.floor(i / width), tall) && middle(i % width, wide)));
+    const at = densest(kind, height, width, inside.includes(1) ? inside : kind);
+    if (at < 0) return null;
+    const wrong = truth.map((label, i) => Number(label !== 255 && label !== this.coarseLabels[i] && this.coarseLabels[i] === this.coarseLabels[at]));
+    const patch = connected(wrong, at, height, width);
+    const mended = patch.filter((i) => this.fineBefore[i] === truth[i]).length / patch.length;
+    return { pixel: [Math.floor(at / width), at % width], coarse: this.coarseLabels[at], fine: this.fineBefore[at], alike: this.fineAlike[at], mended };
   }
 
   // ---- what the panels paint
 
   classMaps() {
-    const edited = enlarged(this.edited, this.own, this.size);
     return {
       truth: this.picture.truth,
-      coarse: edited,
+      coarse: this.coarse,
       fine: this.fine,
-      places: { truth: this.picture.truth ? namePlaces(this.picture.truth, this.size) : [], coarse: namePlaces(edited, this.size), fine: namePlaces(this.fine, this.size) },
+      places: { truth: this.picture.truth ? namePlaces(this.picture.truth, this.size) : [], coarse: namePlaces(this.coarse, this.size), fine: namePlaces(this.fine, this.size) },
       changed: changedShare(this.fine, this.fineBefore),
       rightCoarse: rightShare(this.coarseLabels, this.picture.truth),
-      rightCoarseAfter: rightShare(this.coarseAfter(), this.picture.truth),
+      rightCoarseAfter: rightShare(this.coarse, this.picture.truth),
       rightBefore: rightShare(this.fineBefore, this.picture.truth),
       rightAlike: rightShare(this.fineAlike, this.picture.truth),
       right: rightShare(this.fine, this.picture.truth),
@@ -127,9 +140,9 @@ export class Scene {
     const { truth } = this.picture;
     return {
       row: Array.from({ length: this.own.channels }, (_, k) => this.maps.attention.values[k * count + cell]),
-      to_centers: similarityToCenters(featureAt(this.found.reduced, cell), this.centers),
+      to_centers: similarityToCenters(featureAt(this.found.reduced, cell), this.centers).map((value, i) => (isZero(this.centers[i]) ? null : value)),
       truth: truth ? truth[at] : null,
-      coarse: this.edited[cell],
+      coarse: this.coarse[at],
       fine: this.fine[at],
       alike: this.fineAlike[at],
     };
@@ -138,6 +151,7 @@ export class Scene {
   // The class centers in their plane, as widgets/plane.js paints them.
   plane(pixel) {
     const shares = massShares(this.maps.centers);
+    const drawn = [this.coarseLabels, this.coarse].map((labels) => labelShares(labels, this.own.channels));
     const steps = moved(this.centersBefore, this.centers, this.present);
     const shown = shares.flatMap((share, i) => (Math.max(share, this.sharesBefore[i]) >= PRESENT && this.sharesBefore[i] > 1e-6 ? [i] : []));
     return {
@@ -146,9 +160,9 @@ export class Scene {
         before: project(this.centersBefore[i], this.axes),
         after: project(this.centers[i], this.axes),
         moved: steps[i],
-        share_before: this.sharesBefore[i],
-        share_after: shares[i],
-        zero: this.centers[i].every((value) => value === 0),
+        share_before: drawn[0][i],
+        share_after: drawn[1][i],
+        zero: isZero(this.centers[i]),
       })),
       point: project(featureAt(this.before.reduced, this.cellOf(pixel)), this.axes),
     };

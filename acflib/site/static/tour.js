@@ -2,12 +2,22 @@
 
 import { button, className, percent } from "../widgets/elements.js";
 
+const narrow = matchMedia("(max-width: 600px)"); // as in site.css: one panel in a row
+
 const place = (id) => document.getElementById(id);
 
-// `set({ pixel, edits })` changes the state of the page; `scene()` gives what the network found; `keep()` gives a function
+// A link to a lesson, where the site has it, as the page itself names it.
+function lesson(number) {
+  const known = document.querySelector(`main a[href^="lessons/${number}"]`)?.cloneNode(true);
+  if (known) known.textContent = `Lesson ${number}`;
+  return known || `Lesson ${number}`;
+}
+
+// `set({ pixel, edits })` changes the `state` of the page; `scene()` gives what the network found; `keep()` gives a function
 // that brings back what is shown now.
-export function makeTour({ about, open, scene, set, keep }) {
+export function makeTour({ about, open, scene, state, set, keep }) {
   let at = -1;
+  let shown = null; // the state that a step speaks of
   let restore = async () => {};
   const item = about.gallery.find(({ truth }) => truth) || about.gallery[0];
   const name = (label) => className(about, label);
@@ -48,8 +58,8 @@ export function makeTour({ about, open, scene, set, keep }) {
     if (!found) return `The marked pixel is in doubt. ${mix}Joined with its own feature, a small layer decides again.`;
     return (
       `At the marked pixel the coarse guess is ${name(found.coarse)}, which is wrong. ${mix}Joined with its own feature, a small layer decides again: ` +
-      `${name(found.fine)}, which is right. With all centers alike it says ${name(found.alike)}: here it is the differing centers that decide. ` +
-      `We looked for this pixel; at many others nothing changes.`
+      `${name(found.fine)}, which is right: a pixel can hear mostly of a wrong center and end right, and why is not known. With all centers alike it says ${name(found.alike)}: here it is the differing centers that decide. ` +
+      `We looked for this pixel; at many others nothing changes. Of the wrong patch that it belongs to, ${percent(found.mended)} becomes right.`
     );
   }
 
@@ -65,10 +75,11 @@ export function makeTour({ about, open, scene, set, keep }) {
     {
       title: "A guess for every pixel",
       show: "guesses",
+      near: ".coarse",
       state: () => ({ pixel: pixelOf(car()), edits: [] }),
       text: () =>
         "The network looks at the picture once and gives each pixel a probability P of every class: the coarse guess. Compare it with the " +
-        "ground truth: thin and small things are missing, borders are rough. Most networks stop here.",
+        "ground truth: thin and small things are missing. Most networks stop here.",
     },
     {
       title: "A class center is a mean",
@@ -92,16 +103,18 @@ export function makeTour({ about, open, scene, set, keep }) {
       text: () =>
         `We painted ${name(wide())} across the upper part of the coarse guess. The center of ${name(wide())} is now a mean of ` +
         "the wrong pixels, so its dot moves, and with it the fine result: " +
-        `${percent(scene().classMaps().changed)} of it changed. Most of it stays: each pixel also keeps its own feature, the centers only add to it.`,
+        `${percent(scene().classMaps().changed)} of it changed. What stays has two possible reasons: each pixel keeps its own feature, and painted pixels take their features along into the new center.`,
+      more: () => [" ", lesson("14"), " takes them apart."],
     },
     {
       title: "Take the class centers away",
       show: "guesses",
+      near: ".truth",
       state: () => ({ pixel: pixelOf(car()), edits: [{ do: "alike" }] }),
       text: () =>
         "Now every class center is the same, the mean of the whole picture. Nothing says any more what a class looks like here. " +
-        `${percent(scene().classMaps().changed)} of the fine result changed. ${gain()}One picture proves nothing: the lessons count on a hundred, ` +
-        "with controls. Now it is yours: “Done” brings back what you had; paint, make a class absent, load a photograph.",
+        `${percent(scene().classMaps().changed)} of the fine result changed. ${gain()}One picture proves nothing.`,
+      more: () => [" ", lesson("10"), " counts on a hundred, with controls. Now it is yours: “Done” brings back what you had; paint, make a class absent, load a photograph."],
     },
   ];
 
@@ -116,17 +129,39 @@ export function makeTour({ about, open, scene, set, keep }) {
     at = to;
     const step = steps[at];
     const last = at === steps.length - 1;
+    shown = null;
+    if (state.picture !== item.name) await open(item);
     await set(step.state());
     place("tour-title").textContent = `${at + 1} of ${steps.length}: ${step.title}`;
-    place("tour-text").textContent = step.text();
+    shown = seen();
+    say();
     back.disabled = at === 0;
     next.textContent = last ? "Done" : "Next";
     stop.hidden = last;
     for (const { show } of steps) place(show).classList.toggle("shown", show === step.show);
     dock();
-    place(step.show).scrollIntoView({ block: "start" });
+    const near = narrow.matches && step.near && place(step.show).querySelector(step.near);
+    (near || place(step.show)).scrollIntoView({ block: "start" });
     place("tour").dataset.step = at + 1;
   }
+
+  const seen = () => JSON.stringify([state.picture, state.pixel, state.edits]);
+  const isOpen = () => !place("tour").hidden;
+
+  // What the step says, as long as it is what the page shows.
+  function say() {
+    const elsewhere = shown !== seen();
+    again.hidden = !elsewhere;
+    if (elsewhere === (place("tour-text").dataset.elsewhere === "yes") && elsewhere) return;
+    place("tour-text").dataset.elsewhere = elsewhere ? "yes" : "no";
+    const step = steps[at];
+    if (elsewhere) place("tour-text").textContent = `You changed what is shown, so the words of this step do not fit any more. “${again.textContent}” brings it back.`;
+    else place("tour-text").replaceChildren(step.text(), ...(step.more ? step.more() : []));
+    dock();
+  }
+
+  // After each change of the page.
+  const check = () => isOpen() && shown && say();
 
   // The page ends above the box, so that the box hides nothing that is spoken of.
   function dock() {
@@ -134,25 +169,34 @@ export function makeTour({ about, open, scene, set, keep }) {
     document.body.style.setProperty("--docked", `${height}px`);
   }
 
+  // The page stays where it is, and the keyboard goes on at what was spoken of last.
   async function end() {
+    if (!isOpen()) return;
+    shown = null;
     try {
       await restore();
     } finally {
       place("tour").hidden = true;
       dock();
       for (const { show } of steps) place(show).classList.remove("shown");
-      place("tour-start").focus();
+      place(steps[at].show).tabIndex = -1;
+      place(steps[at].show).focus({ preventScroll: true });
     }
   }
 
   const back = button("Back", () => go(at - 1));
   const next = button("Next", () => (at === steps.length - 1 ? end() : go(at + 1)));
   const stop = button("End the tour", end);
-  place("tour-buttons").append(back, next, stop);
-  place("tour").addEventListener("keydown", (event) => event.key === "Escape" && end());
+  const again = button("Show this step again", () => go(at));
+  again.hidden = true;
+  place("tour-buttons").append(back, next, again, stop);
+  document.addEventListener("keydown", (event) => event.key === "Escape" && end());
   new ResizeObserver(dock).observe(place("tour"));
 
   return {
+    isOpen,
+    check,
+    end,
     async start() {
       if (place("tour").hidden) restore = keep();
       await open(item);

@@ -1,6 +1,6 @@
 // The panels of the page. They are painted by the modules of the notebook widgets; the numbers come from scene.js.
 
-import { h, button, choice, slider, chip, className, classAt, colorOf, legend, percent } from "../widgets/elements.js";
+import { h, button, choice, slider, chip, className, classAt, colorOf, legend, percent, sharesOf } from "../widgets/elements.js";
 import { paintMap, paintLabels, paintRGBA, colorBar } from "../widgets/paint.js";
 import { Panel, onArrows } from "../widgets/panel.js";
 import { Plane } from "../widgets/plane.js";
@@ -16,6 +16,7 @@ const theme = matchMedia("(prefers-color-scheme: dark)");
 const [MOST_WIDE, MOST_TALL] = [520, 270]; // of a panel, in CSS pixels
 const place = (id) => document.getElementById(id);
 const finger = matchMedia("(pointer: coarse)").matches;
+const ROWS = 7; // of the table of centers that moved
 const share = (value) => `${(100 * value).toFixed(1)} %`;
 
 // Builds the panels; `hand` says what is to be done: pick(pixel), paint(label, radius, point, stroke), edit(edit), undo(), ...
@@ -61,6 +62,7 @@ export function makeView(about, hand) {
   paints.classList.add("finger");
   function setPaints(on) {
     paints.setAttribute("aria-pressed", String(on));
+    if (on) hand.note("");
     coarse.root.classList.toggle("resting", !on);
   }
   setPaints(false);
@@ -78,6 +80,7 @@ export function makeView(about, hand) {
   const plane = new Plane();
   place("panels").append(...main.map((panel) => panel.root));
   truth.root.classList.add("truth");
+  coarse.root.classList.add("coarse");
   place("plane").append(plane.root);
   place("changed").append(changed.root);
   place("maps").append(...similar.map(({ panel }) => panel.root));
@@ -128,12 +131,18 @@ export function makeView(about, hand) {
     const shown = maps.fine.map((label, i) => (label === scene.fineBefore[i] ? about.classes.length : label));
     paintLabels(changed.canvas, shown, scene.size, [...about.colors, UNCHANGED[theme.matches ? "dark" : "light"]]);
     changed.setTitle(`Changed in the fine result: ${percent(maps.changed)} (gray: as before)`);
-    [coarse, fine, truth].forEach((panel) => panel.tell());
+    for (const [panel, labels] of [[coarse, maps.coarse], [fine, maps.fine], [truth, maps.truth]]) {
+      panel.tell();
+      if (labels) panel.describe(sharesOf(labels, about.classes));
+    }
     const edited = scene.edits.length > 0;
-    place("edits").textContent = edited ? `Your changes: ${inWords(scene.edits, about.classes).join("; ")}.` : "Nothing is changed: the coarse guess is the network's own.";
+    const size = `${scene.own.height} x ${scene.own.width} cells`;
+    place("edits").textContent = edited ? `Your changes: ${inWords(scene.edits, about.classes).join("; ")}. The network guesses for ${size}: changed ones are drawn as squares.` : "Nothing is changed: the coarse guess is the network's own.";
     place("truth-note").hidden = !scene.edits.some((edit) => edit.do === "truth");
+    place("truth-cells").textContent = maps.right === null ? "" : `As coarse guess the truth is right in ${share(maps.rightCoarseAfter)}, not in 100 %: it is cut into ${size} first.`;
     place("scores").replaceChildren(...scores(edited));
-    undo.disabled = reset.disabled = changed.root.hidden = place("rings").hidden = !edited;
+    undo.disabled = !hand.past();
+    reset.disabled = changed.root.hidden = place("rings").hidden = !edited;
     redo.disabled = !hand.undone();
     const found = legend(about, [maps.truth, maps.coarse, maps.fine]).chips;
     if (maps.truth?.includes(255)) found.push(chip([0, 0, 0], "black in the truth: does not count"));
@@ -145,11 +154,11 @@ export function makeView(about, hand) {
     const parts = [];
     if (maps.right !== null) {
       const lines = [["the network's", share(maps.rightCoarse), share(maps.rightBefore), share(maps.rightAlike)]];
-      if (edited) lines.push(["after your changes", share(maps.rightCoarseAfter), share(maps.right), ""]);
+      if (edited) lines.push(["after your changes", share(maps.rightCoarseAfter), share(maps.right), "–"]);
       const cells = lines.map(([name, ...numbers]) => [h("th", { scope: "row" }, name), ...numbers.map((text) => h("td", {}, text))]);
       parts.push(table(["right pixels", "coarse", "fine", "fine with all centers alike"], cells));
-      const why = "The last number: the same network, each center replaced by the mean of the picture. What fine has more, on this picture, needs centers that differ. Networks that were trained without centers are another question: see Results.";
-      parts.push(h("p", { class: "acf-note" }, why));
+      const why = "The last number: the same network, each center replaced by the mean of the picture (–: not counted after a change). What fine has more, on this picture, needs centers that differ. Networks that were trained without centers are another question: see ";
+      parts.push(h("p", { class: "acf-note" }, why, h("a", { href: "#found" }, "what was found"), "."));
     }
     if (edited) parts.push(h("p", { class: "numbers" }, `${percent(maps.changed)} of the fine result changed.`));
     return parts;
@@ -175,11 +184,14 @@ export function makeView(about, hand) {
     place("facts").replaceChildren(h("div", {}, ...chips), pixelTable(about, facts, 5));
     const frame = scene.plane(pixel);
     plane.paint(frame, about);
-    const far = frame.centers.filter((center) => center.moved >= 0.005 || center.zero).sort((a, b) => b.moved - a.moved).slice(0, 7);
+    const far = frame.centers.filter((center) => center.moved >= 0.005 || center.zero).sort((a, b) => b.moved - a.moved);
+    const more = far.length > ROWS ? [h("p", { class: "acf-note" }, `and ${far.length - ROWS} more`)] : [];
     const still = h("p", {}, scene.edits.length ? "No center has moved." : "Paint on the coarse guess, and see the dots move.");
-    place("moved").replaceChildren(far.length ? movementTable(about, far, { shares: !scene.alike }) : still);
+    const rows = far.slice(0, ROWS);
+    place("moved").replaceChildren(...(far.length ? [movementTable(about, rows, { shares: !scene.alike }), ...more] : [still]));
     const spoken = words.map((what) => `${WORDS[what]} ${className(about, facts[what])}`).join(", ");
-    place("status").replaceChildren(`row ${pixel[0]}, column ${pixel[1]}`, h("span", { class: "spoken" }, `: ${spoken}`));
+    const where = `row ${pixel[0]}, column ${pixel[1]}`;
+    place("status").replaceChildren(h("span", { "aria-hidden": "true" }, where), h("span", { class: "spoken" }, `${where}: ${spoken}`));
   }
 
   theme.addEventListener("change", () => maps && paintMaps());

@@ -6,6 +6,7 @@ import { overlap } from "./panel.js";
 
 const MARGIN = 46;
 const PLOT_LETTER = 6.6; // mean width of a letter of 12 px
+const [FARTHEST, TURNS] = [90, 16]; // how far from its dot a name may stand, and in how many directions
 
 export class Plane {
   constructor(width = 440, height = 330) {
@@ -24,30 +25,50 @@ export class Plane {
     dots.flat().forEach(([x, y]) => boxes.push([x - 6, y - 6, x + 6, y + 6]));
     const pixel = place(frame.point);
     boxes.push([pixel[0] - 9, pixel[1] - 9, pixel[0] + 9, pixel[1] + 9]);
-    frame.centers.forEach(({ label, zero }, i) => {
-      const [[x0, y0], [x1, y1]] = dots[i];
-      const color = css(scenery.colors[label]);
-      shapes.push(s("line", { x1: x0, y1: y0, x2: x1, y2: y1, class: "acf-way" }));
-      shapes.push(s("circle", { cx: x0, cy: y0, r: 5, class: "acf-open-rim" }));
-      shapes.push(s("circle", { cx: x0, cy: y0, r: 5, fill: "none", stroke: color, "stroke-width": 2, class: "acf-open" }));
-      if (!zero) shapes.push(s("circle", { cx: x1, cy: y1, r: 5.5, fill: color, class: "acf-rim" }));
-    });
-    // Where names are crowded, those that are gone or moved most come first.
+    // Where names are crowded, those that are gone or moved most come first; and their dots lie above the others.
     const weight = ({ moved, zero }) => moved + (zero ? 1000 : 0);
     const order = frame.centers.map((_, i) => i).sort((a, b) => weight(frame.centers[b]) - weight(frame.centers[a]));
+    for (const i of [...order].reverse()) {
+      const { label, zero } = frame.centers[i];
+      const [[x0, y0], [x1, y1]] = dots[i];
+      const color = css(scenery.colors[label]);
+      const dot = s("g", {}, s("title", {}, nameOf(scenery, frame.centers[i]))); // seen while the pointer is on it
+      dot.append(s("line", { x1: x0, y1: y0, x2: x1, y2: y1, class: "acf-way" }));
+      dot.append(s("circle", { cx: x0, cy: y0, r: 5, class: "acf-open-rim" }));
+      dot.append(s("circle", { cx: x0, cy: y0, r: 5, fill: "none", stroke: color, "stroke-width": 2, class: "acf-open", "pointer-events": "all" }));
+      if (!zero) dot.append(s("circle", { cx: x1, cy: y1, r: 5.5, fill: color, class: "acf-rim" }));
+      shapes.push(dot);
+    }
     shapes.push(...cross(pixel), nameNear("the pixel", pixel, boxes, this.size));
-    const [first, ...others] = frame.centers;
-    const alike = others.length && others.every(({ after }) => after.every((at, axis) => Math.abs(at - first.after[axis]) < 1e-6));
-    if (alike) shapes.push(nameNear("all centers", dots[0][1], boxes, this.size));
-    else for (const i of order) shapes.push(nameNear(nameOf(scenery, frame.centers[i]), dots[i][1], boxes, this.size));
+    const heaps = heapsOf(frame.centers);
+    for (const heap of heaps)
+      shapes.push(nameNear(heap.length === frame.centers.length ? "all centers" : `${heap.length} centers`, dots[heap[0]][1], boxes, this.size));
+    for (const i of order) if (!heaps.flat().includes(i)) shapes.push(nameNear(nameOf(scenery, frame.centers[i]), dots[i][1], boxes, this.size));
     this.svg.replaceChildren(...shapes);
-    const far = [...frame.centers].sort((a, b) => b.moved - a.moved)[0];
-    const text = far && far.moved > 0.005 ? `${scenery.classes[far.label]} moved most` : "none has moved";
-    this.svg.setAttribute("aria-label", `Class centers in two dimensions; ${text}`);
+    this.svg.setAttribute("aria-label", `Class centers in two dimensions; ${inWords(scenery, frame.centers)}`);
   }
 }
 
 const nameOf = (scenery, { label, zero }) => scenery.classes[label] + (zero ? " (gone)" : "");
+
+// Centers on one spot share a name: lists of three or more, or of all there are.
+function heapsOf(centers) {
+  const spots = new Map();
+  centers.forEach(({ after, zero }, i) => {
+    const spot = zero ? `gone ${i}` : [...spots.keys()].find((known) => after.every((at, axis) => Math.abs(at - known[axis]) < 1e-6)) || after;
+    spots.set(spot, [...(spots.get(spot) || []), i]);
+  });
+  return [...spots.values()].filter((heap) => heap.length > 2 || (heap.length > 1 && heap.length === centers.length));
+}
+
+// Which centers are gone, and which of the others moved most.
+function inWords(scenery, centers) {
+  const gone = centers.filter(({ zero }) => zero).map(({ label }) => scenery.classes[label]);
+  const far = centers.filter(({ zero }) => !zero).sort((a, b) => b.moved - a.moved)[0];
+  const parts = gone.length ? [`gone: ${gone.join(", ")}`] : [];
+  if (far && far.moved > 0.005) parts.push(`${scenery.classes[far.label]} moved most`);
+  return parts.join("; ") || "none has moved";
+}
 
 // One scale for both axes, so that distances can be compared in all directions.
 function scaleTo(points, [width, height]) {
@@ -58,19 +79,31 @@ function scaleTo(points, [width, height]) {
   return ([x, y]) => [width / 2 + unit * (x - middle[0]), height / 2 - unit * (y - middle[1])];
 }
 
-// The first of eight places around a point where a name covers nothing; a name that finds none stays away.
+// The first of eight places around a point where a name covers nothing. Where all are taken: the nearest one farther away,
+// and a line to it; a name that finds no room at all stays away.
 function nameNear(name, [x, y], boxes, size) {
   const width = PLOT_LETTER * name.length;
-  const places = [[9, 4], [-9 - width, 4], [-width / 2, -10], [-width / 2, 20], [8, -8], [8, 16], [-8 - width, -8], [-8 - width, 16]];
-  for (const [dx, dy] of places) {
-    const box = [x + dx, y + dy - 10, x + dx + width, y + dy + 3];
-    const inside = box[0] > 0 && box[2] < size[0] && box[1] > 0 && box[3] < size[1] - 16;
-    if (inside && !boxes.some((other) => overlap(box, other))) {
-      boxes.push(box);
-      return s("text", { x: x + dx, y: y + dy }, name);
+  const near = [[9, 4], [-9 - width, 4], [-width / 2, -10], [-width / 2, 20], [8, -8], [8, 16], [-8 - width, -8], [-8 - width, 16]];
+  const found = near.find(([dx, dy]) => free(boxOf(x + dx, y + dy, width), boxes, size));
+  if (found) return written(name, x + found[0], y + found[1], width, boxes);
+  for (let reach = 26; reach <= FARTHEST; reach += 8)
+    for (let turn = 0; turn < TURNS; turn++) {
+      const [right, down] = [Math.cos((2 * Math.PI * turn) / TURNS), Math.sin((2 * Math.PI * turn) / TURNS)];
+      const [left, base] = [x + reach * right - (right < -0.1 ? width : right < 0.1 ? width / 2 : 0), y + reach * down + 4];
+      if (!free(boxOf(left, base, width), boxes, size)) continue;
+      const line = s("line", { x1: x + 6 * right, y1: y + 6 * down, x2: x + (reach - 2) * right, y2: y + (reach - 2) * down, class: "acf-way" });
+      return s("g", {}, line, written(name, left, base, width, boxes));
     }
-  }
-  return s("title", {}, name);
+  return s("g");
+}
+
+const boxOf = (left, base, width) => [left, base - 10, left + width, base + 3];
+const free = (box, boxes, size) =>
+  box[0] > 0 && box[2] < size[0] && box[1] > 0 && box[3] < size[1] - 16 && !boxes.some((other) => overlap(box, other));
+
+function written(name, left, base, width, boxes) {
+  boxes.push(boxOf(left, base, width));
+  return s("text", { x: left, y: base }, name);
 }
 
 function cross([x, y]) {

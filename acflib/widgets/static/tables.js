@@ -7,16 +7,20 @@ export function table(heads, lines) {
   return h("table", {}, head, h("tbody", {}, ...lines.map((cells) => h("tr", {}, ...cells))));
 }
 
-// Attention P of a pixel and, where there are class centers, its similarity to each; the likeliest `shown` classes.
+// Attention P of a pixel and, where there are class centers, its similarity to each (null where that center is gone); the
+// likeliest `shown` classes.
 export function pixelTable(scenery, { row, to_centers }, shown) {
   const order = row.map((_, i) => i).sort((a, b) => row[b] - row[a]).slice(0, shown);
   const lines = order.map((i) => {
     const cells = [h("td", {}, chip(scenery.colors[i], scenery.classes[i]))];
     cells.push(h("td", {}, bar(row[i], css(scenery.colors[i])), percent(row[i])));
-    if (to_centers) cells.push(h("td", {}, bar(to_centers[i], "var(--acf-neutral)"), to_centers[i].toFixed(2)));
+    if (to_centers) {
+      const like = to_centers[i];
+      cells.push(h("td", {}, ...(like === null ? ["no center"] : [bar(like, "var(--acf-neutral)"), like.toFixed(2)])));
+    }
     return cells;
   });
-  return table(["class", "attention P", ...(to_centers ? ["similarity to its center"] : [])], lines);
+  return table(["class", "attention P", ...(to_centers ? ["similarity of the pixel to this class’s center"] : [])], lines);
 }
 
 // How far each center moved, those that moved most first; and the share of each class, where `shares`.

@@ -1,0 +1,59 @@
+"""What the front page says with numbers of its own: of the shipped networks, of the study, of the network it runs."""
+
+import re
+from pathlib import Path
+
+import torch
+
+from acflib.acfnet import ACFNet
+from acflib.errors import AcflibError
+from acflib.layers.field import field_of_view
+from acflib.predict.pretrained import pretrained_info
+
+OF_THE_PAGE = "streets-acf-sum"
+RIVALS = {  # trained on the same scenes for as long; what stands in the place of the class centers
+    "streets-global": "the mean of the whole picture in place of the class centers",
+    "streets-self": "each pixel’s own feature in their place",
+    "streets-baseline": "no second decision",
+}
+
+
+def sees(model: ACFNet, size: tuple[int, int]) -> str:
+    """How many pixels across a feature of the network sees, in a sentence; ``size`` is (width, height) of a picture."""
+    width, height = size
+    across = field_of_view(model.base, torch.zeros(1, 3, height, width), draws=1).theoretical[1]
+    return f"Its base network, the layers before class centers, sees {across} pixels across, of {width}."
+
+
+def rivals(name: str) -> str:
+    """Test scores of networks without class centers beside that of the page; nothing for another network."""
+    try:
+        scores = [pretrained_info(each)["metrics"]["test"]["miou_fine"] for each in (name, *RIVALS)]
+    except (AcflibError, KeyError):
+        return ""
+    if name != OF_THE_PAGE:
+        return ""
+    listed = "; ".join(f"with {what} {score:.1f}" for what, score in zip(RIVALS.values(), scores[1:], strict=True))
+    return f"On 100 test scenes this network has an mIoU of {scores[0]:.1f}; {listed}. One training each."
+
+
+def presence_given(results: Path) -> str:
+    """What is left of the study's gains where each pixel is told which classes occur, as RESULTS.md has it."""
+    text = results.read_text(encoding="utf-8") if results.is_file() else ""
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines() if line.startswith("|")
+    ]
+    heads = next((row for row in rows if row[0] == "world, field" and "presence given: sum − self" in row), None)
+    if heads is None:
+        return ""
+    at = heads.index("presence given: sum − self")
+    found = {
+        row[0]: re.match(r"([+−]\d+\.\d+ ± \d+\.\d+), n = (\d+)", row[at]) for row in rows if len(row) == len(heads)
+    }
+    near, far = found.get("own, 47"), found.get("own, 239")
+    if not near or not far:
+        return ""
+    return (
+        f"Told which classes occur in the picture, the lead of class centers is {near[1]} and {far[1]}. "
+        f"±: 95 % interval over {near[2]} trainings."
+    )
