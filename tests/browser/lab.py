@@ -179,11 +179,14 @@ def set_theme(page, name: str) -> None:
 
 def wait_until_run(page, path: Path, seconds: float = 400) -> dict:
     """Save (Ctrl+S) until the file on disk says that every code cell has run; the notebook."""
-    end = time.monotonic() + seconds
+    end, counts = time.monotonic() + seconds, []
     while time.monotonic() < end:
         page.keyboard.press("Control+s")
         page.wait_for_timeout(1500)
-        notebook = json.loads(path.read_text())
+        try:
+            notebook = json.loads(path.read_text())
+        except json.JSONDecodeError:
+            continue  # JupyterLab is about to write it
         counts = [cell["execution_count"] for cell in code_cells(notebook)]
         if counts == list(range(1, len(counts) + 1)):
             return notebook
