@@ -29,10 +29,11 @@ from acflib.errors import ConfigError, TrainingError
 from acflib.predict.onnx_export import export_onnx, require_packages
 from acflib.predict.pretrained import load_pretrained
 from acflib.predict.scale import trained_scale
-from acflib.site.front import presence_given, rivals, sees
+from acflib.site.front import presence_given, rivals, sees, without_classes
 from acflib.site.runtime import bring_runtime
 
 ROOT = Path(__file__).resolve().parents[2]
+STUDY = ROOT / "RESULTS.md"
 STATIC = Path(__file__).parent / "static"
 PAINTERS = Path(__file__).parents[1] / "widgets" / "static"
 VIEWS = ("attention.js", "explorer.js", "lab.js", "frame.js")  # of the notebooks alone
@@ -223,7 +224,7 @@ def beside_the_page(new: Path) -> dict[str, str]:
     found = {title: where(page, f'<a href="{{}}">{title}</a>') or title for page, title in LESSONS.items()}
     found["first lesson"] = where(next(iter(LESSONS)), '<a href="{}">New here? Lesson 00</a>')
     found["glossary"] = where(GLOSSARY, '<a href="{}">Glossary</a>')
-    study = f"The study: {findings(ROOT / 'RESULTS.md')} {{}}. {presence_given(ROOT / 'RESULTS.md')}"
+    study = f"The study: {findings(STUDY)} {{}}. {without_classes(STUDY)}{presence_given(STUDY)}"
     found["findings"] = where(RESULTS, study.format('<a href="{}">Results</a>'))
     found["results"] = where(RESULTS, 'See the <a href="{}">Results</a>.')
     return found

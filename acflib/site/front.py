@@ -39,17 +39,7 @@ def rivals(name: str) -> str:
 
 def presence_given(results: Path) -> str:
     """What is left of the study's gains where each pixel is told which classes occur, as RESULTS.md has it."""
-    text = results.read_text(encoding="utf-8") if results.is_file() else ""
-    rows = [
-        [cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines() if line.startswith("|")
-    ]
-    heads = next((row for row in rows if row[0] == "world, field" and "presence given: sum − self" in row), None)
-    if heads is None:
-        return ""
-    at = heads.index("presence given: sum − self")
-    found = {
-        row[0]: re.match(r"([+−]\d+\.\d+ ± \d+\.\d+), n = (\d+)", row[at]) for row in rows if len(row) == len(heads)
-    }
+    found = gains(results, "presence given: sum − self")
     near, far = found.get("own, 47"), found.get("own, 239")
     if not near or not far:
         return ""
@@ -57,3 +47,22 @@ def presence_given(results: Path) -> str:
         f"Told which classes occur in the picture, the lead of class centers is {near[1]} and {far[1]}. "
         f"±: 95 % interval over {near[2]} trainings."
     )
+
+
+def without_classes(results: Path) -> str:
+    """What a look at the whole picture without classes gains in the study, as RESULTS.md has it."""
+    found = gains(results, "global − self").get("own, 47")
+    return f"The mean of the whole picture, which knows no classes, gains {found[1]} at 47. " if found else ""
+
+
+def gains(results: Path, heading: str) -> dict[str, re.Match[str] | None]:
+    """World and field -> number and seeds, from one column of a table of RESULTS.md; None where it was not run."""
+    text = results.read_text(encoding="utf-8") if results.is_file() else ""
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines() if line.startswith("|")
+    ]
+    heads = next((row for row in rows if row[0] == "world, field" and heading in row), None)
+    if heads is None:
+        return {}
+    number = re.compile(r"([+−]\d+\.\d+ ± \d+\.\d+), n = (\d+)")
+    return {row[0]: number.match(row[heads.index(heading)]) for row in rows if len(row) == len(heads)}

@@ -148,6 +148,15 @@ def test_what_is_left_where_presence_is_given_has_the_numbers_of_the_results(tmp
     assert re.search(words, front.presence_given(tmp_path / "RESULTS.md"))
 
 
+def test_a_look_without_classes_has_the_number_of_the_results(tmp_path):
+    (tmp_path / "RESULTS.md").write_text(
+        "| world, field | global − self |\n| --- | ---: |\n| own, 47 | +1.50 ± 0.10, n = 8 |\n", encoding="utf-8"
+    )
+    assert "gains +1.50 ± 0.10 at 47." in front.without_classes(tmp_path / "RESULTS.md")
+    (tmp_path / "RESULTS.md").write_text(WORLDS, encoding="utf-8")
+    assert front.without_classes(tmp_path / "RESULTS.md") == ""
+
+
 def test_the_networks_without_centers_stand_beside_that_of_the_page():
     """The scores of the sidecars of the weights; nothing where the page runs another network."""
     said = front.rivals("streets-acf-sum")
