@@ -54,20 +54,30 @@ def test_networks_trained_without_class_centers():
 
 
 def test_the_gain_of_class_centers():
-    """By numpy from the result files; 2.364624 is Student's t of 7 degrees of freedom at 97.5 %."""
+    """By numpy from the result files; 2.364624 and 2.570582: Student's t of 7 and 5 degrees of freedom at 97.5 %."""
 
-    def fine(study: str, row: str, evaluation: str) -> np.ndarray:
-        files = [result(f"study-test/{study}/{row}/seed-{seed}.json") for seed in range(10, 18)]
+    def fine(study: str, row: str, evaluation: str = "test", count: int = 8) -> np.ndarray:
+        files = [result(f"study-test/{study}/{row}/seed-{seed}.json") for seed in range(10, 10 + count)]
         return np.array([file["evaluations"][evaluation]["miou_fine"] for file in files])
 
-    def gain(field: int, evaluation: str = "test") -> np.ndarray:
-        return fine(f"own-{field}", "sum", evaluation) - fine(f"own-{field}", "self", evaluation)
+    def gain(field: int, row: str = "sum", evaluation: str = "test") -> np.ndarray:
+        return fine(f"own-{field}", row, evaluation) - fine(f"own-{field}", "self", evaluation)
 
-    for values in (gain(47), gain(239), gain(47) - gain(239), gain(47, "test_present")):
-        text = f"{values.mean():+.2f} ± {2.364624 * values.std(ddof=1) / np.sqrt(8):.2f}".replace("-", "−")
-        assert text in README and text in RESULTS
-    told = gain(239, "test_present")
-    assert f"{told.mean():+.2f} ± {2.364624 * told.std(ddof=1) / np.sqrt(8):.2f}".replace("-", "−") in RESULTS
+    def told(values: np.ndarray) -> str:
+        half = {8: 2.364624, 6: 2.570582}[len(values)] * values.std(ddof=1) / np.sqrt(len(values))
+        return f"{values.mean():+.2f} ± {half:.2f}".replace("-", "−")
+
+    for values in (gain(47), gain(239), gain(47) - gain(239), gain(47, evaluation="test_present")):
+        assert told(values) in README and told(values) in RESULTS
+    heads = {"sum": "ACF (sum)", "center": "class center (a larger head)", "global": "global average: no classes"}
+    for row, title in heads.items():
+        one_palette = fine("fixed-47", row, count=6) - fine("fixed-47", "self", count=6)
+        three = [gain(47, row), gain(47, row, "test_present"), one_palette]
+        assert row_of(title) == [told(values) for values in three], title
+    pooling = [told(gain(47, "psp", evaluation)) for evaluation in ("test", "test_present")]
+    assert row_of("pyramid pooling: no classes") == [*pooling, "not run"]
+    behind = fine("own-47", "sum", "test_present") - fine("own-47", "global", "test_present")
+    assert f"ACF (sum) minus it is {told(behind)} (*shown*)" in README and told(behind) in RESULTS
 
 
 def test_how_much_the_shipped_network_listens():

@@ -1,6 +1,7 @@
 """The blocks of RESULTS.md about the study of class centers, from invented scores; the numbers by numpy and scipy."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -255,3 +256,11 @@ def test_fields_are_shown_and_a_damaged_file_is_named(tmp_path):
 def test_unknown_names(tmp_path, name, message):
     with pytest.raises(ConfigError, match=message):
         block(name, tmp_path)
+
+
+def test_val_is_shown_and_not_tested():
+    """The plan: all choices were made on val, so no p and no verdict stand there."""
+    text = block("comparisons:val", Path(__file__).resolve().parents[2])
+    rows = cells(text)[1:]
+    assert len(rows) == 20 and all("±" in row[2] and row[-3:] == ["-", "-", "-"] for row in rows)
+    assert "Not tested" in text and "shown" not in text

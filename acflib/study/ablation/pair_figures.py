@@ -119,7 +119,11 @@ def draw_parts(axes: Axes, rows: list[str], shares: Mapping[tuple[str, str], Map
             axes.plot([], [], marker, color=color, label=words)
     axes.axvline(0, color=GRAY, linewidth=1, zorder=0)
     axes.set_yticks(range(len(rows)), [textwrap.fill(ROW_WORDS[row], 16) for row in rows])
-    axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="points of fine mIoU", title="Three parts of the gain, field 47")
+    axes.set(
+        ylim=(len(rows) - 0.5, -0.5),
+        xlabel="points of fine mIoU",
+        title="Three differences of gains (no sum), field 47",
+    )
     axes.tick_params(axis="y", length=0)
     grid_and_legend(axes, "x")
 

@@ -85,7 +85,7 @@ def parts_table(results: PairResults) -> str:
         "not tested.",
         "A dash: not in the plan, which has four of these rows in own alone.",
     )
-    return titled("Three parts of the gain over an equal head", results, texts, *notes)
+    return titled("Three differences of gains over an equal head (no sum)", results, texts, *notes)
 
 
 def shown(contrast: Contrast, results: PairResults) -> str:
