@@ -11,6 +11,7 @@ from acflib.datasets.transforms import normalize_image
 from tests.browser import lab
 
 VIEW = {"width": 1360, "height": 950}
+HASH_MS = 400  # above the delay after which the address is written
 # A typed array as text: what a page hands over as numbers takes seconds.
 PACK = """
 const text = (array) => {
@@ -167,3 +168,29 @@ def heap(page) -> float:
     client = page.context.new_cdp_session(page)
     client.send("HeapProfiler.collectGarbage")
     return client.send("Runtime.getHeapUsage")["usedSize"] / 2**20
+
+
+def drawn(play, title: str, colors) -> np.ndarray:
+    """The class map that a panel shows, (H, W), read from its colors."""
+    script = "c => [c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+    width, *values = play.panel(title).first.locator("canvas").evaluate(script)
+    pixels = np.array(values).reshape(-1, width, 4)[..., :3]
+    return (pixels[:, :, None] == np.array(colors)[None, None]).all(-1).argmax(-1)
+
+
+def hash_of(play) -> str:
+    play.page.wait_for_timeout(HASH_MS)
+    return play.page.evaluate("location.hash")
+
+
+def tour_to(play, step: int) -> None:
+    play.page.locator("#tour-start").click()
+    for at in range(1, step + 1):
+        play.page.locator(f"#tour[data-step='{at}']").wait_for(timeout=60000)
+        play.settle()
+        if at < step:
+            play.page.get_by_role("button", name="Next", exact=True).click()
+
+
+def text(play, place: str) -> str:
+    return play.page.locator(place).text_content()

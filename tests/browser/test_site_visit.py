@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from tests.browser import lab
-from tests.browser.playground import Playground, draw_photograph
+from tests.browser.playground import HASH_MS, Playground, draw_photograph, drawn, hash_of, text, tour_to
 from tests.browser.test_site_story import decided, right, scores
 
 pytestmark = pytest.mark.browser
 LAPTOP = {"width": 1280, "height": 800}
 STREETS = [3, 7, 11, 12, 20, 21]
-WAIT_MS = 400  # above the delay after which the address is written
 
 
 @pytest.fixture(scope="module")
@@ -25,32 +24,6 @@ def page(laptop):
     laptop.open()
     yield laptop
     assert laptop.foreign == [] and laptop.errors == []
-
-
-def drawn(play, title: str, colors) -> np.ndarray:
-    """The class map that a panel shows, (H, W), read from its colors."""
-    script = "c => [c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
-    width, *values = play.panel(title).first.locator("canvas").evaluate(script)
-    pixels = np.array(values).reshape(-1, width, 4)[..., :3]
-    return (pixels[:, :, None] == np.array(colors)[None, None]).all(-1).argmax(-1)
-
-
-def hash_of(play) -> str:
-    play.page.wait_for_timeout(WAIT_MS)
-    return play.page.evaluate("location.hash")
-
-
-def tour_to(play, step: int) -> None:
-    play.page.locator("#tour-start").click()
-    for at in range(1, step + 1):
-        play.page.locator(f"#tour[data-step='{at}']").wait_for(timeout=60000)
-        play.settle()
-        if at < step:
-            play.page.get_by_role("button", name="Next", exact=True).click()
-
-
-def text(play, place: str) -> str:
-    return play.page.locator(place).text_content()
 
 
 @pytest.mark.parametrize("street", STREETS)
@@ -206,14 +179,14 @@ def test_back_leads_to_the_former_picture_with_its_changes(page, tmp_path):
     assert "Your changes stay with the former picture" in page.says() and page.state()["edits"] == []
     draw_photograph(tmp_path / "mine.png", (128, 200), seed=1)
     page.upload(tmp_path / "mine.png")
-    page.page.wait_for_timeout(WAIT_MS)
+    page.page.wait_for_timeout(HASH_MS)
     page.choose("street-20")
-    page.page.wait_for_timeout(WAIT_MS)
+    page.page.wait_for_timeout(HASH_MS)
     for expected, edits in (("own", 0), ("street-12", 0), ("street-3", 1)):
         page.page.go_back()
         page.page.locator(f"#play[data-picture={expected}]").wait_for(state="attached", timeout=lab.WAIT_MS)
         page.settle()
-        page.page.wait_for_timeout(WAIT_MS)
+        page.page.wait_for_timeout(HASH_MS)
         assert [page.state()["picture"], len(page.state()["edits"])] == [expected, edits]
     page.page.go_forward()
     page.page.locator("#play[data-picture=street-12]").wait_for(state="attached", timeout=lab.WAIT_MS)
@@ -223,7 +196,7 @@ def test_a_place_of_the_page_is_no_picture(page):
     page.choose("street-12")
     page.press("Make absent")
     page.page.get_by_role("link", name="What was found").first.click()
-    page.page.wait_for_timeout(WAIT_MS)
+    page.page.wait_for_timeout(HASH_MS)
     page.settle()
     assert page.state()["picture"] == "street-12" and len(page.state()["edits"]) == 1
 
@@ -303,32 +276,3 @@ def test_the_start_shows_the_beginning_of_the_fine_result(page):
     assert (
         page.page.locator("a[href^='https://openaccess.thecvf.com/'], a[href*='cityscapes-dataset.com']").count() == 2
     )
-
-
-def test_on_a_phone_the_tour_shows_what_it_compares_and_its_notice_goes(browser, address):
-    found = Playground(browser, address, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    coarse, page = found.panel("Coarse guess"), found.page
-
-    def tap():
-        coarse.scroll_into_view_if_needed()
-        page.touchscreen.tap(*lab.point_of(coarse, (100, 20), (128, 256)))
-        found.settle()
-
-    tap()
-    assert "Paint with a finger" in found.says()
-    page.get_by_role("button", name="Paint with a finger").tap()
-    assert found.says() == ""
-    page.get_by_role("button", name="Paint with a finger").tap()
-    tour_to(found, 1)
-    for step, titles in ((1, ("Coarse guess", "Ground truth")), (5, ("Ground truth", "Fine result"))):
-        while page.locator("#tour").get_attribute("data-step") != str(step):
-            at = int(page.locator("#tour").get_attribute("data-step"))
-            page.get_by_role("button", name="Next", exact=True).click()
-            page.locator(f"#tour[data-step='{at + 1}']").wait_for()
-            found.settle()
-        bar = page.locator("#tour").bounding_box()["y"]
-        for title in titles:
-            box = found.panel(title).first.bounding_box()
-            assert box["y"] >= 0 and box["y"] + box["height"] <= bar, (step, title)
-    assert found.errors == []
-    found.close()

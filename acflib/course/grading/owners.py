@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from acflib.course.grading.cells import calls_in
-from acflib.course.material.folder import Student, read_key
-from acflib.course.material.students import normal
+from acflib.course.material.folder import FormsOwner, read_key
+from acflib.course.material.students import plain_id
 from acflib.errors import DataError
 
 
@@ -41,16 +41,16 @@ def _called(notebook) -> list[str]:
     return list(dict.fromkeys(call.check for k, source in cells for call in calls_in(source, k)))
 
 
-def named_in(name: str, students: Sequence[Student]) -> list[Student]:
+def named_in(name: str, students: Sequence[FormsOwner]) -> list[FormsOwner]:
     """The students whose ids stand in a path, each as a word of its own; of "anna" and "anna b" the longer one."""
-    text = normal(name)
+    text = plain_id(name)
     found = [
-        student for student in students if re.search(rf"(?<![^\W_]){re.escape(normal(student.id))}(?![^\W_])", text)
+        student for student in students if re.search(rf"(?<![^\W_]){re.escape(plain_id(student.id))}(?![^\W_])", text)
     ]
-    return [one for one in found if not any(one != other and normal(one.id) in normal(other.id) for other in found)]
+    return [one for one in found if not any(one != other and plain_id(one.id) in plain_id(other.id) for other in found)]
 
 
-def _notes(owner: Student, owners: Counter, named: Sequence[Student], called: Sequence[str]) -> list[str]:
+def _notes(owner: FormsOwner, owners: Counter, named: Sequence[FormsOwner], called: Sequence[str]) -> list[str]:
     found = []
     if owners and not named:
         found.append(f"The forms are those of {owner.id}; the path names no student of the key.")
@@ -63,5 +63,5 @@ def _notes(owner: Student, owners: Counter, named: Sequence[Student], called: Se
     return found
 
 
-def _listed(students: Sequence[Student]) -> str:
+def _listed(students: Sequence[FormsOwner]) -> str:
     return " and ".join(student.id for student in students)

@@ -29,14 +29,14 @@ KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "py
 
 
 @dataclass(frozen=True)
-class Student:
+class FormsOwner:
     """A student's id, as the list has it, and the code that stands in the names of the forms."""
 
     id: str
     code: str
 
 
-def read_key(material: Path) -> tuple[Student, ...]:
+def read_key(material: Path) -> tuple[FormsOwner, ...]:
     """The students of a folder of forms; none where it holds no key, because all have the same forms.
 
     Raises:
@@ -50,7 +50,7 @@ def read_key(material: Path) -> tuple[Student, ...]:
             pairs = dict.fromkeys((row["student"], row["code"]) for row in csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
         raise DataError(f"{path}: is no key of forms ({error!r}); acflib course forms --students writes one") from error
-    students = tuple(Student(*pair) for pair in pairs)
+    students = tuple(FormsOwner(*pair) for pair in pairs)
     missing = next((student for student in students if not (material / student.code).is_dir()), None)
     if missing or not students:
         lost = f"the folder {missing.code}, with the forms of {missing.id}, is missing" if missing else "names nobody"

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from acflib.course.checks.catalog import Exercise
-from acflib.course.material.folder import KEY, Student, new_folder, write_text
+from acflib.course.material.folder import KEY, FormsOwner, new_folder, write_text
 from acflib.course.material.form_notebooks import draw_forms, write_material, write_notebooks
 from acflib.course.material.forms import Form
 from acflib.errors import ConfigError
@@ -24,7 +24,7 @@ HEADS = ("id", "name", "student", "student_id", "student id")  # of a column of 
 NO_FOLDER = re.compile(r'[/\\:*?"<>|\x00-\x1f]|^[. ]|[. ]$')  # what a folder of some system cannot be called
 
 
-def normal(text: str) -> str:
+def plain_id(text: str) -> str:
     """Text to compare: capitals and the ways to write an umlaut do not matter."""
     return unicodedata.normalize("NFC", text).casefold()
 
@@ -41,7 +41,7 @@ def read_students(path: Path) -> list[str]:
         raise ConfigError(f"--students {path}: cannot be read ({error}); give a text file in UTF-8") from error
     lines = list(enumerate(_first_column(path, text), 1))
     ids = [(k, unicodedata.normalize("NFC", line.strip())) for k, line in lines if line.strip()]
-    if ids and normal(ids[0][1]) in HEADS:
+    if ids and plain_id(ids[0][1]) in HEADS:
         ids = ids[1:]
     if not ids:
         raise ConfigError(f"--students {path}: names nobody; give a file with one id a line")
@@ -51,7 +51,7 @@ def read_students(path: Path) -> list[str]:
             raise ConfigError(
                 f"--students {path}, line {line}: {name!r} cannot be the name of a folder; give another id"
             )
-        if (first := seen.setdefault(normal(name), line)) != line:
+        if (first := seen.setdefault(plain_id(name), line)) != line:
             raise ConfigError(f"--students {path}, line {line}: {name!r} stands in line {first} already")
     return [name for _, name in ids]
 
@@ -65,16 +65,16 @@ def _first_column(path: Path, text: str) -> list[str]:
     return [row[0] if row else "" for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
 
 
-def student_of(seed: str, name: str) -> Student:
+def student_of(seed: str, name: str) -> FormsOwner:
     """A student with the code that belongs to the seed. It tells nobody who has not the seed whose it is."""
-    return Student(name, _drawn(seed, "code", name)[:8])
+    return FormsOwner(name, _drawn(seed, "code", name)[:8])
 
 
 def _drawn(seed: str, what: str, name: str) -> str:
-    return hmac.digest(seed.encode(), f"{what}/{normal(name)}".encode(), "sha256").hex()
+    return hmac.digest(seed.encode(), f"{what}/{plain_id(name)}".encode(), "sha256").hex()
 
 
-def student_forms(seed: str, student: Student, lessons: Sequence[str] = ()) -> list[tuple[Exercise, Form]]:
+def student_forms(seed: str, student: FormsOwner, lessons: Sequence[str] = ()) -> list[tuple[Exercise, Form]]:
     """The forms of one student; who else is on the list does not matter.
 
     Raises:
@@ -109,6 +109,6 @@ def write_student_forms(out: Path, seed: str, names: Sequence[str], lessons: Seq
     return len(rows)
 
 
-def _row(student: Student, exercise: Exercise, form: Form) -> tuple:
+def _row(student: FormsOwner, exercise: Exercise, form: Form) -> tuple:
     changes = ["; ".join(f"{name}: {way}" for name, way in part.items()) for part in (form.axes, form.kinds)]
     return student.id, student.code, exercise.lesson, exercise.number, form.word, exercise.check, *changes
