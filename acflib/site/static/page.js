@@ -114,7 +114,7 @@ async function show(found, name, pixel, edits) {
 function leave(name) {
   if (!scene || name === state.picture || tour.isOpen()) return;
   if (state.picture === OWN) keptOwn = keep();
-  if (writtenPicture !== state.picture) return; // the browser went back or forward
+  if (writtenPicture === name) return; // the browser went back or forward
   remember();
   if (state.edits.length) tell("Your changes stay with the former picture: “Back” of the browser brings both again.", "note");
 }
