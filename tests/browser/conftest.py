@@ -12,7 +12,7 @@ import pytest
 
 from tests.browser import lab
 from tests.browser.opened import Opened
-from tests.browser.playground import Playground
+from tests.browser.playground import LAPTOP, Playground
 
 REASON = lab.missing()
 
@@ -104,6 +104,14 @@ def address(site, tmp_path_factory):
 @pytest.fixture(scope="module")
 def opened(browser, address):
     found = Playground(browser, address)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def laptop(browser, address):
+    """The page on a small laptop."""
+    found = Playground(browser, address, viewport=LAPTOP)
     yield found
     found.close()
 

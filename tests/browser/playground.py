@@ -11,6 +11,7 @@ from acflib.datasets.transforms import normalize_image
 from tests.browser import lab
 
 VIEW = {"width": 1360, "height": 950}
+LAPTOP = {"width": 1280, "height": 800}
 HASH_MS = 400  # above the delay after which the address is written
 # A typed array as text: what a page hands over as numbers takes seconds.
 PACK = """

@@ -7,18 +7,10 @@ import torch.nn.functional as F
 
 from acflib.site.pages import SEARCH, write_page
 from tests.browser import lab
-from tests.browser.playground import Playground, batch
+from tests.browser.playground import LAPTOP, Playground, batch
 
 pytestmark = pytest.mark.browser
 CELLS = "The network guesses for 16 x 32 cells: changed ones are drawn as squares."
-LAPTOP = {"width": 1280, "height": 800}
-
-
-@pytest.fixture(scope="module")
-def laptop(browser, address):
-    found = Playground(browser, address, viewport=LAPTOP)
-    yield found
-    found.close()
 
 
 @pytest.fixture

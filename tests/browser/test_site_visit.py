@@ -4,19 +4,11 @@ import numpy as np
 import pytest
 
 from tests.browser import lab
-from tests.browser.playground import HASH_MS, Playground, draw_photograph, drawn, hash_of, text, tour_to
+from tests.browser.playground import HASH_MS, LAPTOP, draw_photograph, drawn, hash_of, text, tour_to
 from tests.browser.test_site_story import decided, right, scores
 
 pytestmark = pytest.mark.browser
-LAPTOP = {"width": 1280, "height": 800}
 STREETS = [3, 7, 11, 12, 20, 21]
-
-
-@pytest.fixture(scope="module")
-def laptop(browser, address):
-    found = Playground(browser, address, viewport=LAPTOP)
-    yield found
-    found.close()
 
 
 @pytest.fixture
