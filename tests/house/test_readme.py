@@ -1,6 +1,7 @@
 """Numbers of the README (and of the first lines of RESULTS) that come from a run, against the files they come from."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -53,31 +54,70 @@ def test_networks_trained_without_class_centers():
         assert row_of(title) == [f"{metrics[split]['miou_fine']:.1f}" for split in ("val", "test")]
 
 
+T_975 = {8: 2.364624, 6: 2.570582}  # Student's t of 7 and 5 degrees of freedom at 97.5 %
+
+
+def study_scores(study: str, row: str, key: str = "test", which: str = "miou_fine") -> np.ndarray:
+    """Of all seeds of the study's test, in their order."""
+    paths = sorted((ROOT / "results" / "study-test" / study / row).glob("seed-*.json"))
+    return np.array([json.loads(path.read_text(encoding="utf-8"))["evaluations"][key][which] for path in paths])
+
+
+def told(values: np.ndarray) -> str:
+    half = T_975[len(values)] * values.std(ddof=1) / np.sqrt(len(values))
+    return f"{values.mean():+.2f} ± {half:.2f}".replace("-", "−")
+
+
+def over(row: str, study: str, key: str = "test", other: str = "self") -> np.ndarray:
+    one, two = (study_scores(study, name, key) for name in (row, other))
+    return one[: len(two)] - two[: len(one)]
+
+
 def test_the_gain_of_class_centers():
-    """By numpy from the result files; 2.364624 and 2.570582: Student's t of 7 and 5 degrees of freedom at 97.5 %."""
-
-    def fine(study: str, row: str, evaluation: str = "test", count: int = 8) -> np.ndarray:
-        files = [result(f"study-test/{study}/{row}/seed-{seed}.json") for seed in range(10, 10 + count)]
-        return np.array([file["evaluations"][evaluation]["miou_fine"] for file in files])
-
-    def gain(field: int, row: str = "sum", evaluation: str = "test") -> np.ndarray:
-        return fine(f"own-{field}", row, evaluation) - fine(f"own-{field}", "self", evaluation)
-
-    def told(values: np.ndarray) -> str:
-        half = {8: 2.364624, 6: 2.570582}[len(values)] * values.std(ddof=1) / np.sqrt(len(values))
-        return f"{values.mean():+.2f} ± {half:.2f}".replace("-", "−")
-
-    for values in (gain(47), gain(239), gain(47) - gain(239), gain(47, evaluation="test_present")):
+    """By numpy from the result files."""
+    gains = [over("sum", "own-47"), over("sum", "own-239"), over("sum", "own-47", "test_present")]
+    for values in (*gains, gains[0] - gains[1]):
         assert told(values) in README and told(values) in RESULTS
     heads = {"sum": "ACF (sum)", "center": "class center (a larger head)", "global": "global average: no classes"}
     for row, title in heads.items():
-        one_palette = fine("fixed-47", row, count=6) - fine("fixed-47", "self", count=6)
-        three = [gain(47, row), gain(47, row, "test_present"), one_palette]
+        three = [over(row, "own-47"), over(row, "own-47", "test_present"), over(row, "fixed-47")]
         assert row_of(title) == [told(values) for values in three], title
-    pooling = [told(gain(47, "psp", evaluation)) for evaluation in ("test", "test_present")]
+    pooling = [told(over("psp", "own-47", key)) for key in ("test", "test_present")]
     assert row_of("pyramid pooling: no classes") == [*pooling, "not run"]
-    behind = fine("own-47", "sum", "test_present") - fine("own-47", "global", "test_present")
-    assert f"ACF (sum) minus it is {told(behind)} (*shown*)" in README and told(behind) in RESULTS
+    assert f"ACF (sum) minus it is {told(over('sum', 'own-47', 'test_present', 'global'))} (*shown*)" in README
+
+
+def test_every_number_of_the_first_lines_of_the_results():
+    """By numpy from the result files: each interval there is one of these differences."""
+    head = RESULTS[: RESULTS.index("The plan ([")]
+    both = ("test", "test_present")
+    rows = ("sum", "center", "global", "psp", "concat")
+    known = [over(row, "own-47", key) for row in rows for key in both]
+    known += [over(row, "own-47", key, "global") for row in ("sum", "center") for key in both]
+    known += [over("sum", "own-47", key, "permuted") for key in both]
+    known += [over(row, "fixed-47") for row in rows[:3]]
+    known += [over("sum", "crowd-47", key) for key in both]
+    known += [over(row, "crowd-47", "test", "global") for row in ("sum", "center")]
+    known += [over("sum", "own-239"), over("sum", "own-47") - over("sum", "own-239")]
+    own = "own-47"
+    known += [study_scores(own, "sum", "test_centers") - study_scores(own, "sum", "test_presence")]
+    known += [over("oracle-centers", own, "test", "oracle-presence")]
+    texts = {told(values) for values in known}
+    texts |= {text.lstrip("+−") for text in texts}
+    center = json.loads((ROOT / "results/study/own-47/center/seed-10.json").read_text(encoding="utf-8"))
+    assert center["head_parameters"] > 5 * 68_755
+    val = [
+        [json.loads(path.read_text(encoding="utf-8"))["evaluations"]["val_present"]["miou_fine"] for path in paths]
+        for paths in (sorted((ROOT / "results/study/own-47" / row).glob("seed-*.json")) for row in ("center", "global"))
+    ]
+    texts.add(told(np.array(val[0]) - np.array(val[1])))
+    found = re.findall(r"[+−]?\d+\.\d+ ± \d+\.\d+", head)
+    assert len(found) > 20 and [number for number in found if number not in texts] == []
+    losses = [
+        (study_scores(study, "self") - study_scores(study, "self", "test", "miou_coarse")).mean()
+        for study in (own, "fixed-47")
+    ]
+    assert f"loses {-losses[0]:.2f} to its own coarse result, {-losses[1]:.2f} with one palette" in head
 
 
 def test_how_much_the_shipped_network_listens():
