@@ -148,8 +148,11 @@ class Errors(list):
 
 
 def open_notebook(page, address: str, name: str) -> None:
-    """Open a notebook and have all of its cells run, by the menu."""
-    page.goto(f"{address}/lab/tree/{name}?reset", wait_until="domcontentloaded")
+    """Open a notebook and have all of its cells run, by the menu.
+
+    In a workspace of its own: what JupyterLab opens again after a reload is what the last page of a workspace had open.
+    """
+    page.goto(f"{address}/lab/workspaces/{Path(name).stem}/tree/{name}?reset", wait_until="domcontentloaded")
     page.locator(".jp-Notebook").first.wait_for(timeout=WAIT_MS)
     # Without a kernel JupyterLab would ask for one, in a dialog.
     toolbar = page.locator(".jp-NotebookPanel-toolbar")

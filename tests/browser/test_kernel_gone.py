@@ -68,7 +68,8 @@ def test_after_a_restart_and_a_reload(opened):
     for number in range(3):
         hints.nth(number).wait_for(state="visible", timeout=60000)
     page.wait_for_timeout(3000)  # a page that is still at work shows them for a moment too
-    assert page.locator(".acf-root").count() == 0 and all(hint.is_visible() for hint in hints.all())
+    assert page.locator(".acf-root").count() == 0
+    assert hints.count() == 3 and all(hint.is_visible() for hint in hints.all())
 
 
 def test_after_a_shutdown(opened):
