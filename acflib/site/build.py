@@ -47,10 +47,11 @@ LESSONS = {  # page -> how the front page names it
     "lessons/14_what_if.html": "lesson 14",
 }
 RESULTS, GLOSSARY = "docs/results.html", "docs/glossary.html"
+OF_THE_CELL = "Attention P, that of the pixel's cell, can differ from “coarse”."
 # What a pixel receives of the class centers, by variant (paper, Eq. 3 and 5, and Table 1).
 USE = {
-    "sum": "Attention P: the pixel receives the mean of the class centers, weighted by P.",
-    "concat": "Attention P: the pixel receives the class centers one behind the other, each times its P.",
+    "sum": f"{OF_THE_CELL} The pixel receives the mean of the class centers, weighted by P.",
+    "concat": f"{OF_THE_CELL} The pixel receives the class centers one behind the other, each times its P.",
     "center": "P makes the class centers; each pixel receives all of them, whatever its own P.",
 }
 MARK = "site.json"  # says that a folder is a site of acflib, and may be replaced
@@ -224,7 +225,7 @@ def beside_the_page(new: Path) -> dict[str, str]:
     found = {title: where(page, f'<a href="{{}}">{title}</a>') or title for page, title in LESSONS.items()}
     found["first lesson"] = where(next(iter(LESSONS)), '<a href="{}">New here? Lesson 00</a>')
     found["glossary"] = where(GLOSSARY, '<a href="{}">Glossary</a>')
-    study = f"The study: {findings(STUDY)} {{}}. {without_classes(STUDY)}{presence_given(STUDY)}"
+    study = f"The study: {findings(STUDY)} {without_classes(STUDY)}{presence_given(STUDY)} {{}}."
     found["findings"] = where(RESULTS, study.format('<a href="{}">Results</a>'))
     found["results"] = where(RESULTS, 'See the <a href="{}">Results</a>.')
     return found
@@ -240,8 +241,7 @@ def findings(results: Path) -> str:
     return (
         f"on generated streets of 128 x 64 pixels, a head (the last layers, which decide) with class centers gained "
         f"{much} points of mIoU (a score from 0 to 100) over an equal head without them where the base network (the "
-        f"layers before it) sees {small} pixels across, {little} where it sees {large}. Whether it is the class "
-        "centers, or any look at the whole picture, is open:"
+        f"layers before it) sees {small} pixels across, {little} where it sees {large}."
     )
 
 

@@ -82,7 +82,8 @@ def test_the_pixel_of_the_tour_lies_in_the_middle_of_its_cell(page, model):
             break
         patch = grown
     share = (maps["fine"] == truth)[patch].mean()
-    assert f"Of the wrong patch that it belongs to, {100 * share:.0f} % becomes right." in text(page, "#tour-text")
+    told = f"Of the wrong patch that it belongs to, {100 * share:.0f} % becomes right (see the maps above)."
+    assert told in text(page, "#tour-text")
     assert "why is not known" in text(page, "#tour-text")
 
 
@@ -256,7 +257,8 @@ def test_panels_and_pixel_are_told_in_words(page, model):
     page.click((64, 128))
     assert "row 64, column 128: truth" in text(page, "#status")
     assert (
-        page.page.locator("#rings").is_hidden() and "trust the bars" not in page.page.locator("#centers").inner_text()
+        page.page.locator("#rings").is_hidden()
+        and "trust the numbers" not in page.page.locator("#centers").inner_text()
     )
 
 

@@ -148,11 +148,16 @@ def test_what_is_left_where_presence_is_given_has_the_numbers_of_the_results(tmp
     assert re.search(words, front.presence_given(tmp_path / "RESULTS.md"))
 
 
-def test_a_look_without_classes_has_the_number_of_the_results(tmp_path):
+@pytest.mark.parametrize(
+    ("mean", "said"), [("+1.50", "+1.50 ± 0.10 at 47: more, so"), ("−0.20", "−0.20 ± 0.10 at 47. ")]
+)
+def test_a_look_without_classes_is_called_more_where_it_is(tmp_path, mean, said):
     (tmp_path / "RESULTS.md").write_text(
-        "| world, field | global − self |\n| --- | ---: |\n| own, 47 | +1.50 ± 0.10, n = 8 |\n", encoding="utf-8"
+        "| world, field | sum − self | global − self |\n| --- | ---: | ---: |\n"
+        f"| own, 47 | +0.90 ± 0.20, n = 8 | {mean} ± 0.10, n = 8 |\n",
+        encoding="utf-8",
     )
-    assert "gains +1.50 ± 0.10 at 47." in front.without_classes(tmp_path / "RESULTS.md")
+    assert said in front.without_classes(tmp_path / "RESULTS.md")
     (tmp_path / "RESULTS.md").write_text(WORLDS, encoding="utf-8")
     assert front.without_classes(tmp_path / "RESULTS.md") == ""
 

@@ -58,8 +58,8 @@ export function makeTour({ about, open, scene, state, set, keep }) {
     if (!found) return `The marked pixel is in doubt. ${mix}Joined with its own feature, a small layer decides again.`;
     return (
       `At the marked pixel the coarse guess is ${name(found.coarse)}, which is wrong. ${mix}Joined with its own feature, a small layer decides again: ` +
-      `${name(found.fine)}, which is right: a pixel can hear mostly of a wrong center and end right, and why is not known. With all centers alike it says ${name(found.alike)}: here it is the differing centers that decide. ` +
-      `We looked for this pixel; at many others nothing changes. Of the wrong patch that it belongs to, ${percent(found.mended)} becomes right.`
+      `${name(found.fine)}, which is right: a pixel can hear mostly of a wrong center and end right, and why is not known. With all centers alike it says ${name(found.alike)}. ` +
+      `We looked for this picture and pixel; most gain less. Of the wrong patch that it belongs to, ${percent(found.mended)} becomes right (see the maps above).`
     );
   }
 
@@ -79,7 +79,7 @@ export function makeTour({ about, open, scene, state, set, keep }) {
       state: () => ({ pixel: pixelOf(car()), edits: [] }),
       text: () =>
         "The network looks at the picture once and gives each pixel a probability P of every class: the coarse guess. Compare it with the " +
-        "ground truth: thin and small things are missing. Most networks stop here.",
+        "ground truth: thin and small things are missing. Look whether the fine result has them.",
     },
     {
       title: "A class center is a mean",
@@ -87,8 +87,8 @@ export function makeTour({ about, open, scene, state, set, keep }) {
       state: () => ({ pixel: pixelOf(car()), edits: [] }),
       text: () =>
         "ACFNet goes on. For each class it takes the mean of the features of all pixels, each weighted by its P. This one list of numbers, the class " +
-        "center, says what that class looks like in this very picture. Each dot is a class center; classes that look " +
-        "alike to the network lie close together. The cross is the feature of the marked pixel.",
+        "center, says what the guess takes for that class in this very picture, even where there is none of it. Each dot is a class center, drawn flat: dots " +
+        "that lie close together may look alike to the network. The cross is the feature of the marked pixel.",
     },
     {
       title: "Each pixel receives class centers",
@@ -102,8 +102,8 @@ export function makeTour({ about, open, scene, state, set, keep }) {
       state: () => ({ pixel: pixelOf(car()), edits: [lie()] }),
       text: () =>
         `We painted ${name(wide())} across the upper part of the coarse guess. The center of ${name(wide())} is now a mean of ` +
-        "the wrong pixels, so its dot moves, and with it the fine result: " +
-        `${percent(scene().classMaps().changed)} of it changed. What stays has two possible reasons: each pixel keeps its own feature, and painted pixels take their features along into the new center.`,
+        "the wrong pixels, and other centers have lost pixels: dots move. Of the fine result " +
+        `${percent(scene().classMaps().changed)} changed. What stays has two possible reasons: each pixel keeps its own feature, and painted pixels take their features along into the new center.`,
       more: () => [" ", lesson("14"), " takes them apart."],
     },
     {
