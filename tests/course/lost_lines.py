@@ -156,13 +156,20 @@ LOST = {
         (1,): ["sign", "whole width", "lower end", "a quarter", "open ends"],
     },
     "seed_interval": {  # the mean, the standard deviation, the standard error with t
-        (0,): ["ends", "exchanged", "median", "in place"],
-        (1,): ["n", "variance", "not divided"],
-        (2,): ["deviation", "over n", "error", "1.96", "width", "root of n - 1", "five seeds"],
+        (0,): ["ends", "exchanged", "one too much", "median", "sum", "in place"],
+        (1,): ["n", "variance", "not divided", "no deviation", "distances"],
+        (1, 2): ["range"],
+        (2,): [
+            "deviation", "over n", "error", "1.96", "width", "root of n - 1", "five seeds", "without n and t",
+            "times n", "half of half",
+        ],
     },
     "paired_gain": {  # pairing by seed, leaving out what has no partner
-        (0,): ["sign", "sum", "three pairs", "distinct gains", "in place"],
-        (1,): ["zeros", "over new", "over old", "raises", "a score of 0"],
+        (0,): ["sign", "sum", "three pairs", "distinct gains", "in place", "one pair less", "no signs", "middle"],
+        (1,): [
+            "zeros", "over new", "over old", "raises", "a score of 0", "an old score of 0", "old as 0", "over all",
+            "sorted",
+        ],
     },
     "seeds_needed": {  # the search, the degrees of freedom
         (0,): [

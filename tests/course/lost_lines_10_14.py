@@ -12,12 +12,12 @@ LOST_10_14 = {
     },
     "good_and_bad": {  # the right scenes, equal gains
         (0,): ["floats", "in place", "no scene twice"],
-        (1,): ["equals", "topk"],
+        (1,): ["equals", "topk", "argsort", "the end turned", "the end turned up", "equals inside"],
     },
     "mixed_probs": {  # probabilities that sum to 1, the mask, leaving P alone
         (0,): ["added", "shrunk", "all of it", "1 - share", "set", "set and shrunk", "exactly", "others stay",
-            "divided"],
-        (1,): ["everywhere", "outside"],
+            "divided", "1 on top", "raised", "equal parts"],
+        (1,): ["everywhere", "outside", "shrunk everywhere", "0 outside"],
         (2,): ["in place"],
     },
     "fair_comparison": {  # the training data, the split of the test, the number of passes

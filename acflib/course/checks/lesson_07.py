@@ -1,7 +1,7 @@
 """Checks of lesson 07: ablations (what a difference of means over few seeds says)."""
 
 import math
-from statistics import fmean
+from statistics import fmean, median
 
 import torch
 from torch import Tensor
@@ -71,6 +71,27 @@ def seed_interval(student: Answer) -> Verdict:
         ),
         "This is t times the standard deviation: how far one seed lies from the mean. The mean of n seeds is steadier; "
         "divide by the root of n.": with_half(lambda v, t, n: t * v.std()),
+        "This is the standard deviation, without n and t. Half of the width is t times it, divided by the root of n.": (
+            with_half(lambda v, t, n: v.std())
+        ),
+        "You multiply with the root of n. The mean of n seeds is steadier than one of them: divide.": (
+            with_half(lambda v, t, n: t * v.std() * math.sqrt(n))
+        ),
+        "This is half of half: t times the standard error is half of the width already.": (
+            with_half(lambda v, t, n: t * v.std() / math.sqrt(n) / 2)
+        ),
+        "The standard deviation is missing: this is t divided by the root of n.": (
+            with_half(lambda v, t, n: torch.tensor(t / math.sqrt(n), dtype=v.dtype))
+        ),
+        "This is half of the range, from the smallest score to the largest. It grows with every seed; an interval of a "
+        "mean shrinks.": with_half(lambda v, t, n: (v.max() - v.min()) / 2),
+        "You take the mean of the distances from the mean. The standard deviation squares them first.": (
+            with_half(lambda v, t, n: t * (v - v.mean()).abs().mean() / math.sqrt(n))
+        ),
+        "Half of the width is right, and the mean is not divided by n.": lambda v, t: (v.sum(), right(v, t)[1]),
+        "Half of the width is right. The first value is the median and not the mean.": (
+            lambda v, t: (v.median(), right(v, t)[1])
+        ),
         "You divide by n. The standard error divides the standard deviation by the root of n.": (
             with_half(lambda v, t, n: t * v.std() / n)
         ),
@@ -131,13 +152,34 @@ def paired_gain(student: Answer) -> Verdict:
         "You divide by the number of seeds of the old row. Divide by the number of pairs.": (
             lambda new, old: sum_of_gains(new, old) / len(old)
         ),
+        "A missing score of the old row counts as 0. Leave out seeds that one side lacks.": (
+            lambda new, old: fmean(new[seed] - old.get(seed, 0.0) for seed in new)
+        ),
+        "You divide by the number of all seeds. Divide by the number of pairs.": (
+            lambda new, old: sum_of_gains(new, old) / len(new.keys() | old.keys())
+        ),
+        "You divide by the number of pairs less one. That belongs to a standard deviation; this is a mean.": (
+            lambda new, old: sum_of_gains(new, old) / (len(new.keys() & old.keys()) - 1)
+        ),
+        "You sort both sides and pair by place. Where one side lacks a seed, that pairs scores of two seeds.": (
+            lambda new, old: fmean(new[a] - old[b] for a, b in zip(sorted(new), sorted(old), strict=False))
+        ),
+        "You drop the signs of the gains. A loss counts as a loss.": (
+            lambda new, old: fmean(abs(new[seed] - old[seed]) for seed in new.keys() & old.keys())
+        ),
+        "This is the median of the gains. Asked is their mean.": (
+            lambda new, old: median(new[seed] - old[seed] for seed in new.keys() & old.keys())
+        ),
         "You divide by 3, however many pairs there are.": lambda new, old: sum_of_gains(new, old) / 3,
         SAME_GAIN: lambda new, old: fmean({round(new[seed] - old[seed], 6) for seed in new.keys() & old.keys()}),
     }
     cases = [case for drawn in random_cases(_pairs_cases, count=1) for case in drawn]
     corners = {
         SAME_GAIN: ({1: 61.0, 2: 62.0, 3: 65.0}, {1: 60.0, 2: 61.0, 3: 61.0}),
-        "A score of 0 is a score: ask whether the seed is in the dict.": ({1: 3.0, 2: 0.0}, {1: 2.0, 2: 4.0}),
+        "A score of 0 is a score: ask whether the seed is in the dict.": (
+            {1: 3.0, 2: 0.0, 3: 5.0},
+            {1: 2.0, 2: 4.0, 3: 0.0},
+        ),
     }
     return judge(student, cases, right, mistakes, corners=corners, rubric="paired_gain")
 

@@ -130,7 +130,14 @@ def good_and_bad(student: Answer) -> Verdict:
         "Good and bad are swapped.": lambda g, k: right(g, k)[::-1],
         "The bad ones come in the wrong order: the worst first.": lambda g, k: (first(-g, k), first(g, k).flip(0)),
         "Of equal gains the first must count first. Use a stable sort.": last_of_equals,
+        "argsort promises no order among equal gains, and the first must count first: stable=True.": (
+            lambda g, k: (g.argsort(descending=True)[:k], g.argsort()[:k])
+        ),
         "topk promises no order among equal gains, and the first must count first. Use a stable sort.": by_topk,
+        "The bad ones are the end of the list of the good ones, turned round: of equal gains that takes the last one "
+        "first. Sort a second time, from the smallest up.": lambda g, k: (first(-g, k), last_of_equals(g, k)[1]),
+        "The good ones are the end of the list of the bad ones, turned round: of equal gains that takes the last one "
+        "first. Sort a second time, from the largest down.": lambda g, k: (last_of_equals(g, k)[0], first(g, k)),
         "The second list continues the first. Bad cases are at the other end.": (
             lambda g, k: (first(-g, k), first(-g, 2 * k)[k:])
         ),
@@ -138,7 +145,10 @@ def good_and_bad(student: Answer) -> Verdict:
     }
     cases = random_cases(_gains_case)
     gains = cases[0][0]
-    corners = {"All scenes are asked for here, k of k, in both orders.": (gains, len(gains))}
+    corners = {
+        "All scenes are asked for here, k of k, in both orders.": (gains + 1e-3 * torch.arange(len(gains)), len(gains)),
+        "Of equal gains the first must count first, inside the lists, too. Use a stable sort.": (gains, len(gains)),
+    }
     return judge(student, cases, right, mistakes, corners=corners, rubric="good_and_bad")
 
 
@@ -165,6 +175,19 @@ def mixed_probs(student: Answer) -> Verdict:
             lambda P, m, i, s: inside(m, P + s * target(P, i), P)
         ),
         "The old probabilities shrink, but class cls gets nothing.": lambda P, m, i, s: inside(m, (1 - s) * P, P),
+        "All of the old probabilities shrink. Outside of the mask is nothing to change.": (
+            lambda P, m, i, s: (1 - s) * P + s * m[:, None] * target(P, i)
+        ),
+        "Outside of the mask your result is 0. There P stays.": (
+            lambda P, m, i, s: inside(m, right(P, m, i, s), torch.zeros_like(P))
+        ),
+        "Class cls gets 1 on top, and not share.": lambda P, m, i, s: inside(m, (1 - s) * P + target(P, i), P),
+        "Class cls is raised to share where it has less, and the others keep all of theirs. Shrink, then add.": (
+            lambda P, m, i, s: inside(m, P.maximum(s * target(P, i)), P)
+        ),
+        "The other classes get equal parts. Each must keep 1 - share of what it had.": (
+            lambda P, m, i, s: inside(m, torch.where(target(P, i) > 0, s, (1 - s) / (P.shape[1] - 1)), P)
+        ),
         "The mask is not used: all pixels are painted.": lambda P, m, i, s: right(P, torch.ones_like(m), i, s),
         "The mask is used the wrong way round.": lambda P, m, i, s: right(P, ~m, i, s),
         "The share is not used: the painted pixels belong to cls alone.": lambda P, m, i, s: right(P, m, i, 1.0),

@@ -121,9 +121,13 @@ RUBRICS = {
     # 0 the mean, 1 the standard deviation, 2 the standard error with t
     "seed_interval": Rubric(
         {
-            0: ("parts are exchanged", "return the two ends"),
-            1: ("divide the squares by n", "the variance, not", "squares are added"),
+            0: ("parts are exchanged", "return the two ends", "the mean is not divided", "the median and not"),
+            1: (
+                "divide the squares by n", "the variance, not", "squares are added", "deviation is missing",
+                "half of the range", "mean of the distances",
+            ),
             2: (
+                "without n and t", "multiply with the root", "half of half", "half of the range",
                 "how far one seed lies", "You divide by n. The standard error", "Multiply with t", "1.96",
                 "the whole width", "not of n - 1", "root of 5",
             ),
@@ -133,8 +137,14 @@ RUBRICS = {
     # 0 pairing by seed, 1 leaving out what has no partner
     "paired_gain": Rubric(
         {
-            0: ("You divide by 3", "sum of the gains", "gain the same", "sign is wrong"),
-            1: ("missing score counts", "of the new row", "of the old row", "A score of 0"),
+            0: (
+                "You divide by 3", "sum of the gains", "gain the same", "sign is wrong", "pairs less one",
+                "drop the signs", "median of the gains",
+            ),
+            1: (
+                "missing score", "of the new row", "of the old row", "number of all seeds", "sort both sides",
+                "A score of 0",
+            ),
         },
         only={
             0: lambda new, old: ({k: new[k] for k in new if k in old}, {k: old[k] for k in old if k in new}),

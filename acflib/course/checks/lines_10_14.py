@@ -38,7 +38,8 @@ RUBRICS = {
     "swap_classes": Rubric({0: ("a may be larger",), 1: ("changes its argument",)}),
     # 0 the right scenes, 1 equal gains
     "good_and_bad": Rubric(
-        {0: ("All scenes are asked",), 1: ("Of equal gains", "among equal gains", "All scenes are asked")},
+        # Line 1 first: a corner costs the first line that it is under.
+        {1: ("f equal gains", "among equal gains"), 0: ("All scenes are asked", "inside the lists")},
         only={
             0: lambda gains, k: (gains + 1e-3 * torch.arange(len(gains)), k),
             1: lambda gains, k: (gains, k),
@@ -49,9 +50,10 @@ RUBRICS = {
         {
             0: (
                 "no longer sum to 1", "gets nothing", "The share is", "keep all of theirs", "keep its part",
-                "has exactly share", "Only class cls shrinks", "divide by 1 + share",
+                "has exactly share", "Only class cls shrinks", "divide by 1 + share", "1 on top", "raised to share",
+                "get equal parts",
             ),
-            1: ("The mask is",),
+            1: ("The mask is", "of the mask"),
             2: ("changes its argument",),
         }
     ),

@@ -117,6 +117,34 @@ def last_equal(gains, k):
     return torch.tensor(order[:k]), torch.tensor(worst[:k])
 
 
+def equals_inside(gains, k):
+    """Right at both ends; two equal gains further inside are exchanged."""
+    good, bad = picked(gains, k)
+    for place in range(4, k - 1):
+        if gains[good[place]] == gains[good[place + 1]]:
+            good[[place, place + 1]] = good[[place + 1, place]]
+            break
+    return good, bad
+
+
+def one_class(P, i):
+    return torch.nn.functional.one_hot(torch.tensor(i), P.shape[1]).view(1, -1, 1, 1)
+
+
+def shrunk_everywhere(P, mask, i, share):
+    Q = P * (1 - share)
+    Q[:, i] += share * mask
+    return Q
+
+
+def equal_parts(P, mask, i, share):
+    Q = P.clone()
+    for b, row, column in mask.nonzero().tolist():
+        Q[b, :, row, column] = (1 - share) / (P.shape[1] - 1)
+        Q[b, i, row, column] = share
+    return Q
+
+
 def exactly(P, mask, i, share):
     Q = P.clone()
     for b, row, column in mask.nonzero().tolist():
@@ -140,8 +168,7 @@ def painted(P, mask, i, share):
 
 
 def by_where(P, mask, i, share):
-    pure = torch.nn.functional.one_hot(torch.tensor(i), P.shape[1]).view(1, -1, 1, 1)
-    return torch.where(mask[:, None], (1 - share) * P + share * pure, P)
+    return torch.where(mask[:, None], (1 - share) * P + share * one_class(P, i), P)
 
 
 def added(P, mask, i, share):
@@ -206,6 +233,16 @@ ANSWERS = {
             "order": (lambda g, k: (picked(g, k)[0], picked(g, k)[1].flip(0)), "the worst first"),
             "equals": (last_equal, "stable sort"),
             "topk": (lambda g, k: (g.topk(k).indices, (-g).topk(k).indices), "topk promises no order"),
+            "argsort": (lambda g, k: (g.sort(descending=True)[1][:k], g.sort()[1][:k]), "argsort promises no order"),
+            "the end turned": (
+                lambda g, k: (picked(g, k)[0], g.argsort(descending=True, stable=True)[-k:].flip(0)),
+                "from the smallest up",
+            ),
+            "the end turned up": (
+                lambda g, k: (g.argsort(stable=True).flip(0)[:k], picked(g, k)[1]),
+                "from the largest down",
+            ),
+            "equals inside": (equals_inside, "inside the lists, too"),
             "next": (best_last, "continues the first"),
             "gains": (lambda g, k: tuple(g[part] for part in picked(g, k)), "Asked are their positions"),
             "all": (lambda g, k: picked(g, len(g)), "must be"),
@@ -219,6 +256,11 @@ ANSWERS = {
         "right": [painted, by_where],
         "mistakes": {
             "added": (added, "no longer sum to 1"),
+            "shrunk everywhere": (shrunk_everywhere, "All of the old probabilities shrink"),
+            "0 outside": (lambda P, m, i, s: painted(P, m, i, s) * m[:, None], "your result is 0"),
+            "1 on top": (lambda P, m, i, s: painted(P, m, i, s) + (1 - s) * one_class(P, i) * m[:, None], "1 on top"),
+            "raised": (lambda P, m, i, s: P.maximum(s * one_class(P, i) * m[:, None]), "raised to share"),
+            "equal parts": (equal_parts, "get equal parts"),
             "shrunk": (lambda P, m, i, s: torch.where(m[:, None], (1 - s) * P, P), "gets nothing"),
             "everywhere": (lambda P, m, i, s: painted(P, m | True, i, s), "mask is not used"),
             "outside": (lambda P, m, i, s: painted(P, ~m, i, s), "mask is used the wrong way"),
