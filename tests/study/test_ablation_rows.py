@@ -163,7 +163,10 @@ def test_grid_goes_seed_by_seed_and_takes_rows_of_several_studies(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--study", "table8"], "no study 'table8'; the studies are table1, table2, controls, camvid"),
+        (
+            ["--study", "table8"],
+            "no study 'table8'; the studies are table1, table2, controls, camvid, base-photographs, ",
+        ),
         (["--rows", "sum", "summ"], "no row 'summ' here; the rows of these studies are baseline, center, concat, sum"),
         (["--jobs", "0"], "jobs must be at least 1, got 0"),
         (["--seeds", "1", "1"], "seeds must be different numbers from 0, got 1 1"),

@@ -10,6 +10,7 @@ from acflib.layers.bases import FIRST_TINY_FIELD
 from acflib.losses import LossConfig
 from acflib.predict.inference import PAPER_SCALES, InferenceConfig
 from acflib.study.ablation.pairs import FIELDS, PAIR_STUDIES, WORLDS
+from acflib.study.ablation.photographs import PHOTOGRAPH_STUDIES
 from acflib.study.ablation.rows import Evaluation, Line, Row, Study, StudyData
 from acflib.study.paper_tables import TABLE_1, TABLE_2
 
@@ -163,7 +164,7 @@ PHOTOGRAPHS = Study(
     "of that drive before and after it: scores on val say little about other streets.",
 )
 PAIR_NAMES = {study.name for study in PAIR_STUDIES}
-STUDIES = {study.name: study for study in (TABLE1, TABLE2, CONTROLS, PHOTOGRAPHS, *PAIR_STUDIES)}
+STUDIES = {study.name: study for study in (TABLE1, TABLE2, CONTROLS, PHOTOGRAPHS, *PHOTOGRAPH_STUDIES, *PAIR_STUDIES)}
 
 
 def find_study(name: str) -> Study:
