@@ -29,7 +29,7 @@ from acflib.errors import ConfigError, TrainingError
 from acflib.predict.onnx_export import export_onnx, require_packages
 from acflib.predict.pretrained import load_pretrained
 from acflib.predict.scale import trained_scale
-from acflib.site.front import presence_given, rivals, sees, without_classes
+from acflib.site.front import good_for, presence_given, rivals, sees, without_classes
 from acflib.site.runtime import bring_runtime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -210,6 +210,7 @@ def fill_front_page(new: Path, model: ACFNet, name: str = "") -> None:
     use = USE[model.acf.variant]
     page = page.replace("<!-- use -->", f"{use} Joined with its own feature, a small layer decides.")
     page = page.replace("<!-- sees -->", sees(model, STREET_SIZE)).replace("<!-- rivals -->", rivals(name))
+    page = page.replace("<!-- good for -->", good_for(name))
     for mark, text in beside_the_page(new).items():
         page = page.replace(f"<!-- {mark} -->", text)
     (new / "index.html").write_text(page, encoding="utf-8")

@@ -25,17 +25,37 @@ def sees(model: ACFNet, size: tuple[int, int]) -> str:
     return f"Its base network, the layers before class centers, sees {across} pixels across, of {width}."
 
 
+def scores_beside(name: str) -> dict[str, float]:
+    """Test scores of the network of the page and of those without class centers; empty for another network."""
+    if name != OF_THE_PAGE:
+        return {}
+    try:
+        return {each: pretrained_info(each)["metrics"]["test"]["miou_fine"] for each in (name, *RIVALS)}
+    except (AcflibError, KeyError):
+        return {}
+
+
 def rivals(name: str) -> str:
     """Test scores of networks without class centers beside that of the page; nothing for another network."""
-    try:
-        scores = [pretrained_info(each)["metrics"]["test"]["miou_fine"] for each in (name, *RIVALS)]
-    except (AcflibError, KeyError):
+    scores = scores_beside(name)
+    if not scores:
         return ""
-    if name != OF_THE_PAGE:
-        return ""
-    listed = "; ".join(f"with {what} {score:.1f}" for what, score in zip(RIVALS.values(), scores[1:], strict=True))
-    own = f"On 100 test scenes this network has an mIoU of {scores[0]:.1f}."
+    listed = "; ".join(f"with {what} {scores[each]:.1f}" for each, what in RIVALS.items())
+    own = f"On 100 test scenes this network has an mIoU of {scores[name]:.1f}."
     return f"{own} Others, trained anew: {listed}. One training each."
+
+
+def good_for(name: str) -> str:
+    """The same for the first lines of the page: with a look around, without one, and without classes."""
+    scores = scores_beside(name)
+    if not scores:
+        return ""
+    alone, mean = scores["streets-self"], scores["streets-global"]
+    return (
+        f"On 100 test streets this network scores {scores[name]:.1f} of 100 (mIoU); an equal one whose pixels hear "
+        f"nothing but themselves {alone:.1f}. But one whose pixels all hear the mean of the whole picture, without "
+        f"classes, scores {mean:.1f}."
+    )
 
 
 def presence_given(results: Path) -> str:

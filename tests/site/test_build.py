@@ -168,7 +168,9 @@ def test_the_networks_without_centers_stand_beside_that_of_the_page():
     for name in (front.OF_THE_PAGE, *front.RIVALS):
         sidecar = json.loads((build.ROOT / "data" / "weights" / f"{name}.json").read_text(encoding="utf-8"))
         assert f"{sidecar['metrics']['test']['miou_fine']:.1f}" in said
-    assert front.rivals("streets-self") == front.rivals("mine") == ""
+        if name != "streets-baseline":
+            assert f"{sidecar['metrics']['test']['miou_fine']:.1f}" in front.good_for("streets-acf-sum")
+    assert front.rivals("streets-self") == front.rivals("mine") == front.good_for("streets-self") == ""
 
 
 @pytest.mark.parametrize("field", [47, 111])
