@@ -57,9 +57,11 @@ def test_networks_trained_without_class_centers():
 T_975 = {8: 2.364624, 6: 2.570582}  # Student's t of 7 and 5 degrees of freedom at 97.5 %
 
 
-def study_scores(study: str, row: str, key: str = "test", which: str = "miou_fine") -> np.ndarray:
-    """Of all seeds of the study's test, in their order."""
-    paths = sorted((ROOT / "results" / "study-test" / study / row).glob("seed-*.json"))
+def study_scores(
+    study: str, row: str, key: str = "test", which: str = "miou_fine", folder: str = "results/study-test"
+) -> np.ndarray:
+    """Of all seeds, in their order."""
+    paths = sorted((ROOT / folder / study / row).glob("seed-*.json"))
     return np.array([json.loads(path.read_text(encoding="utf-8"))["evaluations"][key][which] for path in paths])
 
 
@@ -68,8 +70,10 @@ def told(values: np.ndarray) -> str:
     return f"{values.mean():+.2f} ± {half:.2f}".replace("-", "−")
 
 
-def over(row: str, study: str, key: str = "test", other: str = "self") -> np.ndarray:
-    one, two = (study_scores(study, name, key) for name in (row, other))
+def over(
+    row: str, study: str, key: str = "test", other: str = "self", folder: str = "results/study-test"
+) -> np.ndarray:
+    one, two = (study_scores(study, name, key, folder=folder) for name in (row, other))
     return one[: len(two)] - two[: len(one)]
 
 
@@ -106,11 +110,9 @@ def test_every_number_of_the_first_lines_of_the_results():
     texts |= {text.lstrip("+−") for text in texts}
     center = json.loads((ROOT / "results/study/own-47/center/seed-10.json").read_text(encoding="utf-8"))
     assert center["head_parameters"] > 5 * 68_755
-    val = [
-        [json.loads(path.read_text(encoding="utf-8"))["evaluations"]["val_present"]["miou_fine"] for path in paths]
-        for paths in (sorted((ROOT / "results/study/own-47" / row).glob("seed-*.json")) for row in ("center", "global"))
-    ]
-    texts.add(told(np.array(val[0]) - np.array(val[1])))
+    texts.add(told(over("center", own, "val_present", "global", "results/study")))
+    near, far = (over("sum", study, "val", folder="results/study") for study in (own, "own-239"))
+    texts.add(told(near - far))
     found = re.findall(r"[+−]?\d+\.\d+ ± \d+\.\d+", head)
     assert len(found) > 20 and [number for number in found if number not in texts] == []
     losses = [
