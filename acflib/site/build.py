@@ -29,7 +29,7 @@ from acflib.errors import ConfigError, TrainingError
 from acflib.predict.onnx_export import export_onnx, require_packages
 from acflib.predict.pretrained import load_pretrained
 from acflib.predict.scale import trained_scale
-from acflib.site.front import good_for, presence_given, rivals, sees, without_classes
+from acflib.site.front import all_centers, good_for, presence_given, rivals, sees, without_classes
 from acflib.site.runtime import bring_runtime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -226,7 +226,7 @@ def beside_the_page(new: Path) -> dict[str, str]:
     found = {title: where(page, f'<a href="{{}}">{title}</a>') or title for page, title in LESSONS.items()}
     found["first lesson"] = where(next(iter(LESSONS)), '<a href="{}">New here? Lesson 00</a>')
     found["glossary"] = where(GLOSSARY, '<a href="{}">Glossary</a>')
-    study = f"The study: {findings(STUDY)} {without_classes(STUDY)}{presence_given(STUDY)} {{}}."
+    study = f"The study: {findings(STUDY)} {presence_given(STUDY)} {without_classes(STUDY)}{all_centers(STUDY)}{{}}."
     found["findings"] = where(RESULTS, study.format('<a href="{}">Results</a>'))
     found["results"] = where(RESULTS, 'See the <a href="{}">Results</a>.')
     return found
@@ -239,10 +239,12 @@ def findings(results: Path) -> str:
     if len(gain) != 2:
         return "how much a head with class centers gains over an equal head without them, and where."
     (small, much), (large, little) = gain
+    whole = ", the whole street" if int(large) >= 128 else ""
     return (
         f"on generated streets of 128 x 64 pixels, a head (the last layers, which decide) with class centers gained "
         f"{much} points of mIoU (a score from 0 to 100) over an equal head without them where the base network (the "
-        f"layers before it) sees {small} pixels across, {little} where it sees {large}."
+        f"layers before it) sees {small} pixels across, {little} where it sees {large}{whole}. (Smaller "
+        "streets and shorter trainings than those of the network that runs here.)"
     )
 
 

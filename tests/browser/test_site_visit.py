@@ -169,7 +169,7 @@ def test_the_address_of_a_photograph_names_no_street(page, tmp_path):
 def test_back_leads_to_the_former_picture_with_its_changes(page, tmp_path):
     page.press("Make absent")
     page.choose("street-12")
-    assert "Your changes stay with the former picture" in page.says() and page.state()["edits"] == []
+    assert "brings it with your changes" in page.says() and page.state()["edits"] == []
     draw_photograph(tmp_path / "mine.png", (128, 200), seed=1)
     page.upload(tmp_path / "mine.png")
     page.page.wait_for_timeout(HASH_MS)

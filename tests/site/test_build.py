@@ -135,7 +135,7 @@ WORLDS = """
     [
         (
             WORLDS.format(near="+0.07 ± 0.20, n = 8"),
-            r"\+0.07 ± 0.20 and −0.30 ± 0.11. ±: 95 % interval over 8 trainings.$",
+            r"\+0.07 ± 0.20 at 47 \(none is shown\) and −0.30 ± 0.11 at 239 \(a loss\). ±: 95 % interval over 8 trainings.$",
         ),
         (WORLDS.format(near="not run yet"), "^$"),
         ("the study has not been run", "^$"),
@@ -146,6 +146,17 @@ def test_what_is_left_where_presence_is_given_has_the_numbers_of_the_results(tmp
     if text is not None:
         (tmp_path / "RESULTS.md").write_text(text, encoding="utf-8")
     assert re.search(words, front.presence_given(tmp_path / "RESULTS.md"))
+
+
+def test_the_largest_gain_is_told_with_what_speaks_against_it(tmp_path):
+    (tmp_path / "RESULTS.md").write_text(
+        "| world, field | center − self | presence given: center − self |\n| --- | ---: | ---: |\n"
+        "| own, 47 | +2.00 ± 0.20, n = 8 | +0.80 ± 0.10, n = 8 |\n",
+        encoding="utf-8",
+    )
+    said = front.all_centers(tmp_path / "RESULTS.md")
+    assert "+2.00 ± 0.20 (told which classes occur +0.80 ± 0.10)" in said and "larger head" in said
+    assert front.all_centers(tmp_path / "none.md") == ""
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ function leave(name) {
   if (state.picture === OWN) keptOwn = keep();
   if (writtenPicture === name) return; // the browser went back or forward
   remember();
-  if (state.edits.length) tell("Your changes stay with the former picture: “Back” of the browser brings both again.", "note");
+  if (state.edits.length) tell("The former picture begins anew when you choose it. “Back” of the browser brings it with your changes.", "note");
 }
 
 // The tile of the photograph: its thumbnail and name, and whether it is what is shown.

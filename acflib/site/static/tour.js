@@ -79,7 +79,7 @@ export function makeTour({ about, open, scene, state, set, keep }) {
       state: () => ({ pixel: pixelOf(car()), edits: [] }),
       text: () =>
         "The network looks at the picture once and gives each pixel a probability P of every class: the coarse guess. Compare it with the " +
-        "ground truth: thin and small things are missing. Look whether the fine result has them.",
+        "ground truth: thin and small things, such as poles, are missing. (The fine result lacks most of them, too.)",
     },
     {
       title: "A class center is a mean",

@@ -137,12 +137,13 @@ export function makeView(about, hand) {
     }
     const edited = scene.edits.length > 0;
     const size = `${scene.own.height} x ${scene.own.width} cells`;
-    place("edits").textContent = edited ? `Your changes: ${inWords(scene.edits, about.classes).join("; ")}. The network guesses for ${size}: changed ones are drawn as squares.` : "Nothing is changed: the coarse guess is the network's own.";
+    const squares = scene.edits.some((edit) => edit.do !== "alike") ? ` The network guesses for ${size}: changed ones are drawn as squares.` : "";
+    place("edits").textContent = edited ? `Your changes: ${inWords(scene.edits, about.classes).join("; ")}.${squares}` : "Nothing is changed: the coarse guess is the network's own.";
     place("truth-note").hidden = !scene.edits.some((edit) => edit.do === "truth");
     place("truth-cells").textContent = maps.right === null ? "" : `As coarse guess the truth is right in ${share(maps.rightCoarseAfter)}, not in 100 %: it is cut into ${size} first.`;
     place("scores").replaceChildren(...scores(edited));
     undo.disabled = !hand.past();
-    reset.disabled = changed.root.hidden = place("rings").hidden = !edited;
+    reset.disabled = changed.root.hidden = place("rings").hidden = place("reasons").hidden = !edited;
     redo.disabled = !hand.undone();
     const found = legend(about, [maps.truth, maps.coarse, maps.fine]).chips;
     if (maps.truth?.includes(255)) found.push(chip([0, 0, 0], "black in the truth: does not count"));
