@@ -54,7 +54,7 @@ def test_networks_trained_without_class_centers():
         assert row_of(title) == [f"{metrics[split]['miou_fine']:.1f}" for split in ("val", "test")]
 
 
-T_975 = {8: 2.364624, 6: 2.570582}  # Student's t of 7 and 5 degrees of freedom at 97.5 %
+T_975 = {8: 2.364624, 6: 2.570582, 5: 2.776445}  # Student's t of 7, 5 and 4 degrees of freedom at 97.5 %
 
 
 def study_scores(
@@ -106,6 +106,10 @@ def test_every_number_of_the_first_lines_of_the_results():
     own = "own-47"
     known += [study_scores(own, "sum", "test_centers") - study_scores(own, "sum", "test_presence")]
     known += [over("oracle-centers", own, "test", "oracle-presence")]
+    frozen = "own-47-frozen"
+    known += [over(row, frozen) for row in ("sum", "global", "center")] + [over("sum", frozen, "test_present")]
+    known += [over("sum", "own-111")]
+    known += [study_scores(frozen, "self") - study_scores(frozen, "self", which="miou_coarse")]
     texts = {told(values) for values in known}
     texts |= {text.lstrip("+−") for text in texts}
     center = json.loads((ROOT / "results/study/own-47/center/seed-10.json").read_text(encoding="utf-8"))
