@@ -14,7 +14,7 @@ from acflib.cli.common import INTERRUPTED
 from acflib.course.grading.cells import find_notebooks, without_notebooks
 from acflib.course.grading.grade import GradedNotebook, check_paths, grade_or_say, make_folder, write_grades
 from acflib.course.grading.parallel import Kernels, each_as_it_ends
-from acflib.course.grading.totals import check_totals, write_totals
+from acflib.course.grading.totals import check_totals, folders_above, plain_beside, write_totals
 from acflib.course.material.folder import using_material
 from acflib.engine.machine import usable_cores
 from acflib.errors import ConfigError
@@ -33,9 +33,15 @@ class GradeConfig:
     seed: int | None = option(
         None, "of the random inputs, 0: those that students see; none: a new one, told at the end"
     )
-    timeout: float = option(120.0, "seconds on the clock that a cell or a judgment may take")
+    timeout: float = option(
+        120.0,
+        "seconds of the processor that a cell or a judgment may take, and as many on the clock; one that uses none "
+        "(it sleeps) may take ten times as long",
+    )
     jobs: int | None = option(None, "notebooks at once, each in a kernel; none: as many as there are processors")
-    totals: str | None = option(None, "a CSV file of totals, one row a student")
+    totals: str | None = option(
+        None, "a CSV file of totals, one row a student; for a platform (--columns) the plain ones lie beside it"
+    )
     columns: str = option("plain", "of the totals: plain, nbgrader, moodle or canvas")
     student: str | None = option(
         None,
@@ -56,12 +62,15 @@ def run_grade(given: argparse.Namespace) -> int:
         make_folder(out)
     check_paths(given.notebooks)
     notebooks = find_notebooks(given.notebooks)
-    for folder in without_notebooks(given.notebooks):
-        print(f"acflib: {folder}: holds no notebook", file=sys.stderr)
+    empty: dict[Path, str] = {}
+    for depth in folders_above(list(notebooks.values()), config.student):
+        empty |= without_notebooks(given.notebooks, depth)
+    for name in empty.values():
+        print(f"acflib: {name}: holds no notebook", file=sys.stderr)
     found: dict[int, GradedNotebook] = {}
     try:
         with using_material(config.material):
-            _grade_all(notebooks, seed, config, found, given.quiet)
+            _grade_all(notebooks, empty, seed, config, found, given.quiet)
     except KeyboardInterrupt:
         print(f"stopped: {_written(found, config, seed)}", file=sys.stderr)
         return INTERRUPTED
@@ -80,7 +89,12 @@ def _check(config: GradeConfig) -> None:
 
 
 def _grade_all(
-    notebooks: Mapping[Path, str], seed: int, config: GradeConfig, found: dict[int, GradedNotebook], quiet: bool
+    notebooks: Mapping[Path, str],
+    empty: Mapping[Path, str],
+    seed: int,
+    config: GradeConfig,
+    found: dict[int, GradedNotebook],
+    quiet: bool,
 ) -> None:
     """Grade all, and put each into ``found``, by its place among the notebooks, as soon as it is written."""
 
@@ -95,7 +109,7 @@ def _grade_all(
             in_order = [so_far[k] for k in sorted(so_far)]
             write_grades(in_order, seed, config.out)  # before a word is printed: nothing that comes loses it
             if config.totals:
-                write_totals(in_order, config.totals, config.columns, config.student)
+                write_totals(in_order, config.totals, config.columns, config.student, empty)
             found[place] = notebook
             bar.update()
             _show(notebook)
@@ -103,6 +117,8 @@ def _grade_all(
 
 def _written(found: dict, config: GradeConfig, seed: int) -> str:
     totals = f", totals in {config.totals}" if config.totals else ""
+    if config.totals and config.columns != "plain":
+        totals += f", remarks for you in {plain_beside(config.totals)}"
     files = f"{len(found)} notebooks in {config.out}.json and {config.out}.csv{totals}"
     return f"{files if found else 'no notebook was graded'}; the same inputs again: --seed {seed}"
 

@@ -24,10 +24,7 @@ LOST = {
         ],
     },
     "merge_centers": {  # the right weights, a class that one picture lacks, a class that both lack
-        (0,): [
-            "changes its argument", "mass at least 1", "mass at least 0.1", "mass above 0.001", "mass plus 0.000001",
-            "whole masses",
-        ],
+        (0,): ["changes its argument", "whole masses"],
         (1,): ["absent by center", "absent by the other center"],
         (2,): ["absent class"],
     },
@@ -126,7 +123,7 @@ LOST = {
     },
     "hard_pixel_mask": {  # the threshold, `keep`, ignored pixels
         (0,): ["K alone", "at the threshold", "probabilities"],
-        (1,): ["threshold alone", "at most K", "each image", "times batch", "all equal ones", "no equal one", "topk"],
+        (1,): ["threshold alone", "at most K", "each image", "times batch", "all equal ones", "no equal one"],
         (2,): ["ignored", "certain ones"],
     },
     "losses_of_parts": {  # the common denominator, weights instead of counts
@@ -232,10 +229,11 @@ LOST = {
 
 ONE_POINT = {
     "centers_from_logits": {0: ["own softmax"]},
+    "merge_centers": {0: ["mass at least 1", "mass at least 0.1", "mass above 0.001", "mass plus 0.000001"]},
     "attend_sum": {0: ["a loop", "scaled"]},
     "attend_top": {1: ["detached scale"]},
     "balanced_cross_entropy": {0: ["log of softmax"]},
-    "hard_pixel_mask": {0: ["own softmax"]},
+    "hard_pixel_mask": {0: ["own softmax"], 1: ["topk", "index", "filled up"]},
     "losses_of_parts": {0: ["log of softmax"]},
     "scales_mean": {0: ["own softmax"]},
 }

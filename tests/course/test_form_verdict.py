@@ -21,8 +21,9 @@ every_exercise = pytest.mark.parametrize("check", sorted(tasks()))
 LESSON = {name: lesson for lesson, name in EXERCISES}
 
 
-# Mistakes that are the missed conversion of their forms, such as the power T where 1 / T is handed out.
+# Mistakes that are the missed conversion or layout of their forms, such as the power T where 1 / T is handed out.
 AS_A_CONVERSION = {
+    ("affinity", "transposed"),
     ("interval_reading", "whole width"),
     ("taps_inside", "outside"),
     ("good_and_bad", "swapped"),
@@ -55,7 +56,7 @@ def test_an_answer_in_the_units_of_the_lesson_loses_the_line_of_the_units_alone(
         answer = solution(lesson_units(form), published[check][0])
         found = form_check(form, answer)
         assert is_units_alone(found), (changes, found)
-        assert found.message.startswith("Not right yet: right, but for the form's units.")
+        assert found.message.startswith("Not right yet: right, but for the form's units and layout.")
         assert all(KINDS[key].views[view].text in found.message for (_, key), view in changes)
 
 
@@ -63,7 +64,7 @@ def test_an_answer_in_the_units_of_the_lesson_loses_the_line_of_the_units_alone(
 def test_all_forms_of_an_exercise_have_the_same_points(check: str):
     """Whoever draws another form can earn as much."""
     points = sum(line.points for line in form_lines(draw_form(check, "heron", "0")))
-    assert points == exercise_of(check).points + UNITS.points * bool(units_of(tasks()[check]))
+    assert points == exercise_of(check).points + 1
     for seed in range(8):
         form = draw_form(check, "heron", str(seed))
         assert bool(form.kinds) == bool(units_of(tasks()[check]))
@@ -79,8 +80,30 @@ def test_a_mistake_costs_the_lines_of_the_lesson_and_no_units(check: str):
             assert is_units_alone(found)
             continue
         earned = points(check, label)
-        units = [UNITS.points * any(earned)] if form.kinds else []
-        assert [line.earned for line in found.lines] == [*earned, *units], (label, found)
+        assert [line.earned for line in found.lines] == [*earned, 1 * any(earned)], (label, found)
+
+
+@pytest.mark.parametrize("share", [{}, {("kinds", "share"): "percent"}])
+@pytest.mark.parametrize("moved", ["P", "returns"])
+def test_an_answer_that_forgets_the_last_permute_loses_the_line_of_the_form_alone(moved: str, share: dict):
+    """Exercise 4 of lesson 10: 2 points for the sum, 1 for the mask, 1 for P, 1 for the form."""
+    form = written("mixed_probs", ((("axes", moved), "b h w n"), *share.items()))
+
+    def in_the_wrong_layout(maps, mask, cls, s):
+        last = maps if moved == "P" else maps.permute(0, 2, 3, 1)  # (B, H, W, N)
+        s = s / 100 if share else s
+        painted = torch.where(mask[..., None], (1 - s) * last, last)
+        painted[..., cls] += s * mask
+        return painted if moved == "P" else painted.permute(0, 3, 1, 2)
+
+    found = form_check(form, in_the_wrong_layout)
+    assert not found.solved and [line.earned for line in found.lines] == [2, 1, 1, 0], found
+    wanted = "(B, N, H, W)" if moved == "P" else "(B, H, W, N)"
+    assert found.message.startswith("Not right yet: right, but for the form's units and layout. Here the result is ")
+    assert f"the result is {wanted}" in found.message
+    if share:
+        twice = form_check(form, lambda maps, mask, cls, s: in_the_wrong_layout(maps, mask, cls, 100 * s))
+        assert sum(line.earned for line in twice.lines) < 4, "a published solution as it is misses both"
 
 
 @every_exercise

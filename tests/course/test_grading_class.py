@@ -74,7 +74,7 @@ def test_thirty_notebooks_of_which_three_are_damaged(tmp_path, monkeypatch, jobs
     assert totals[0] == ["student", "earned", "points", "lesson 01", "remarks"]
     assert [row[0] for row in totals[1:]] == [path.stem for path in paths]
     for k, row in enumerate(totals[1:]):
-        assert row[1:4] == (["0", "12", ""] if k in damaged else ["4", "12", "4"])
+        assert row[1:4] == (["", "12", ""] if k in damaged else ["4", "12", "4"])
         assert bool(row[4]) == (k in damaged)
     assert [n["notebook"] for n in json.loads((tmp_path / "g.json").read_text())["notebooks"]] == [
         path.name for path in paths
@@ -185,7 +185,7 @@ def test_one_row_a_student_with_all_lessons(tmp_path):
     assert totals(tmp_path, BY_FOLDER)[0] == ["student", "earned", "points", "lesson 01", "lesson 02", "remarks"]
     assert boris == ["boris", "21", "29", "4", "17", ""]
     assert anna == ["anna", "8", "29", "8", "", "several notebooks of lesson 01: the best one counts"]
-    assert clara[:5] == ["clara", "0", "29", "", ""] and "is no Jupyter notebook" in clara[5]
+    assert clara[:5] == ["clara", "", "29", "", ""] and "is no Jupyter notebook" in clara[5]
 
 
 @pytest.mark.parametrize(
@@ -204,14 +204,14 @@ def test_what_names_a_student(tmp_path, paths, choice, names):
 
 
 def test_the_columns_of_nbgrader(tmp_path):
-    """Those of `nbgrader export`; a student without a lesson has 0.0 points of it there, too."""
+    """Those of `nbgrader export`; where nothing was handed in there is no score, which is not 0.0."""
     head, *rows = totals(tmp_path, BY_FOLDER, "nbgrader")
     assert ",".join(head) == (
         "assignment,duedate,timestamp,student_id,last_name,first_name,email,raw_score,late_submission_penalty,score,max_score"
     )
     assert [row[0] for row in rows] == ["lesson-01"] * 3 + ["lesson-02"] * 3
     assert rows[0] == ["lesson-01", "", "", "anna", "", "", "", "8.0", "0.0", "8.0", "12.0"]
-    assert rows[3] == ["lesson-02", "", "", "anna", "", "", "", "0.0", "0.0", "0.0", "17.0"]
+    assert rows[3] == ["lesson-02", "", "", "anna", "", "", "", "", "0.0", "", "17.0"]
 
 
 def test_the_columns_of_moodle(tmp_path):

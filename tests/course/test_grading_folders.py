@@ -72,9 +72,12 @@ def test_where_nothing_is_found_it_is_said(tmp_path: Path, capsys, file: str, hi
 
 
 def test_folders_of_students_without_a_notebook_are_named(handed_in: Path):
-    assert without_notebooks([handed_in]) == [handed_in / "clara"]
-    assert without_notebooks([handed_in / "anna", handed_in / "clara"]) == [handed_in / "clara"]
-    assert without_notebooks([handed_in / "lone.ipynb"]) == []
+    clara = handed_in / "clara"
+    assert without_notebooks([handed_in]) == {clara: "clara"}
+    assert without_notebooks([handed_in / "anna", clara]) == {clara: "clara"}
+    assert without_notebooks([handed_in / "lone.ipynb"]) == {}
+    (handed_in / "week 1" / "dora").mkdir(parents=True)
+    assert without_notebooks([handed_in], 2) == {handed_in / "week 1" / "dora": "week 1/dora"}
 
 
 def not_graded(path: Path, seed: int, timeout: float, kernels: object, name: str) -> GradedNotebook:
@@ -90,8 +93,8 @@ def test_the_tables_have_one_row_a_student(handed_in: Path, tmp_path: Path, monk
     assert sorted(names) == sorted(NOTEBOOKS)
     with open(tmp_path / "t.csv", encoding="utf-8", newline="") as file:
         students = [row[0] for row in list(csv.reader(file))[1:]]
-    assert students == ["Jörg Müller", "anna", "lone", "van den Berg, Eva"]
-    assert f"{handed_in / 'clara'}: holds no notebook" in capsys.readouterr().err
+    assert students == ["Jörg Müller", "anna", "clara", "lone", "van den Berg, Eva"]
+    assert "acflib: clara: holds no notebook" in capsys.readouterr().err
 
 
 def test_one_student_alone_keeps_her_name(tmp_path: Path, monkeypatch):

@@ -207,7 +207,7 @@ def test_each_is_graded_by_her_own_forms(tmp_path: Path, capsys):
     graded = {one["notebook"]: one for one in json.loads(Path("g.json").read_text(encoding="utf-8"))["notebooks"]}
     assert list(graded) == ["anna/07.ipynb", "boris/07.ipynb", "boris/copy.ipynb"]
     for one in graded.values():
-        assert [exercise["earned"] for exercise in one["exercises"]] == [5, 0, 0, 0], one
+        assert [exercise["earned"] for exercise in one["exercises"]] == [4, 0, 0, 0], one
     notes = [one["notes"] for one in graded.values()]
     assert notes[:2] == [[], []] and notes[2][0].startswith("Forms of another student: they are those of anna")
     assert "they are those of anna" in capsys.readouterr().out

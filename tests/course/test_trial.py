@@ -68,6 +68,33 @@ def test_faults_of_an_exercise_are_found(tmp_path, capsys, file, old, new, fault
     assert main(["course", "try", str(tmp_path)]) == 1 and fault in capsys.readouterr().out
 
 
+def test_two_wrong_answers_with_one_message_are_said_once_with_the_cure(tmp_path):
+    new_exercise(tmp_path, "pixel_share", "90", "share")
+    changed(tmp_path / "pixel_share" / "answers.py", "WRONG = {", 'WRONG = {\n    "again": (all_pixels, "belong"),')
+    (said,) = tried(tmp_path)
+    assert said.startswith("the wrong answers 'again' and 'ignored pixels count' are told the same: ")
+    assert said.endswith("Remove one of them, or give it a message of its own in check.py")
+
+
+def test_a_fault_that_is_the_same_on_all_seeds_is_said_once(tmp_path):
+    new_exercise(tmp_path, "pixel_share", "90", "share")
+    changed(tmp_path / "pixel_share" / "answers.py", '"belong to no class"', '"something else"')
+    assert len(tried(tmp_path)) == 1
+
+
+def test_answers_may_use_torch_and_an_error_inside_an_answer_is_seen(tmp_path):
+    new_exercise(tmp_path, "pixel_share", "90", "share")
+    path = tmp_path / "pixel_share" / "answers.py"
+    masked = "def masked(p, y):\n    right = torch.where(y == 255, 0.0, (p == y).double()).sum()\n"
+    masked += "    return right / (y != 255).sum().clamp(min=1)\n\n\nRIGHT = [loops, masked]"
+    changed(path, "RIGHT = [loops]", masked)
+    assert tried(tmp_path) == []
+    changed(path, "return right /", "return rigth /")
+    (said,) = tried(tmp_path)
+    line = path.read_text(encoding="utf-8").splitlines().index("    return rigth / (y != 255).sum().clamp(min=1)") + 1
+    assert said == f"the right answer masked raises NameError: name 'rigth' is not defined (answers.py, line {line})"
+
+
 def test_an_answer_keeps_the_lines_that_it_has_right(tmp_path):
     """As the rubric says: 2 points for the share, 1 for ignored pixels, 1 for maps without any label."""
     new_exercise(tmp_path, "pixel_share", "90", "share")

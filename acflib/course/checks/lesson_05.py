@@ -126,7 +126,7 @@ def balanced_cross_entropy(student: Answer) -> Verdict:
 def hard_pixel_mask(student: Answer) -> Verdict:
     """Lesson 05, exercise 3. ``student(logits, labels, threshold, keep)`` -> which pixels count, bool (B, H, W).
 
-    Inputs of all kinds: more hard pixels than ``keep``, fewer, and fewer labeled pixels than ``keep``.
+    Inputs of two kinds: more hard pixels than ``keep``, and fewer. Fewer labeled pixels than ``keep`` are a corner.
     """
 
     def at_most(z: Tensor, y: Tensor, t: float, k: int) -> Tensor:
@@ -162,13 +162,11 @@ def hard_pixel_mask(student: Answer) -> Verdict:
         "probability of the true class.": by_best_class,
         "These are the easy pixels. The hard ones lie below the threshold.": easy,
     }
-    cases = (
-        random_cases(pixels.many_hard_pixels, 2)
-        + random_cases(pixels.few_hard_pixels, 2)
-        + random_cases(pixels.fewer_labels_than_kept, 1)
-    )
+    cases = random_cases(pixels.many_hard_pixels, 2) + random_cases(pixels.few_hard_pixels, 3)
     all_labeled = random_cases(pixels.as_many_labels_as_kept, 1)[0]
     corners = {
+        "Here fewer pixels are labeled than `keep`: then all of them count. `topk`, or an index of keep - 1, raises "
+        "there: take at most as many as are labeled.": random_cases(pixels.fewer_labels_than_kept, 1)[0],
         "A probability that is exactly the threshold does not lie below it.": pixels.at_the_threshold(),
         "`keep` may be exactly the number of labeled pixels: then all of them count.": all_labeled,
         "Labeled pixels count before ignored ones, also where their probability is 1.": pixels.certain(),

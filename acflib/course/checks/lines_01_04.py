@@ -66,6 +66,7 @@ RUBRICS = {
     "merge_centers": Rubric(
         {0: ("hardly there", "masses to whole numbers"), 1: ("whatever its center",)},
         only={0: _both_have_all, 1: _one_lacks, 2: _both_lack},
+        small=("hardly there",),  # a mass below 1: the weights are right where pixels are counted
     ),
     # 0 the weighted sum over the classes, 1 the shape, 2 batches
     "attend_sum": Rubric(

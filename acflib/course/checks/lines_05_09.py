@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from acflib import losses
 from acflib.course.checks.rubric import Rubric, without_ignored, without_zero
 from acflib.functional import IGNORE_INDEX
 
@@ -19,6 +20,11 @@ def _with_class_1(labels: Tensor) -> Tensor:
     labels = labels.clone()
     labels[:, -1, -1] = 1
     return labels
+
+
+def _enough_hard(logits: Tensor, labels: Tensor, threshold: float, keep: int) -> bool:
+    """More hard pixels than `keep`, also where the ignored ones are given to a class."""
+    return int(losses.hard_pixels(logits, labels, threshold, 0).sum()) >= keep
 
 
 def _no_ties(similarity: Tensor) -> Tensor:
@@ -50,15 +56,17 @@ RUBRICS = {
             1: (
                 "only the pixels below the threshold", "at most K", "K pixels of each image", "K is multiplied",
                 "exactly the number of labeled", "fill up to `keep`", "of lower probability counts",
+                "fewer pixels are labeled",
             ),
             2: ("Ignored pixels (255) are kept", "count before ignored ones"),
         },
         mends={0: (lambda found, *_: found.bool(),)},
         only={
-            0: lambda z, y, t, k: (z, without_ignored(y), t, k) if k < y.numel() else None,
-            1: lambda z, y, t, k: (z, without_ignored(y), t, k) if k > y.numel() else None,
-            2: lambda z, y, t, k: (z, y, t, k) if k < y.numel() else None,
+            0: lambda z, y, t, k: (z, without_ignored(y), t, k) if _enough_hard(z, y, t, k) else None,
+            1: lambda z, y, t, k: (z, without_ignored(y), t, k) if not _enough_hard(z, y, t, k) else None,
+            2: lambda z, y, t, k: (z, y, t, k) if _enough_hard(z, y, t, k) else None,
         },
+        small=("fewer pixels are labeled",),
     ),
     # 0 the common denominator, 1 weights instead of counts
     "losses_of_parts": Rubric(

@@ -93,7 +93,9 @@ def dented_lines(task: Task, student: Answer, rubric: Rubric) -> set[int]:
     if about_values(task, student, task.cases)[0]:
         return set()
     failed = [message for message, holds in task.demands.items() if about_demand(student, message, holds)]
-    failed += [message for message, case in task.corners.items() if about_corner(task, student, case)]
+    failed += [
+        _said(task, student, *corner) for corner in task.corners.items() if about_corner(task, student, corner[1])
+    ]
     said = [*failed, beside_the_values(task, student, task.right, task.cases) or ""]
     small = filter(rubric.is_small, said)
     return {line for message in small for line in rubric.cost(message) or [MAIN]}
@@ -136,9 +138,10 @@ def _and_the_rest(
     references = [task.right, *mistakes]
     lost = set(lost)
     for message, case in task.corners.items():
-        if rubric.is_small(message):
+        said = _said(task, student, message, case)
+        if rubric.is_small(said):
             continue
-        cost = rubric.cost(slip_in_corner(task, student, case) or message) or [MAIN]
+        cost = rubric.cost(said) or [MAIN]
         if not lost.intersection(cost) and not _as_one(task, student, references, [case]):
             lost.add(cost[0])
     for message, holds in task.demands.items():
@@ -147,10 +150,15 @@ def _and_the_rest(
         if about_demand(student, message, holds) and not any(about_demand(one, message, holds) for one in mistakes):
             lost.update(rubric.cost(message) or [MAIN])
     like = next((one for one in references if _as_one(task, student, [one], cases)), task.right)
-    said = beside_the_values(task, student, like, cases)
-    if said and not rubric.is_small(said):
-        lost.update(every if BORROWED in said else rubric.cost(said) or [MAIN])
+    besides = beside_the_values(task, student, like, cases)
+    if besides and not rubric.is_small(besides):
+        lost.update(every if BORROWED in besides else rubric.cost(besides) or [MAIN])
     return lost
+
+
+def _said(task: Task, student: Answer, message: str, case: Case) -> str:
+    """What an answer that is wrong in a corner is told: the usual mistake that it makes there, else the message."""
+    return slip_in_corner(task, student, case) or message
 
 
 def _mended(student: Answer, mend: Callable[..., Any]) -> Answer:

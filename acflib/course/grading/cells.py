@@ -68,12 +68,21 @@ def is_notebook_name(name: str) -> bool:
     return name.lower().endswith(".ipynb")
 
 
-def without_notebooks(paths: Sequence[Path]) -> list[Path]:
-    """Folders that hold none: those given, or, where one is given, those in it, each a student's."""
-    folders = [path for path in paths if is_folder(path)]
-    if len(folders) == 1:
-        folders = [path for path in visible(folders[0].iterdir(), folders[0]) if is_folder(path)]
-    return [path for path in folders if not notebooks_below(path)]
+def without_notebooks(paths: Sequence[Path], below: int | None = None) -> dict[Path, str]:
+    """Folders that hold none -> what each is called: those in the one folder that is given, or those given.
+
+    ``below`` says how many folders lie above each in the one that was given, itself counted: 2 for WEEK/STUDENT.
+    """
+    given = [path for path in paths if is_folder(path)]
+    steps = below if below is not None else 1 if len(given) == 1 else 0
+    found: dict[Path, str] = {}
+    for start in given:
+        level = [start]
+        for _ in range(steps):
+            level = [path for one in level for path in visible(one.iterdir(), one) if is_folder(path)]
+        empty = [path for path in level if not notebooks_below(path)]
+        found |= {path: path.relative_to(start).as_posix() if steps else path.name for path in empty}
+    return found
 
 
 def read_notebook(path: Path):

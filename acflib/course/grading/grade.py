@@ -18,9 +18,9 @@ from pathlib import Path
 from acflib import __version__
 from acflib.course.checks.catalog import MATERIAL, Exercise, LinePoints, exercises, exercises_in
 from acflib.course.grading.cells import CheckCall, check_calls, lesson_of, read_notebook
-from acflib.course.grading.owners import own_material
+from acflib.course.grading.owners import FOREIGN, own_material
 from acflib.course.grading.parallel import Kernels
-from acflib.course.grading.session import KernelLost, Session
+from acflib.course.grading.session import NO_VERDICT, KernelLost, Session
 from acflib.engine.files import write_whole
 from acflib.errors import ConfigError, DataError
 
@@ -59,8 +59,8 @@ class GradedNotebook:
     """A student's notebook: its path, its lesson, and one grade for each exercise of the lesson.
 
     Where it could not be graded, ``problem`` says why, ``lesson`` is empty and there are no grades. ``notes`` are about
-    cells without an exercise that were broken off or ended the kernel, and about forms of other students. ``seconds``
-    of the wall clock are those of all: kernels, cells and judgments. ``name`` is what the notebook is called: in a
+    cells and judgments that were broken off or ended the kernel, and about forms of other students. ``seconds`` of the
+    wall clock are those of all: kernels, cells and judgments. ``name`` is what the notebook is called: in a
     folder, its path from there.
     """
 
@@ -75,6 +75,11 @@ class GradedNotebook:
     @property
     def shown(self) -> str:
         return self.name or str(self.path)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the forms are those of another student than the one whom the path names."""
+        return any(note.startswith(FOREIGN) for note in self.notes)
 
     @property
     def points(self) -> int:
@@ -113,6 +118,7 @@ def grade_or_say(
         problem = str(error)
     except Exception as error:  # whatever a student's file makes Jupyter do
         problem = f"{path}: cannot be graded ({type(error).__name__}: {error}); read it yourself"
+    problem = problem.replace(str(path), name or str(path))  # by its path from the folder that was given
     return GradedNotebook(path, "", (), " ".join(problem.split()), name=name)
 
 
@@ -127,7 +133,7 @@ def grade_notebook(
     Args:
         path: the student's notebook.
         seed: of the random inputs; 0 gives those that students see.
-        timeout: seconds that a cell, or one judgment, may take.
+        timeout: seconds of the processor that a cell, or one judgment, may take.
         kernels: counts the kernels in, so that another thread can stop them.
         name: what the notebook is called, see :class:`GradedNotebook`.
 
@@ -155,14 +161,18 @@ def grade_notebook(
             kernels.discard(session)
             session.close()
     grades = tuple(_grade(exercise, calls, found) for exercise in known if exercise.lesson == lesson)
-    notes = (*remarks, *_notes({**lost, **session.slow}, calls))
+    notes = (*remarks, *_notes({**lost, **session.slow}), *_broken_judgments(found))
     return GradedNotebook(path, lesson, grades, notes=notes, seconds=time.perf_counter() - start, name=name)
 
 
-def _notes(faults: dict[int, str], calls: Sequence[CheckCall]) -> tuple[str, ...]:
-    """What is said of cells that check nothing: exercises behind them may fail for want of what they define."""
-    with_exercise = {call.cell for call in calls}
-    return tuple(f"Cell {k + 1} {faults[k]}." for k in sorted(faults) if k not in with_exercise)
+def _notes(faults: dict[int, str]) -> tuple[str, ...]:
+    """What is said of cells that were broken off: exercises behind them may fail for want of what they define."""
+    return tuple(f"Cell {k + 1} {faults[k]}." for k in sorted(faults))
+
+
+def _broken_judgments(found: dict[str, dict]) -> tuple[str, ...]:
+    messages = {check: one["message"] for check, one in found.items()}
+    return tuple(f"checks.{check}: {said}" for check, said in messages.items() if said.startswith(NO_VERDICT))
 
 
 def _grade(exercise: Exercise, calls: Sequence[CheckCall], found: dict[str, dict]) -> Grade:

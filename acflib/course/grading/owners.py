@@ -10,6 +10,8 @@ from acflib.course.material.folder import FormsOwner, read_key
 from acflib.course.material.students import plain_id
 from acflib.errors import DataError
 
+FOREIGN = "Forms of another student: "  # begins the note of a notebook that is another student's as a whole
+
 
 def own_material(notebook, path: Path, name: str, material: str | None) -> tuple[str | None, tuple[str, ...]]:
     """The folder that judges a notebook, and what whoever grades must know of its forms.
@@ -55,7 +57,7 @@ def _notes(owner: FormsOwner, owners: Counter, named: Sequence[FormsOwner], call
     if owners and not named:
         found.append(f"The forms are those of {owner.id}; the path names no student of the key.")
     elif owner not in named:
-        found.append(f"Forms of another student: they are those of {owner.id}, the path names {_listed(named)}.")
+        found.append(f"{FOREIGN}they are those of {owner.id}, the path names {_listed(named)}.")
     for other in owners:
         if other != owner:
             checks = ", ".join(f"checks.{call}" for call in called if call.endswith(f"_{other.code}"))

@@ -7,18 +7,19 @@ import secrets
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from acflib.course.checks.catalog import MATERIAL
 from acflib.course.grading.cells import MISSING, CheckCall
+from acflib.course.grading.clock import SLOW, Clock, processor_seconds
 from acflib.engine.machine import AROUND, python_path
 from acflib.errors import ConfigError, package_fault
 
 ANSWER_TIME = 10  # seconds in which an interrupted kernel must answer
-SLOW = "ran longer than"
+NO_VERDICT = "The check "  # begins the message of a judgment that was broken off
+POLL = 0.2  # seconds between two looks at the clock
 STARTING = threading.Lock()  # one kernel at a time looks for free ports
 # A check that a student's cell has replaced is replaced again: acflib is loaded anew.
 FRESH_ACFLIB = f"""
@@ -44,7 +45,7 @@ class Session:
     Args:
         notebook: the student's.
         folder: where the kernel works, as in JupyterLab: the folder of the notebook.
-        timeout: seconds that a cell, or one judgment, may take.
+        timeout: seconds of the processor that a cell, or one judgment, may take; see :class:`Clock`.
         lost: index of a cell -> why it is left out, because it ended the kernel of a session before.
         threads: that torch may use in the kernel; None leaves it to torch.
         material: a folder with the checks, where they are none of the course's.
@@ -104,7 +105,18 @@ class Session:
                 if call.answer is not None:
                     problems[call.check] = self._keep_answer(call, problem)
         cell_of = {call.check: call.cell for call in calls}
-        return {check: self._judge(check, cell_of[check], seed, problem) for check, problem in problems.items()}
+        found = {check: self._judge(check, cell_of[check], seed, problem) for check, problem in problems.items()}
+        for check, verdict in found.items():
+            verdict["message"] += self._why_a_name_is_missing(cell_of[check], verdict["message"])
+        return found
+
+    def _why_a_name_is_missing(self, cell: int, message: str) -> str:
+        """What to add to a message about a missing name: which cell before it was broken off, or left out."""
+        before = {k: reason for k, reason in sorted({**self.lost, **self.slow}.items()) if k < cell}
+        if "NameError" not in message or not before:
+            return ""
+        place, reason = next(iter(before.items()))
+        return f" (Cell {place + 1} before it {reason}, so names may be missing.)"
 
     def _keep_answer(self, call: CheckCall, problem: str | None) -> str | None:
         """Keep the function that the cell checks, as it is now; what is wrong where there is none."""
@@ -121,7 +133,7 @@ class Session:
         problem = self._execute(FRESH_ACFLIB + call, cell)
         if result.exists():
             return json.loads(result.read_text(encoding="utf-8"))
-        return {"solved": False, "message": f"The check {problem or 'gave no result'}"}
+        return {"solved": False, "message": f"{NO_VERDICT}{problem or 'gave no result'}"}
 
     def _execute(self, source: str, index: int) -> str | None:
         """Run a source; None, or what went wrong. ``index`` is the student's cell to blame for a lost kernel."""
@@ -129,21 +141,30 @@ class Session:
         from nbclient.util import run_sync
         from nbformat.v4 import new_code_cell
 
-        async def bounded() -> None:  # nbclient interrupts after the timeout, and would then wait for ever
-            await asyncio.wait_for(self.client.async_execute_cell(new_code_cell(source), 0), self.timeout + ANSWER_TIME)
+        clock = Clock(self.timeout, lambda: processor_seconds(self.client.km.provisioner.process.pid))
+        late: str | None = None
 
-        self.client.timeout = self.timeout
-        problem, start = None, time.monotonic()
+        async def bounded() -> None:
+            nonlocal late
+            cell = asyncio.ensure_future(self.client.async_execute_cell(new_code_cell(source), 0))
+            while not (await asyncio.wait({cell}, timeout=POLL))[0] and not late:
+                if late := clock.over():
+                    await self.client.km.interrupt_kernel()
+                    await asyncio.wait({cell}, timeout=ANSWER_TIME)
+            if not cell.done():
+                cell.cancel()
+                raise asyncio.TimeoutError
+            cell.result()
+
+        problem = None
         try:
             run_sync(bounded)()
         except CellExecutionError as error:
             problem = f"raised {error.ename}: {error.evalue}".splitlines()[0]
         except (DeadKernelError, asyncio.TimeoutError):
-            slow = f"{SLOW} {self.timeout:g} seconds and could not be stopped"
             dead = "ended the kernel (a crash, or not enough memory)"
-            raise KernelLost(index, slow if time.monotonic() - start > self.timeout else dead) from None
-        late = time.monotonic() - start > self.timeout
-        return f"{SLOW} {self.timeout:g} seconds" if late else problem
+            raise KernelLost(index, f"{late} and could not be stopped" if late else dead) from None
+        return late or problem
 
 
 def start_kernel(folder: Path, threads: int | None = None, material: str | None = None):
@@ -174,7 +195,7 @@ def start_kernel(folder: Path, threads: int | None = None, material: str | None 
     client = NotebookClient(
         new_notebook(cells=[new_code_cell()]),  # a place for the cell that runs
         km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),
-        interrupt_on_timeout=True,
+        timeout=None,  # Session looks at the clock
         resources={"metadata": {"path": str(folder)}},
     )
     client.log.setLevel("CRITICAL")  # a cell that takes too long is reported by the grade

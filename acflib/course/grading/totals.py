@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +12,7 @@ from acflib.engine.files import write_whole
 from acflib.errors import ConfigError
 
 COLUMNS = ("plain", "nbgrader", "moodle", "canvas")
+NOTHING = "nothing handed in, the folder holds no notebook"
 NAMES = ("file", "folder", "outer-folder", "top-folder")
 # What the platforms call what they let a teacher download: "Anna Muster_12345_assignsubmission_file_" of Moodle, a
 # folder or the beginning of a file name; "musteranna_LATE_101_20202_01.ipynb" of Canvas.
@@ -40,9 +41,15 @@ class Student:
 
 
 def write_totals(
-    graded: Sequence[GradedNotebook], file: str, columns: str = "plain", student: str | None = None
+    graded: Sequence[GradedNotebook],
+    file: str,
+    columns: str = "plain",
+    student: str | None = None,
+    empty: Mapping[Path, str] | None = None,
 ) -> None:
-    """Write the table, whole or not at all. The rows are sorted by name.
+    """Write the table, whole or not at all; where it is one for a platform, the plain one beside it, with all remarks.
+
+    The rows are sorted by name.
 
     Args:
         graded: all notebooks.
@@ -50,16 +57,28 @@ def write_totals(
         columns: one of ``COLUMNS``.
         student: which part of a path names the student, one of ``NAMES``. None: the file where all notebooks lie in one
             folder; else the folder below the one that was given, or the notebook's folder where files were given.
+        empty: folders of students who handed in no notebook, and what each is called.
 
     Raises:
-        TrainingError: the file cannot be written.
+        TrainingError: a file cannot be written.
     """
-    students = students_of(graded, student)
+    students = students_of(graded, student, empty or {})
     lessons = sorted({lesson for one in students for lesson in one.lessons})
-    rows = {"plain": _plain, "nbgrader": _nbgrader, "moodle": _moodle, "canvas": _canvas}[columns](students, lessons)
+    tables = {"plain": _plain, "nbgrader": _nbgrader, "moodle": _moodle, "canvas": _canvas}
+    _write(Path(file), tables[columns](students, lessons))
+    if columns != "plain":
+        _write(plain_beside(file), _plain(students, lessons))
+
+
+def plain_beside(file: str) -> Path:
+    """Where the plain totals lie beside those for a platform: totals.csv -> totals_plain.csv."""
+    return Path(file).with_name(f"{Path(file).stem}_plain{Path(file).suffix}")
+
+
+def _write(path: Path, rows: Sequence[Sequence]) -> None:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
-    write_whole(Path(file), as_bytes(text.getvalue()))
+    write_whole(path, as_bytes(text.getvalue()))
 
 
 def check_totals(file: str | None, columns: str, student: str | None) -> None:
@@ -76,15 +95,31 @@ def check_totals(file: str | None, columns: str, student: str | None) -> None:
         raise ConfigError(f"--columns {columns} is about a table of totals; give its file, too: --totals totals.csv")
 
 
-def students_of(graded: Sequence[GradedNotebook], student: str | None = None) -> list[Student]:
+def students_of(
+    graded: Sequence[GradedNotebook], student: str | None = None, empty: Mapping[Path, str] | None = None
+) -> list[Student]:
     """The students, sorted by name; see :func:`write_totals`."""
     if student is None:
         in_one = len({notebook.path.resolve().parent for notebook in graded}) == 1
         student = "file" if in_one and not any(map(_folders, graded)) else "top-folder"
+    folders = {} if student == "file" else empty or {}
     found: dict[tuple[str, str], list[GradedNotebook]] = {}
-    for notebook in graded:
+    for notebook in (*graded, *(_nothing_in(*pair, student) for pair in folders.items())):
         found.setdefault(_name_and_id(notebook, student), []).append(notebook)
     return [_student(*key, found[key]) for key in sorted(found)]
+
+
+def _nothing_in(folder: Path, name: str, student: str) -> GradedNotebook:
+    """Stands for the notebook that a student's folder should hold."""
+    inside = "-/-" if student == "outer-folder" else "-"
+    return GradedNotebook(folder / inside, "", (), f"{name}: {NOTHING}", name=f"{name}/{inside}")
+
+
+def folders_above(names: Sequence[str], student: str | None) -> set[int | None]:
+    """How deep folders of students lie in the one that was given, by the paths of its notebooks; None: just in it."""
+    less = {"folder": 1, "outer-folder": 2}.get(student or "")
+    depths = {len(PurePosixPath(name).parts) - less for name in names} if less else {None}
+    return {depth for depth in depths if depth is None or depth > 0}
 
 
 def _folders(notebook: GradedNotebook) -> list[str]:
@@ -110,28 +145,36 @@ def _student(name: str, number: str, notebooks: Sequence[GradedNotebook]) -> Stu
     lessons: dict[str, GradedNotebook] = {}
     remarks = []
     for notebook in notebooks:
-        remarks += [notebook.problem] if notebook.problem else [f"{notebook.path}: {note}" for note in notebook.notes]
+        remarks += [notebook.problem] if notebook.problem else [f"{notebook.shown}: {note}" for note in notebook.notes]
         if notebook.problem:
             continue
         if notebook.lesson in lessons:
             remarks.append(f"several notebooks of lesson {notebook.lesson}: the best one counts")
-        if notebook.lesson not in lessons or notebook.earned > lessons[notebook.lesson].earned:
+        if notebook.lesson not in lessons or _worth(notebook) > _worth(lessons[notebook.lesson]):
             lessons[notebook.lesson] = notebook
     return Student(name, number, lessons, tuple(dict.fromkeys(remarks)))
+
+
+def _worth(notebook: GradedNotebook) -> tuple[bool, int]:
+    """One with forms of another student never counts before one's own."""
+    return not notebook.foreign, notebook.earned
 
 
 def _points(students: Sequence[Student], lesson: str) -> int:
     return max(one.lessons[lesson].points for one in students if lesson in one.lessons)
 
 
-def _of_lesson(student: Student, lesson: str) -> int:
-    """What a student has earned; 0 where nothing that can be graded was handed in."""
-    return student.lessons[lesson].earned if lesson in student.lessons else 0
+def _of_lesson(student: Student, lesson: str) -> int | str:
+    """What goes to a platform: blank where nothing that can be graded was handed in, or another student's forms."""
+    return "" if lesson in student.lessons and student.lessons[lesson].foreign else _shown(student, lesson)
 
 
 def _plain(students: Sequence[Student], lessons: Sequence[str]) -> list[list]:
     possible = sum(_points(students, k) for k in lessons)
-    rows = [[one.name, one.earned(), possible, *(_shown(one, k) for k in lessons), _remarks(one)] for one in students]
+    rows = [
+        [one.name, one.earned() if one.lessons else "", possible, *(_shown(one, k) for k in lessons), _remarks(one)]
+        for one in students
+    ]
     return [["student", "earned", "points", *(f"lesson {k}" for k in lessons), "remarks"], *rows]
 
 
@@ -145,24 +188,33 @@ def _nbgrader(students: Sequence[Student], lessons: Sequence[str]) -> list[list]
     rows = []
     for k in lessons:
         for one in students:
-            score = float(_of_lesson(one, k))
+            points = _of_lesson(one, k)
+            score = points if points == "" else float(points)
             rows.append([f"lesson-{k}", "", "", one.name, "", "", "", score, 0.0, score, float(_points(students, k))])
     return [[*head.split(), "score", "max_score"], *rows]
 
 
 def _moodle(students: Sequence[Student], lessons: Sequence[str]) -> list[list]:
-    """The columns that the offline grading worksheet of an assignment is read back by, and two to read."""
+    """The columns that the offline grading worksheet of an assignment is read back by, and two to read.
+
+    Moodle shows the student the feedback, so it holds points alone. A blank grade changes nothing there.
+    """
     head = ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)", "Feedback comments"]
     possible = sum(_points(students, k) for k in lessons)
-    rows = [
-        [f"Participant {one.id}" if one.id else "", one.name, one.earned(), possible, "", _remarks(one)]
-        for one in students
-    ]
+    rows = []
+    for one in students:
+        graded = bool(one.lessons) and not any(notebook.foreign for notebook in one.lessons.values())
+        told = "; ".join(f"lesson {k}: {one.lessons[k].earned} of {_points(students, k)}" for k in sorted(one.lessons))
+        number = f"Participant {one.id}" if one.id else ""
+        rows.append([number, one.name, one.earned() if graded else "", possible, "", told if graded else ""])
     return [head, *rows]
 
 
 def _canvas(students: Sequence[Student], lessons: Sequence[str]) -> list[list]:
-    """As the gradebook of Canvas is imported: a column an assignment, and the row of possible points."""
+    """As the gradebook of Canvas is imported: a column an assignment, and the row of possible points.
+
+    A column of remarks would become an assignment there.
+    """
     head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *(f"Lesson {k}" for k in lessons)]
     possible = ["    Points Possible", "", "", "", "", *(_points(students, k) for k in lessons)]
     login = ["" if one.id else one.name for one in students]

@@ -26,8 +26,8 @@ LEGEND = """B pictures, N classes, C channels, H x W pixels. Where nothing else 
   are ints. Your result is like this, too.
 - Rows are counted from the top, columns from the left, and pixels stand row by row.
 - Your function changes nothing that it is given.
-- Points for the form's units: an answer that is right but for how values are written (percent, the sign, what is
-  counted from 1, other words) loses these alone.
+- The point for the form's units and layout: an answer that is right but for how values are written (percent, the sign,
+  what is counted from 1, other words), or but for the order of its result's axes, loses this alone.
 - Words such as center, mass and P, and the equations, are those of the lesson."""
 CHECK = '''"""The check of {word}, a form of {lesson}.{number}, {title}. It is Python, and it is run."""
 

@@ -1,14 +1,15 @@
 """How an answer to a form is judged: by the check of its exercise, and told in the form's own names and values.
 
-The form's units are a line of the rubric of their own. An answer that is not right is judged once more as if it had
-been asked without a conversion of values (percent, energies, what is counted from 1): one that is right then loses
-that line alone.
+The form's units and layout are a line of the rubric of their own. An answer that is not right is judged once more as if
+it had been asked without a conversion of values (percent, energies, what is counted from 1), and as if the axes of its
+result were still to be put in order: one that is right then loses that line alone. One that misses both loses more, for
+that is what a published solution does.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -21,18 +22,25 @@ from acflib.course.checks.demands import changed_argument
 from acflib.course.checks.judge import NOT_YET, Answer, Case, Hints, Verdict, first_complaint, task_of
 from acflib.course.checks.lesson_12 import given_either
 from acflib.course.checks.trying import UNSOLVED, Task
-from acflib.course.material.forms import Form, Value, adapted, into_form, said, solution, tasks, units_of
+from acflib.course.material.forms import Form, Value, adapted, into_form, said, solution, tasks
 from acflib.course.material.kinds import KINDS
 from acflib.course.material.views import shown_axes
 
-UNITS = RubricLine(2, "the form's units")
+UNITS = RubricLine(1, "the form's units and layout")
 FEW = 6  # numbers of a tensor that are shown
 
 
 def form_lines(form: Form) -> tuple[RubricLine, ...]:
-    """The rubric of a form: the lines of the lesson, and, where values can be written in another way, the units."""
-    lines = tuple(RubricLine(line.points, _line(form, line.text)) for line in exercise_of(form.check).lines)
-    return (*lines, UNITS) if units_of(tasks()[form.check]) else lines
+    """The rubric of a form: the lines of the lesson, and one for what the form has changed."""
+    return (*(RubricLine(line.points, _line(form, line.text)) for line in exercise_of(form.check).lines), UNITS)
+
+
+@dataclass(frozen=True)
+class Easier:
+    """A form as it would be without one of its demands, and the (name, value) that the demand is about."""
+
+    form: Form
+    missed: tuple[tuple[str, Value], ...] = ()
 
 
 def form_check(form: Form, student: Answer) -> Verdict:
@@ -40,15 +48,14 @@ def form_check(form: Form, student: Answer) -> Verdict:
     found = _judged(form, student)
     if found.solved or found.message == UNSOLVED:
         return _with_units(form, found, found.solved)
-    best = _with_units(form, found, any(line.earned for line in found.lines))
-    missed: tuple[str, ...] = ()
-    for kinds in _some_of(tuple(form.kinds)):
-        other = _judged(_without(form, kinds), student)
-        if other.solved or _earned(other) > _earned(best):
-            best, missed = _with_units(form, other, False), kinds
-        if other.solved:
+    best, easier = _with_units(form, found, any(line.earned for line in found.lines)), Easier(form)
+    for other in _easier(form):
+        verdict = _judged(other.form, student)
+        if verdict.solved or _earned(verdict) > _earned(best):
+            best, easier = _with_units(form, verdict, False), other
+        if verdict.solved:
             break
-    return replace(best, solved=False, message=NOT_YET + _message(form, student, found, best, missed))
+    return replace(best, solved=False, message=NOT_YET + _message(form, student, found, best, easier))
 
 
 def _judged(form: Form, student: Answer) -> Verdict:
@@ -72,32 +79,43 @@ def _earned(verdict: Verdict) -> int:
     return sum(line.earned for line in verdict.lines)
 
 
-def _some_of(kinds: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """All choices of one conversion or more, single ones first."""
-    for count in range(1, len(kinds) + 1):
-        yield from combinations(kinds, count)
+def _easier(form: Form) -> Iterator[Easier]:
+    """Without one conversion of values or more, single ones first; with the axes of the result left as they were."""
+    kinds = tuple(form.kinds)
+    for some in (some for count in range(1, len(kinds) + 1) for some in combinations(kinds, count)):
+        rest = {kind: view for kind, view in form.kinds.items() if kind not in some}
+        missed = tuple(pair for pair in _values(form) if pair[1].kind in some)
+        yield Easier(replace(form, kinds=rest), missed)
+    result = ("", tasks()[form.check].result)
+    for order in _orders_left(form):
+        yield Easier(replace(form, axes={**form.axes, "returns": order}), (result,))
 
 
-def _without(form: Form, kinds: Sequence[str]) -> Form:
-    return replace(form, kinds={kind: view for kind, view in form.kinds.items() if kind not in kinds})
+def _orders_left(form: Form) -> list[str]:
+    """Orders of the result's axes in an answer without its last permute: the lesson's, or those of an argument."""
+    result = tasks()[form.check].result
+    wanted = form.axes.get("returns", result.axes)
+    values = [result.axes, *(form.axes.get(value.name, value.axes) for value in tasks()[form.check].arguments)]
+    same = [axes for axes in values if axes.islower() and sorted(axes.split()) == sorted(wanted.split())]
+    return [axes for axes in dict.fromkeys(same) if axes != wanted]
 
 
 def _with_units(form: Form, verdict: Verdict, earned: bool) -> Verdict:
     points = [line.earned for line in verdict.lines] + [UNITS.points * earned]
-    pairs = zip(form_lines(form), points, strict=False)  # no units, no line
+    pairs = zip(form_lines(form), points, strict=True)
     return replace(verdict, lines=tuple(LinePoints(line.text, line.points, got) for line, got in pairs))
 
 
 # ---- messages
 
 
-def _message(form: Form, student: Answer, found: Verdict, best: Verdict, missed: Sequence[str]) -> str:
+def _message(form: Form, student: Answer, found: Verdict, best: Verdict, easier: Easier) -> str:
     facts, hint = _complaint(form, student, found)
-    if not missed:
+    if not easier.missed:
         return facts + hint
-    right = "right, but for the form's units" if _only_units(best) else "the form's units are missed"
-    wanted = "; ".join(_is(form, name, value) for name, value in _values(form) if value.kind in missed)
-    rest = "" if _only_units(best) else " Besides, {}{}".format(*_complaint(_without(form, missed), student, best))
+    right = f"right, but for {UNITS.text}" if _only_units(best) else f"{UNITS.text} are missed"
+    wanted = "; ".join(_is(form, *pair) for pair in easier.missed)
+    rest = "" if _only_units(best) else " Besides, {}{}".format(*_complaint(easier.form, student, best))
     return f"{right}. Here {wanted}. So {facts}{rest}"
 
 

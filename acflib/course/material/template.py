@@ -62,6 +62,8 @@ def inputs(random: torch.Generator) -> Case:
 
 ANSWERS = '''"""Answers to NAME: `acflib course try` demands that right ones pass, and that wrong ones are told why."""
 
+import torch  # noqa: F401  answers of yours may need it
+
 
 def loops(predicted, labels):
     hits = labeled = 0

@@ -5,7 +5,10 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from functools import wraps
 from pathlib import Path
+from traceback import extract_tb
+from typing import Any
 
 from acflib.course import checks
 from acflib.course.checks.catalog import Exercise
@@ -30,8 +33,7 @@ def try_exercise(folder: Path, exercise: Exercise) -> list[str]:
     rights, wrongs = list(getattr(answers, "RIGHT", [])), dict(getattr(answers, "WRONG", {}))
     faults = [] if rights else ["answers.py: RIGHT has no answer"]
     faults += [] if len(wrongs) >= 3 else [f"answers.py: WRONG has {len(wrongs)} answers; give at least 3"]
-    for seed in SEEDS:
-        faults += _faults(check, rights, wrongs, seed)
+    faults += _each_once({seed: _faults(check, rights, wrongs, seed) for seed in SEEDS})
     return faults + _line_faults(exercise, check) + _stub_faults(home, exercise)
 
 
@@ -84,23 +86,65 @@ def _judged(check: Check, answer: Answer, seed: int) -> Verdict:
         return check(answer)
 
 
-def _faults(check: Check, rights: Sequence[Answer], wrongs: dict[str, tuple[Answer, str]], seed: int) -> list[str]:
-    found = []
+def _each_once(found: dict[int, dict[str, str]]) -> list[str]:
+    """The faults of all seeds, each once, as the first seed tells it; with the seeds where it is not on all."""
+    seeds: dict[str, list[int]] = {}
+    for seed, faults in found.items():
+        for fault in faults:
+            seeds.setdefault(fault, []).append(seed)
+    told = []
+    for fault, where in seeds.items():
+        only = "" if len(where) == len(found) else f"seed {', '.join(map(str, where))}: "
+        told.append(f"{only}{fault}{found[where[0]][fault]}")
+    return told
+
+
+def _faults(check: Check, rights: Sequence[Answer], wrongs: dict[str, tuple[Answer, str]], seed: int) -> dict[str, str]:
+    """The faults on one seed: what it is -> what is told besides, which may be another on each seed."""
+    found: dict[str, str] = {}
     said: dict[str, str] = {}  # message -> the wrong answer that is told it
     for answer in rights:
-        if not (verdict := _judged(check, answer, seed)).solved:
-            found.append(f"seed {seed}: the right answer {answer.__name__} is refused: {verdict.message}")
+        verdict, raised = _judged_with_error(check, answer, seed)
+        name = f"the right answer {answer.__name__}"
+        if not verdict.solved:
+            found.update({f"{name} raises {raised}": ""} if raised else {f"{name} is refused: ": verdict.message})
     if _judged(check, lambda *_: None, seed).solved:
-        found.append(f"seed {seed}: a function that returns nothing is accepted")
+        found["a function that returns nothing is accepted"] = ""
     for label, (answer, words) in wrongs.items():
-        verdict = _judged(check, answer, seed)
+        verdict, raised = _judged_with_error(check, answer, seed)
+        name = f"the wrong answer {label!r}"
         if verdict.solved:
-            found.append(f"seed {seed}: the wrong answer {label!r} is accepted")
+            found[f"{name} is accepted"] = ""
         elif words not in verdict.message:
-            found.append(f"seed {seed}: the wrong answer {label!r} is told {verdict.message!r}, without {words!r}")
+            besides = f"; it raises {raised}" if raised else ""
+            found[f"{name} is told "] = f"{verdict.message!r}, without {words!r}{besides}"
         elif (other := said.setdefault(verdict.message, label)) != label:
-            found.append(f"seed {seed}: the wrong answers {other!r} and {label!r} are told the same")
+            found[f"the wrong answers {other!r} and {label!r} are told the same: "] = (
+                f"{verdict.message!r}. Remove one of them, or give it a message of its own in check.py"
+            )
     return found
+
+
+def _judged_with_error(check: Check, answer: Answer, seed: int) -> tuple[Verdict, str]:
+    """The verdict, and the first error inside of the answer, with its place; empty where none was raised."""
+    errors: list[str] = []
+
+    @wraps(answer)
+    def watched(*given: Any) -> Any:
+        try:
+            return answer(*given)
+        except Exception as error:
+            errors.append(_with_place(error))
+            raise
+
+    return _judged(check, watched, seed), next(iter(errors), "")
+
+
+def _with_place(error: Exception) -> str:
+    """The error and the line of answers.py that it comes from."""
+    places = [place for place in extract_tb(error.__traceback__) if Path(place.filename).name == "answers.py"]
+    where = f" (answers.py, line {places[-1].lineno})" if places else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def _stub_faults(home: Path, exercise: Exercise) -> list[str]:

@@ -5,6 +5,19 @@ import torch.nn.functional as F
 
 from acflib import losses
 from acflib.losses import poly_learning_rate
+from tests.course.wrong_answers.hard_pixels import (
+    at_places,
+    filled_up,
+    hard,
+    hard_by_sorting,
+    hard_of_losses,
+    keeping_ignored,
+    lowest,
+    of_best_class,
+    true_p,
+    with_all_equal_ones,
+    without_equal_ones,
+)
 
 
 def factors(n):
@@ -58,69 +71,6 @@ def torch_balanced_guarded(z, y, w):
 
 def mean_per_image(z, y, w):
     return torch.stack([balanced(a[None], b[None], w) for a, b in zip(z, y, strict=True)]).mean()
-
-
-def true_p(z, y):
-    """The probability of the true class, infinity where ignored."""
-    valid = y != 255
-    p = z.softmax(1).gather(1, torch.where(valid, y, 0)[:, None])[:, 0]
-    return torch.where(valid, p, torch.inf)
-
-
-def lowest(p, k):
-    mask = torch.zeros(p.numel(), dtype=torch.bool)
-    mask[p.flatten().argsort()[:k]] = True
-    return mask.view_as(p) & p.isfinite()
-
-
-def hard(z, y, t, k):
-    p = true_p(z, y)
-    return (p < t) | lowest(p, k)
-
-
-def hard_by_sorting(z, y, t, k):
-    p = true_p(z, y)
-    if (p < t).sum() >= k:
-        return p < t
-    rank = p.flatten().argsort(stable=True).argsort().view_as(p)
-    return (rank < k) & p.isfinite()
-
-
-def hard_of_losses(z, y, t, k):
-    """Ignored pixels have the loss 0, so the probability 1, and take places where labeled ones have it too."""
-    p = torch.exp(-F.cross_entropy(z, y, ignore_index=255, reduction="none"))
-    mask = (p < t) if (p < t).sum() >= k else lowest(p, k)
-    return mask & (y != 255)
-
-
-def with_all_equal_ones(z, y, t, k):
-    p = true_p(z, y)
-    finite = p[p.isfinite()].sort().values
-    if (finite < t).sum() >= k:
-        return p < t
-    return p <= finite[min(k, len(finite)) - 1]
-
-
-def without_equal_ones(z, y, t, k):
-    p = true_p(z, y)
-    finite = p[p.isfinite()].sort().values
-    return (p < t) | (p < torch.cat([finite, torch.tensor([9.0])])[min(k, len(finite))])
-
-
-def with_topk(z, y, t, k):
-    p = true_p(z, y)
-    limit = torch.topk(p.flatten(), k, largest=False).values[-1]
-    return (p < t) | (p <= limit)
-
-
-def keeping_ignored(z, y, t, k):
-    p = z.softmax(1).gather(1, torch.where(y == 255, 0, y)[:, None])[:, 0]
-    return (p < t) | lowest(p, k)
-
-
-def of_best_class(z, y, t, k):
-    p = torch.where(y == 255, torch.inf, z.softmax(1).amax(1))
-    return (p < t) | lowest(p, k)
 
 
 def each_image(z, y, t, k):
@@ -243,7 +193,12 @@ ANSWERS = {
                 lambda z, y, t, k: hard((z.exp() / z.exp().sum(1, keepdim=True)).log(), y, t, k),
                 "far from 0",
             ),
-            "topk": (with_topk, "raised RuntimeError"),
+            "topk": (
+                at_places(lambda p, k: p.topk(k, largest=False).indices),
+                "fewer pixels are labeled than `keep`: then all of them count. `topk`, or an index of keep - 1, raises",
+            ),
+            "index": (at_places(lambda p, k: [int(p.argsort()[i]) for i in range(k)]), "raised IndexError"),
+            "filled up": (filled_up, "fewer pixels are labeled than `keep`"),
             "probabilities": (lambda z, y, t, k: hard(z, y, t, k).double(), "must be torch.bool"),
         },
     },
