@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from acflib.cli.common import require
 from acflib.course.checks.catalog import exercises_in
+from acflib.course.material.dealing import counts_table
 from acflib.course.material.folder import material_folders, run_file
 from acflib.course.material.form_notebooks import write_forms
 from acflib.course.material.quiz import LESSONS, write_quiz
@@ -20,8 +21,9 @@ from acflib.options import from_flags, option
 OUTSIDE = "folder to write, outside of the course's checkout"
 FORMS_EPILOG = """With --students, OUT/students/ID is what one student gets; OUT/material/key.csv says whose forms are
 whose. acflib grade NOTEBOOKS --material OUT/material knows a student's forms by what the notebook calls, and has a
-line for a notebook with the forms of another student. The same seed and id make the same forms, whoever else is
-listed."""
+line for a notebook with the forms of another student. Forms are dealt by the place in the list, so that as few
+students as can be have the same. The same seed and list make the same forms. Who joins goes to the end of the list:
+nobody's forms change. Leave the line of who drops out: everybody behind it would get other forms."""
 NEW_FOLDER = "a folder that is not there yet, outside of the course's checkout"
 SECRET = "what draws everything; the same makes the same again. None: one is drawn and told. A word can be guessed"
 
@@ -82,6 +84,9 @@ def add_course(subparsers, add: Callable) -> None:
     text = "a parallel form of every exercise: other names, order, layout and units, so that no published solution fits"
     forms = add(kinds, "forms", run_forms, text, FormsConfig)
     forms.epilog = FORMS_EPILOG
+    text = "how many forms each exercise has: changes, these with an order of the arguments, texts; the fewest first"
+    counts = kinds.add_parser("counts", help=text, description=text)
+    counts.set_defaults(run=run_counts)
     text = "questions on each lesson with numbers of their own, and the key: quiz.md, key.md, moodle.gift"
     add(kinds, "quiz", run_quiz, text, DrawnConfig)
 
@@ -144,6 +149,12 @@ def run_forms(given: argparse.Namespace) -> int:
         print(f"written: {count} forms; students get {config.out}/students")
     print(f"Try them: acflib course try {config.out}/material")
     print(f"Grade: acflib grade NOTEBOOKS --material {config.out}/material")
+    return 0
+
+
+def run_counts(given: argparse.Namespace) -> int:
+    """``acflib course counts``."""
+    print("\n".join(counts_table()))
     return 0
 
 

@@ -5,12 +5,13 @@ import secrets
 import sys
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from acflib.cli.common import INTERRUPTED
+from acflib.course.grading.alike import alike
 from acflib.course.grading.cells import find_notebooks, without_notebooks
 from acflib.course.grading.grade import GradedNotebook, check_paths, grade_or_say, make_folder, write_grades
 from acflib.course.grading.parallel import Kernels, each_as_it_ends
@@ -98,8 +99,11 @@ def _grade_all(
 ) -> None:
     """Grade all, and put each into ``found``, by its place among the notebooks, as soon as it is written."""
 
+    twins = alike(notebooks, config.material)
+
     def grade(path: Path, kernels: Kernels) -> GradedNotebook:
-        return grade_or_say(path, seed, config.timeout, kernels, notebooks[path])
+        graded = grade_or_say(path, seed, config.timeout, kernels, notebooks[path])
+        return replace(graded, notes=(*graded.notes, *twins.get(path, ())))
 
     jobs = min(config.jobs or usable_cores(), len(notebooks))
     bar = tqdm(total=len(notebooks), desc="grading", unit="notebook", disable=quiet)

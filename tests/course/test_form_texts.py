@@ -150,17 +150,79 @@ def pairs(deviation, width):
     return 2 * n
 
 
+def same_conditions(a, b):
+    """Each score as two dicts."""
+    return "same" if a[1] == b[1] else "different"
+
+
+def best_and_worst(losses, k):
+    """From what a scene loses, in the columns of one tensor; of equal ones the first comes first."""
+    least, most = (sorted(range(len(losses)), key=lambda j: sign * losses[j]) for sign in (1, -1))
+    return torch.tensor([*zip(least[:k], most[:k], strict=True)])
+
+
+def reading(mean, hundredths):
+    return "+" if mean - hundredths / 100 > 0 else "-" if mean + hundredths / 100 < 0 else "?"
+
+
+def nearest(features, centers):
+    scores = torch.einsum("chw,nc->nhw", features, centers) / centers.norm(dim=1).clamp(min=1e-300)[:, None, None]
+    scores[(centers == 0).all(1)] = -torch.inf
+    return scores.argmax(0) + 10
+
+
+def steps_of_a_gpu(batch, gpus, beside):
+    share = batch // gpus
+    return 2 * next(n for n in range(1, share + 1) if share % n == 0 and share // n <= beside + 1)
+
+
+def gain_of_pairs(new, old):
+    """A tuple (seeds, scores), and the gain as a share."""
+    of_new, of_old = dict(zip(*new, strict=True)), dict(zip(*old, strict=True))
+    common = of_new.keys() & of_old.keys()
+    return sum(of_new[seed] - of_old[seed] for seed in common) / len(common) / 100
+
+
+def normalized(photo):
+    green, blue, red = photo.permute(2, 0, 1).double() / 255
+    channels = zip((red, green, blue), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True)
+    return torch.stack([(x - mean) / deviation for x, mean, deviation in channels])[None]
+
+
+def field(layers):
+    """(stride, dilation, kernel), the last layer first."""
+    reach = 1
+    for stride, dilation, kernel in layers:
+        reach = (reach - 1) * stride + dilation * (kernel - 1) + 1
+    return reach - 1
+
+
+def ends(tenfold, t):
+    values = tenfold / 10
+    half = t * values.std() / math.sqrt(len(values))
+    return float(values.mean() + half), float(values.mean() - half)
+
+
 FROM_THE_TEXT = {
+    "fair_comparison": ({"score": "two dicts", "yes": "words"}, same_conditions),
+    "good_and_bad": ({"sign": "other", "scenes": "columns"}, best_and_worst),
+    "interval_reading": ({"half": "hundredths", "reading": "signs"}, reading),
+    "micro_steps": ({"fits": "others", "passes": "both ways"}, steps_of_a_gpu),
+    "nearest_center_map": ({"classes": "from 10"}, nearest),
+    "paired_gain": ({"scores": "lists", "gain": "share"}, gain_of_pairs),
+    "photo_to_batch": ({"colors": "green first"}, normalized),
+    "receptive_field": ({"layers": "stride dilation kernel, last first", "cuts": "cuts"}, field),
+    "seed_interval": ({"points": "thousandths", "interval": "upper end first"}, ends),
     "acf_parameters": ({"count": "last", "variant": "renamed"}, acf_parameters),
     "batches_at": ({"end": "inclusive", "pictures": "from 1"}, pictures),
     "cell_under_pixel": ({"index": "from 1", "size": "width first", "places": "from 1"}, cell),
     "center_after_stroke": ({"hundreds": "hundreds", "percentages": "percent"}, after_stroke),
-    "log_rows": ({"steps": "last first", "log": "last first"}, rows),
+    "log_rows": ({"history": "last first", "log": "last first"}, rows),
     "merge_centers": ({"hundreds": "hundreds"}, over_both),
     "seeds_needed": ({"effect": "width", "runs": "runs"}, pairs),
     "sgd_step": ({"gradient": "downhill", "rate": "thousandths", "momentum": "friction"}, step),
     "similarity_matrix": ({"cosine": "distance"}, cosine_distances),
-    "window_counts": ({"length": "last", "cuts": "cuts"}, windows),
+    "window_counts": ({"length": "last", "covered": "cuts"}, windows),
 }
 
 

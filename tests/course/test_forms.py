@@ -10,9 +10,10 @@ import torch
 
 from acflib.course import checks
 from acflib.course.checks.catalog import exercises
+from acflib.course.material.dealing import draw_form
 from acflib.course.material.form_notebooks import draw_forms, write_forms
 from acflib.course.material.form_verdict import form_check
-from acflib.course.material.forms import Form, adapted, draw_form, possible_changes, solution, tasks
+from acflib.course.material.forms import Form, adapted, possible_changes, solution, tasks
 from acflib.course.material.kinds import KINDS
 from acflib.course.material.trial import published_solutions
 from acflib.errors import ConfigError

@@ -212,3 +212,67 @@ def test_what_is_no_quiz_is_said(tmp_path: Path, lesson: str, seed: str, words: 
     with pytest.raises(ConfigError, match=words):
         write_quiz(tmp_path / "quiz", seed, (lesson,))
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- usual mistakes
+
+MANY = [str(number) for number in range(300)]
+EVERY = [(lesson, number) for lesson in LESSONS for number in range(1, len(quiz(lesson, "a")) + 1)]
+every_question = pytest.mark.parametrize(("lesson", "number"), EVERY)
+
+
+@every_question
+def test_no_usual_mistake_is_within_the_tolerance(lesson: str, number: int):
+    for seed in MANY:
+        question = quiz(lesson, seed)[number - 1]
+        assert bool(question.wrong) != bool(question.choices), "name the usual mistakes of a question for a number"
+        for mistake, found in question.wrong:
+            rounded = float(f"{found:.{question.digits}f}")
+            assert abs(rounded - float(question.shown)) > question.tolerance + 1e-9, (mistake, question)
+
+
+@every_question
+def test_no_question_has_one_answer_for_every_seed(lesson: str, number: int):
+    answers = [quiz(lesson, seed)[number - 1].shown for seed in MANY]
+    assert len(set(answers)) > 2 and max(map(answers.count, set(answers))) < 0.7 * len(MANY)
+
+
+def without_denominator(text: str) -> float:
+    values, probabilities = lists(text)
+    return float(np.dot(values, probabilities))
+
+
+def as_before(text: str) -> float:
+    (values,), cls = lists(text), int(re.search(r"probability of class (\d)", text)[1])
+    return values[cls]
+
+
+# lesson, number of the question -> a usual mistake, found from the text alone
+MISTAKES = {
+    ("01", 2): without_denominator,
+    ("06", 4): lambda text: 1 - (numbers(text)[1] + 1) / numbers(text)[0],
+    ("10", 2): as_before,
+    ("14", 1): lambda text: numbers(text)[0],
+}
+
+
+@pytest.mark.parametrize(("lesson", "number"), MISTAKES)
+def test_a_mistake_found_from_the_text_is_wrong(lesson: str, number: int):
+    for seed in MANY:
+        question = quiz(lesson, seed)[number - 1]
+        rounded = float(f"{MISTAKES[lesson, number](question.text):.{question.digits}f}")
+        assert abs(rounded - float(question.shown)) > question.tolerance + 1e-9, question
+
+
+def test_the_sum_of_centers_and_the_similarities_of_a_zero_by_the_library():
+    for seed in SEEDS:
+        text = quiz("01", seed)[2].text
+        values, labels = lists(text)
+        centers = functional.hard_class_centers(maps(values), torch.tensor([[labels]]).long(), 4)
+        assert centers.sum().item() == pytest.approx(quiz("01", seed)[2].answer)
+        text = quiz("13", seed)[3].text
+        features = torch.tensor(lists(text)).double()
+        asked = int(re.search(r"of pixel (\d)", text)[1])
+        row = similarity.cosine_similarity_map(features.mT[:, None], 0, asked)
+        assert row.sum().item() == pytest.approx(quiz("13", seed)[3].answer)
+        assert cosine(quiz("13", seed)[2].text) == pytest.approx(float(quiz("13", seed)[2].answer), abs=1e-9)

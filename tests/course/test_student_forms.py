@@ -1,4 +1,4 @@
-"""A form for each student: drawn from seed and id alone, found again by what the notebook calls, never mixed up."""
+"""A form for each student: dealt by seed and place, found again by what the notebook calls, never mixed up."""
 
 import csv
 import json
@@ -12,11 +12,19 @@ from nbformat.v4 import new_code_cell, new_notebook
 from acflib.cli.parser import main
 from acflib.course.checks.catalog import MATERIAL, exercises_in
 from acflib.course.grading.owners import own_material
-from acflib.course.material.folder import KEY, material_folders, read_key
+from acflib.course.material.folder import KEY, FormsOwner, material_folders, read_key
 from acflib.course.material.students import read_students, student_forms, student_of, write_student_forms
 from acflib.errors import ConfigError, DataError
 
 NAMES = ("anna", "anna b", "Jörg Müller", "4711")
+
+
+def owner(name: str) -> FormsOwner:
+    return student_of("heath", name, NAMES.index(name))
+
+
+def forms_of(name: str, lessons: tuple[str, ...] = ("07",)) -> list:
+    return student_forms("heath", owner(name), NAMES.index(name), lessons)
 
 
 @pytest.fixture(autouse=True)
@@ -75,33 +83,45 @@ def test_a_list_that_cannot_be_used(tmp_path: Path, capsys, content: bytes, said
 # ---- the forms
 
 
-def test_the_same_seed_and_id_give_the_same_forms_whoever_else_is_listed(tmp_path: Path, forms: Path):
-    write_student_forms(tmp_path / "again", "heath", NAMES[::-1], ("07",))
-    write_student_forms(tmp_path / "alone", "heath", ("anna",), ("07",))
-    write_student_forms(tmp_path / "other", "heath2", ("anna",), ("07",))
-    assert files(forms / "students") == files(tmp_path / "again" / "students")
-    assert files(forms / "students" / "anna") == files(tmp_path / "alone" / "students" / "anna")
-    code = student_of("heath", "anna").code
-    assert files(forms / "material" / code) == files(tmp_path / "alone" / "material" / code)
-    assert files(tmp_path / "other" / "students") != files(tmp_path / "alone" / "students")
+def test_the_same_seed_and_list_give_the_same_forms_and_who_comes_behind_changes_none(tmp_path: Path, forms: Path):
+    write_student_forms(tmp_path / "again", "heath", NAMES, ("07",))
+    write_student_forms(tmp_path / "longer", "heath", (*NAMES, "clara", "zoe"), ("07",))
+    write_student_forms(tmp_path / "other", "heath2", NAMES, ("07",))
+    assert files(forms) == files(tmp_path / "again")
+    for name in NAMES:
+        folder = f"students/{name}"
+        assert files(forms / folder) == files(tmp_path / "longer" / folder)
+        assert files(forms / folder) != files(tmp_path / "other" / folder)
+        code = owner(name).code
+        assert files(forms / "material" / code) == files(tmp_path / "longer" / "material" / code)
+
+
+def test_who_stands_at_another_place_has_another_code_so_that_no_form_is_taken_for_another(tmp_path: Path):
+    """A list in another order is noticed: what was handed out is not judged by forms of the same name."""
+    write_student_forms(tmp_path / "turned", "heath", NAMES[::-1], ("07",))
+    found, notes = own_material(
+        calling("anna"), tmp_path / "anna/07.ipynb", "anna/07.ipynb", str(tmp_path / "turned/material")
+    )
+    words = {exercise.check for exercise in exercises_in(Path(found))}
+    assert owner("anna").code not in Path(found).name and forms_of("anna")[0][1].word not in words
 
 
 def test_no_two_students_have_the_same_forms_and_no_name_is_used_twice():
-    drawn = {name: student_forms("heath", student_of("heath", name)) for name in NAMES}
+    drawn = {name: forms_of(name, ()) for name in NAMES}
     words = [form.word for pairs in drawn.values() for _, form in pairs]
     assert len(set(words)) == len(words) == 53 * len(NAMES) and all(word.isidentifier() for word in words)
     changes = [tuple((form.order, str(form.axes), str(form.kinds)) for _, form in pairs) for pairs in drawn.values()]
     assert len(set(changes)) == len(NAMES)
     same = sum(first == second for first, second in zip(*changes[:2], strict=True))
-    assert same < 18  # of 53: exercises with few things to change
+    assert same == 0, "two students have the same form only where there are more students than forms"
 
 
 def test_students_get_neither_seed_nor_ids_of_others_and_the_key_has_all(forms: Path):
     for name in NAMES:
         text = (forms / "students" / name / "07.ipynb").read_text(encoding="utf-8")
         nbformat.validate(nbformat.reads(text, as_version=4))
-        assert "heath" not in text and student_of("heath", name).code in text
-        assert not any(student_of("heath", other).code in text for other in NAMES if other != name)
+        assert "heath" not in text and owner(name).code in text
+        assert not any(owner(other).code in text for other in NAMES if other != name)
     with open(forms / "material" / KEY, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4 * len(NAMES) and {row["student"] for row in rows} == set(NAMES)
@@ -112,7 +132,7 @@ def test_students_get_neither_seed_nor_ids_of_others_and_the_key_has_all(forms: 
 
 
 def test_a_key_that_cannot_be_used(forms: Path):
-    (forms / "material" / student_of("heath", "4711").code).rename(forms / "gone")
+    (forms / "material" / owner("4711").code).rename(forms / "gone")
     with pytest.raises(DataError, match="with the forms of 4711, is missing"):
         read_key(forms / "material")
     (forms / "material" / KEY).write_text("a,b\n1,2\n")
@@ -128,7 +148,7 @@ def test_a_key_that_cannot_be_used(forms: Path):
 
 def calling(*students: str):
     """A notebook with one call of the first form of each of these students."""
-    words = [student_forms("heath", student_of("heath", name), ("07",))[0][1].word for name in students]
+    words = [forms_of(name)[0][1].word for name in students]
     return new_notebook(cells=[new_code_cell(f"checks.{word}(mine)") for word in words])
 
 
@@ -141,7 +161,7 @@ def asked(forms: Path, name: str, *students: str) -> tuple[str, tuple[str, ...]]
     "name", ["anna/07.ipynb", "07_anna.ipynb", "Week 1/ANNA_417_assignsubmission_file_/x/07.ipynb"]
 )
 def test_a_notebook_with_the_forms_of_its_student_has_no_remark(forms: Path, name: str):
-    assert asked(forms, name, "anna") == (student_of("heath", "anna").code, ())
+    assert asked(forms, name, "anna") == (owner("anna").code, ())
 
 
 def test_umlauts_and_ids_that_contain_others(forms: Path):
@@ -155,16 +175,16 @@ def test_umlauts_and_ids_that_contain_others(forms: Path):
 
 def test_forms_of_others_are_named(forms: Path):
     code, notes = asked(forms, "4711/07.ipynb", "anna")
-    assert code == student_of("heath", "anna").code, "judged as what it is"
+    assert code == owner("anna").code, "judged as what it is"
     assert notes == ("Forms of another student: they are those of anna, the path names 4711.",)
     code, notes = asked(forms, "anna/07.ipynb", "anna", "anna", "4711")
-    foreign = student_forms("heath", student_of("heath", "4711"), ("07",))[0][1].word
-    assert code == student_of("heath", "anna").code
+    foreign = forms_of("4711")[0][1].word
+    assert code == owner("anna").code
     assert notes == (f"Forms of another student, not judged: checks.{foreign} of 4711; the others are anna's.",)
 
 
 def test_a_notebook_without_calls_is_known_by_its_path(forms: Path):
-    assert asked(forms, "4711/07.ipynb") == (student_of("heath", "4711").code, ())
+    assert asked(forms, "4711/07.ipynb") == (owner("4711").code, ())
     with pytest.raises(DataError, match="calls no check of anybody's forms"):
         asked(forms, "clara/07.ipynb")
 
@@ -177,9 +197,9 @@ def test_without_a_key_nothing_is_asked(tmp_path: Path):
 # ---- from list to grades
 
 
-def solved(path: Path, student: str, target: Path) -> None:
+def solved(path: Path, student: str, place: int, target: Path) -> None:
     """The notebook of a student with the right answer to one exercise."""
-    form = student_forms("heath", student_of("heath", student), ("07",))[0][1]
+    form = student_forms("heath", student_of("heath", student, place), place, ("07",))[0][1]
     notebook = nbformat.read(path, as_version=4)
     right = 'lambda mean, half: "above 0" if mean > half else "below 0" if mean < -half else "around 0"'
     for cell in notebook.cells:
@@ -197,12 +217,12 @@ def test_each_is_graded_by_her_own_forms(tmp_path: Path, capsys):
     flags = ["--seed", "heath", "--out", "out", "--lesson", "07", "--students", "list.txt"]
     assert main(["course", "forms", *flags]) == 0
     assert "8 forms for 2 students" in capsys.readouterr().out
-    for student, target in (
-        ("anna", "in/anna/07.ipynb"),
-        ("boris", "in/boris/07.ipynb"),
-        ("anna", "in/boris/copy.ipynb"),
+    for student, place, target in (
+        ("anna", 0, "in/anna/07.ipynb"),
+        ("boris", 1, "in/boris/07.ipynb"),
+        ("anna", 0, "in/boris/copy.ipynb"),
     ):
-        solved(tmp_path / "out" / "students" / student / "07.ipynb", student, tmp_path / target)
+        solved(tmp_path / "out" / "students" / student / "07.ipynb", student, place, tmp_path / target)
     assert main(["grade", "in", "--material", "out/material", "--out", "g", "--totals", "t.csv", "--seed", "5"]) == 0
     graded = {one["notebook"]: one for one in json.loads(Path("g.json").read_text(encoding="utf-8"))["notebooks"]}
     assert list(graded) == ["anna/07.ipynb", "boris/07.ipynb", "boris/copy.ipynb"]

@@ -135,7 +135,8 @@ WORLDS = """
     [
         (
             WORLDS.format(near="+0.07 ± 0.20, n = 8"),
-            r"\+0.07 ± 0.20 at 47 \(none is shown\) and −0.30 ± 0.11 at 239 \(a loss\). ±: 95 % interval over 8 trainings.$",
+            r"\+0.07 ± 0.20 at 47 \(none is shown\) and −0.30 ± 0.11 at 239 \(a loss\). "
+            "±: 95 % interval over 8 trainings.$",
         ),
         (WORLDS.format(near="not run yet"), "^$"),
         ("the study has not been run", "^$"),

@@ -123,7 +123,7 @@ def check_calls(notebook, known: Sequence[Exercise]) -> list[CheckCall]:
 def calls_in(source: str, cell: int) -> list[CheckCall]:
     """The calls ``checks.NAME(...)`` in a cell; a cell that is no Python is searched as text."""
     try:
-        tree = ast.parse(_without_magics(source))
+        tree = ast.parse(without_magics(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # null bytes, a thousand brackets
         found = re.findall(r"^checks\.(\w+)\(\s*([^\W\d]\w*)\s*\)", source, re.MULTILINE)
         return [CheckCall(cell, check, answer) for check, answer in found]
@@ -148,7 +148,7 @@ def lesson_of(notebook, path: Path, known: Sequence[Exercise]) -> str:
     return max(sorted(set(called)), key=called.count)
 
 
-def _without_magics(source: str) -> str:
+def without_magics(source: str) -> str:
     """Lines such as ``%matplotlib inline`` or ``!ls`` as comments: they are no Python."""
     return "\n".join("pass" if line.lstrip()[:1] in ("%", "!") else line for line in source.splitlines())
 

@@ -7,9 +7,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from acflib.course.checks.catalog import Exercise, exercises
+from acflib.course.material.dealing import draw_form
 from acflib.course.material.folder import new_folder, notebook_text, write_text
 from acflib.course.material.form_verdict import form_lines
-from acflib.course.material.forms import Form, draw_form, said, tasks
+from acflib.course.material.forms import Form, said, tasks
 from acflib.errors import ConfigError
 
 # What a form is called: a word that tells nothing of the exercise. One for each exercise, and some to spare.
@@ -49,8 +50,8 @@ def check(student):
 '''
 
 
-def draw_forms(seed: str, lessons: Sequence[str] = ()) -> list[tuple[Exercise, Form]]:
-    """The forms that belong to a seed, of all lessons or of some.
+def draw_forms(seed: str, lessons: Sequence[str] = (), place: int = 0) -> list[tuple[Exercise, Form]]:
+    """The forms that belong to a seed and a place in a list of students, of all lessons or of some.
 
     Raises:
         ConfigError: the seed is empty, or a lesson has no exercises.
@@ -61,11 +62,12 @@ def draw_forms(seed: str, lessons: Sequence[str] = ()) -> list[tuple[Exercise, F
     for lesson in lessons:
         if lesson not in known:
             raise ConfigError(f"--lesson {lesson}: has no exercises; those that have: {', '.join(known)}")
-    words = random.Random(seed).sample(WORDS, len(exercises()))
-    drawn = [
-        (exercise, draw_form(exercise.check, word, seed)) for exercise, word in zip(exercises(), words, strict=True)
+    words = random.Random(f"{seed}/{place}").sample(WORDS, len(exercises()))
+    return [
+        (exercise, draw_form(exercise.check, word, seed, place))
+        for exercise, word in zip(exercises(), words, strict=True)
+        if not lessons or exercise.lesson in lessons
     ]
-    return [pair for pair in drawn if not lessons or pair[0].lesson in lessons]
 
 
 def write_forms(out: Path, seed: str, lessons: Sequence[str] = ()) -> int:

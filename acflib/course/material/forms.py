@@ -2,16 +2,16 @@
 
 A form is judged by the check of its exercise (``form_verdict.py``): :func:`adapted` translates what the check hands out
 into the form, and the student's result back. ``forms.json`` says what each exercise takes and returns; ``kinds.py``
-knows the other ways to write it. A secret seed chooses among them: :func:`draw_form`.
+knows the other ways to write it. A secret seed chooses among them (``dealing.py``).
 
 In ``forms.json`` each exercise, by the name of its check, has "idea": the task, in words that hold whatever its
 arguments are called and however they are laid out; then "ARGUMENT": "axes: kind | what it is" in the order of the
 lesson (axes in capitals are never moved; kinds: ``kinds.py``), and "returns" in the same way. "words" says what an
-argument is where its line does not, and what else it may be called.
+argument is where its line does not, and what else it may be called; arguments that stand "together" are called by names
+at the same place of their lists.
 """
 
 import json
-import random
 from dataclasses import dataclass
 from functools import cache
 from inspect import Parameter, Signature
@@ -72,11 +72,15 @@ class Form:
 
 
 @cache
+def _table() -> dict[str, Any]:
+    return json.loads(TABLE.read_text(encoding="utf-8"))
+
+
+@cache
 def tasks() -> dict[str, FormTask]:
     """All exercises that have forms, by the name of their check."""
-    table = json.loads(TABLE.read_text(encoding="utf-8"))
-    words = table.pop("words")
-    return {check: _task(record, words) for check, record in table.items()}
+    words = _table()["words"]
+    return {check: _task(record, words) for check, record in _table().items() if check not in ("words", "together")}
 
 
 def _task(record: dict[str, str], words: dict[str, list[str]]) -> FormTask:
@@ -92,7 +96,12 @@ def _task(record: dict[str, str], words: dict[str, list[str]]) -> FormTask:
 @cache
 def other_names() -> dict[str, list[str]]:
     """What an argument may be called instead."""
-    return {name: words[1:] for name, words in json.loads(TABLE.read_text(encoding="utf-8"))["words"].items()}
+    return {name: words[1:] for name, words in _table()["words"].items()}
+
+
+def naming_groups() -> list[list[str]]:
+    """Arguments that are called by one scheme, such as row and column."""
+    return _table()["together"]
 
 
 def possible_changes(task: FormTask) -> dict[tuple[str, str], list[str]]:
@@ -103,32 +112,14 @@ def possible_changes(task: FormTask) -> dict[tuple[str, str], list[str]]:
     return {change: choices for change, choices in found.items() if choices}
 
 
-def draw_form(check: str, word: str, seed: str) -> Form:
-    """The form of an exercise that belongs to a seed."""
-    task, draw = tasks()[check], random.Random(f"{seed}/{check}")
-    chosen = {change: draw.choice(possible_changes(task)[change]) for change in _two_changes(task, draw)}
-    order = list(range(len(task.arguments)))
-    while len(order) > 1 and order == sorted(order):
-        draw.shuffle(order)
-    names: list[str] = []
-    for value in task.arguments:
-        names.append(draw.choice([name for name in other_names()[value.name] if name not in names]))
-    parts = {part: {key: choice for (of, key), choice in chosen.items() if of == part} for part in ("axes", "kinds")}
-    return Form(check, word, tuple(names), tuple(order), parts["axes"], parts["kinds"])
-
-
 def units_of(task: FormTask) -> list[tuple[str, str]]:
     """The changes of an exercise that write a value in another way; of others, the layout changes alone."""
     return sorted(change for change in possible_changes(task) if change[0] == "kinds")
 
 
-def _two_changes(task: FormTask, draw: random.Random) -> list[tuple[str, str]]:
-    """One of values and one of layout where there are both, so that all forms of an exercise ask for as much."""
-    units = units_of(task)
-    layouts = sorted(change for change in possible_changes(task) if change[0] == "axes")
-    if units and layouts:
-        return [draw.choice(units), draw.choice(layouts)]
-    return draw.sample(units or layouts, min(2, len(units or layouts)))
+def layouts_of(task: FormTask) -> list[tuple[str, str]]:
+    """The changes of an exercise that put the axes of a value in another order."""
+    return sorted(change for change in possible_changes(task) if change[0] == "axes")
 
 
 def into_form(form: Form, value: Value, given: Any) -> Any:

@@ -1,10 +1,13 @@
 """What the values of the exercises mean, each with the lesson's way to write it and others."""
 
 import math
+from itertools import permutations
 
 import torch
 
+from acflib.course.material.run_kinds import RUN_KINDS
 from acflib.course.material.views import (
+    LAYER,
     Kind,
     View,
     added,
@@ -12,16 +15,17 @@ from acflib.course.material.views import (
     flipped,
     in_each,
     label_view,
-    labels_in_parts,
-    middle_and_half,
+    layers_view,
     own_inverse,
     renamed,
     scaled,
     swapped_pair,
     times,
+    turned,
 )
 
 SCORE = ("method", "fine", "trained_on", "evaluated_on", "multi_scale")
+KEYS = "method, fine, trained_on, evaluated_on and multi_scale"
 BASE_2 = scaled(
     "to base 2: the probability of a class is 2 to the power of its score, divided by the sum of these over them all",
     1 / math.log(2),
@@ -42,18 +46,41 @@ KINDS = {
     ),
     "marks": Kind("class numbers from 0; 255 = ignore", MARKS),
     "count": Kind(
-        "how many classes there are", {"last": added("how many classes there are, less one: 18 stands for 19", -1)}
+        "how many classes there are",
+        {
+            "last": added("how many classes there are, less one: 18 stands for 19", -1),
+            "ignored too": added("how many classes there are, and one more for what is ignored: 20 stands for 19", 1),
+        },
     ),
     "class": Kind("classes are counted from 0", {"from 1": added("classes are counted from 1", 1)}),
-    "classes": Kind("class numbers from 0", {"from 1": added("class numbers from 1", 1)}),
-    "pictures": Kind("pictures numbered from 0", {"from 1": added("pictures numbered from 1", 1)}),
+    "classes": Kind("class numbers from 0", {f"from {n}": added(f"class numbers from {n}", n) for n in (1, 3, 10)}),
+    "pictures": Kind(
+        "pictures numbered from 0", {f"from {n}": added(f"pictures numbered from {n}", n) for n in (1, 1000)}
+    ),
     "index": Kind("counted from 0", {"from 1": FROM_1}),
     "places": Kind("counted from 0", {"from 1": FROM_1}),
+    "scenes": Kind(
+        "a tuple of two tensors, counted from 0",
+        {
+            "from 1": added("a tuple of two tensors, counted from 1", 1),
+            "rows": View("the two rows of a tensor (2, k), counted from 0", torch.stack, lambda x: (x[0, :], x[1, :])),
+            "columns": View(
+                "the two columns of a tensor (k, 2), counted from 0",
+                lambda x: torch.stack(x, 1),
+                lambda x: (x[:, 0], x[:, 1]),
+            ),
+            "joined": View(
+                "one behind the other in one tensor of 2k entries, counted from 0", torch.cat, lambda x: x.chunk(2)
+            ),
+        },
+    ),
     "share": Kind("a share, from 0 to 1", {"percent": scaled("in percent, from 0 to 100", 100)}),
     "cosine": Kind(
         "from -1 to 1",
         {
             "percent": scaled("in percent, from -100 to 100", 100),
+            "thousandths": scaled("in thousandths, from -1000 to 1000", 1000),
+            "from 0": View("as (1 + cosine) / 2, from 0 to 1", lambda x: (1 + x) / 2, lambda x: 2 * x - 1),
             "distance": own_inverse("as a distance, 1 - cosine, from 0 to 2", lambda x: 1 - x),
         },
     ),
@@ -79,7 +106,14 @@ KINDS = {
     ),
     "yes": Kind(
         "",
-        {"inverted": own_inverse("the other way round: False where they are, True where one differs", lambda x: not x)},
+        {
+            "inverted": own_inverse(
+                "the other way round: False where they are, True where one differs", lambda x: not x
+            ),
+            "words": renamed(
+                'a string: "same" where they are, "different" where one differs', {True: "same", False: "different"}
+            ),
+        },
     ),
     "hundreds": Kind("", {"hundreds": scaled("in hundreds: 2 stands for 200", 0.01)}),
     "kernel": Kind(
@@ -98,10 +132,14 @@ KINDS = {
     "variant": Kind(
         '"sum", "concat" or "center"',
         {
+            "letters": renamed(
+                '"S" for ACF (sum), "C" for ACF (concat), "O" for the center alone',
+                {"sum": "S", "concat": "C", "center": "O"},
+            ),
             "renamed": renamed(
                 '"added" for ACF (sum), "lined up" for ACF (concat), "plain" for the center alone',
                 {"sum": "added", "concat": "lined up", "center": "plain"},
-            )
+            ),
         },
     ),
     "blocks": Kind(
@@ -125,91 +163,55 @@ KINDS = {
     "layers": Kind(
         "a list of (kernel, stride, dilation), the first layer first",
         {
-            "last first": own_inverse("a list of (kernel, stride, dilation), the last layer first", lambda x: x[::-1]),
-            "dilation first": own_inverse(
-                "a list of (dilation, stride, kernel), the first layer first", lambda x: [layer[::-1] for layer in x]
-            ),
+            f"{' '.join(order)}, {end} first": layers_view(order, end)
+            for order in permutations(LAYER)
+            for end in ("first", "last")
+            if (order, end) != (LAYER, "first")
         },
-    ),
-    "rate": Kind("", {"thousandths": scaled("in thousandths: 30 stands for 0.03", 1000)}),
-    "power": Kind("", {"percent": scaled("in percent: 90 stands for 0.9", 100)}),
-    "steps": Kind("the first step first", {"last first": own_inverse("the last step first", lambda x: x.flip(0))}),
-    "log": Kind("the first row first", {"last first": own_inverse("the last row first", lambda x: x.flip(0))}),
-    "weights": Kind("", {"inverse": own_inverse("given as 1 / weight: 0.25 stands for the weight 4", lambda w: 1 / w)}),
-    "loss": Kind(
-        "with the natural logarithm", {"bits": scaled("in bits: with the logarithm to base 2", 1 / math.log(2))}
-    ),
-    "parts": Kind(
-        "a list of (logits, labels), 255 = ignore",
-        {
-            "labels first": View(
-                "a list of (labels, logits), 255 = ignore",
-                lambda parts: [swapped_pair(part) for part in parts],
-                lambda parts: [swapped_pair(part) for part in parts],
-            ),
-            "ignore -1": labels_in_parts("a list of (logits, labels), -1 = ignore", label_view(0, -1)),
-        },
-    ),
-    "list": Kind("the first part first", {"last first": own_inverse("the last part first", lambda x: x[::-1])}),
-    "gradient": Kind("", {"downhill": own_inverse("given with the other sign, as -g", torch.neg)}),
-    "momentum": Kind("", {"friction": own_inverse("given as friction, 1 - m", lambda m: 1 - m)}),
-    "pair": Kind(
-        "a tuple in this order", {"swapped": own_inverse("a tuple in the other order: the second first", swapped_pair)}
-    ),
-    "end": Kind(
-        "the first position that is no longer asked for",
-        {"inclusive": added("the last position that is asked for", -1)},
-    ),
-    "half": Kind("half of the width of the interval", {"width": scaled("the whole width of the interval", 2)}),
-    "interval": Kind(
-        "the mean and half of the width of the interval",
-        {
-            "width": View(
-                "the mean and the whole width of the interval", lambda x: (x[0], 2 * x[1]), lambda x: (x[0], x[1] / 2)
-            ),
-            "ends": View(
-                "both ends of the interval, the lower one first", lambda x: (x[0] - x[1], x[0] + x[1]), middle_and_half
-            ),
-        },
-    ),
-    "percentages": Kind("from 0 to 1", {"percent": scaled("in percent, from 0 to 100", 100)}),
-    "reading": Kind(
-        '"above 0", "below 0" or "around 0"',
-        {
-            "words": renamed(
-                '"gain" for above 0, "loss" for below 0, "open" for around 0',
-                {"above 0": "gain", "below 0": "loss", "around 0": "open"},
-            )
-        },
-    ),
-    "points": Kind(
-        "in points from 0 to 100",
-        {"shares": scaled("as shares from 0 to 1; the result is in points from 0 to 100", 0.01)},
-    ),
-    "scores": Kind("a dict seed -> score", {"pairs": View("a list of (seed, score)", lambda d: [*d.items()], dict)}),
-    "sign": Kind("", {"other": own_inverse("given with the other sign, as how much it loses", lambda x: -x)}),
-    "gain": Kind("in points", {"hundredths": scaled("in hundredths of a point: 150 stands for 1.5 points", 100)}),
-    "runs": Kind("n, the pairs", {"runs": times("2 n, the runs: two for each pair", 2)}),
-    "effect": Kind(
-        "h must be smaller than it",
-        {"width": scaled("doubled: the whole width, 2 h, must be smaller than it", 2)},
     ),
     "taps": Kind(
         "how many lie on the map", {"lost": own_inverse("how many of the nine do not lie on the map", lambda x: 9 - x)}
     ),
     "size": Kind("(height, width)", {"width first": own_inverse("(width, height)", swapped_pair)}),
     "score": Kind(
-        "a dict with the keys method, fine, trained_on, evaluated_on and multi_scale",
+        f"a dict with the keys {KEYS}",
         {
             "tuple": View(
                 "a tuple (method, fine, trained_on, evaluated_on, multi_scale)",
                 lambda d: tuple(d[name] for name in SCORE),
                 lambda values: dict(zip(SCORE, values, strict=True)),
             ),
+            "pairs": View("a list of (key, value), with the keys " + KEYS, lambda d: [*d.items()], dict),
+            "two dicts": View(
+                'a tuple of two dicts: the first with the keys "method" and "fine", the second with "trained_on", '
+                '"evaluated_on" and "multi_scale"',
+                lambda d: ({k: d[k] for k in SCORE[:2]}, {k: d[k] for k in SCORE[2:]}),
+                lambda dicts: {**dicts[0], **dicts[1]},
+            ),
         },
     ),
-    "fits": Kind("at most", {"too many": added("given as the smallest number that does not fit", 1)}),
+    "fits": Kind(
+        "at most",
+        {
+            "too many": added("given as the smallest number that does not fit", 1),
+            "others": added("given as how many fit in beside the first one", -1),
+        },
+    ),
     "cuts": Kind("", {"cuts": added("less one: 4 stands for 5", -1)}),
+    "passes": Kind(
+        "",
+        {
+            "cuts": added("less one: 4 stands for 5", -1),
+            "both ways": times("counted forward and backward, two for each: 10 stands for 5", 2),
+        },
+    ),
+    "covered": Kind(
+        "the first pixel first",
+        {
+            "cuts": added("the first pixel first, less one: 4 stands for 5", -1),
+            "last first": own_inverse("the last pixel first", lambda x: x.flip(0)),
+        },
+    ),
     "rows": Kind(
         "how many there are", {"last": added("given as the number of the last one, where the first is 0", -1)}
     ),
@@ -217,9 +219,20 @@ KINDS = {
         "how many there are", {"last": added("given as the number of the last one, where the first is 0", -1)}
     ),
     "length": Kind(
-        "how many pixels", {"last": added("given as the number of the last pixel, where the first is 0", -1)}
+        "how many pixels",
+        {
+            "last": added("given as the number of the last pixel, where the first is 0", -1),
+            "behind": added("given as the number of the first pixel behind it, where the first of it is 1", 1),
+        },
     ),
-    "colors": Kind("colors: red, green, blue", {"blue first": own_inverse("colors: blue, green, red", flipped)}),
+    "colors": Kind(
+        "colors: red, green, blue",
+        {
+            "blue first": own_inverse("colors: blue, green, red", flipped),
+            "green first": turned("colors: green, blue, red", (1, 2, 0)),
+            "red last": turned("colors: blue, red, green", (2, 0, 1)),
+        },
+    ),
     "table": Kind(
         "a list of (value in the file, train id)",
         {
@@ -232,4 +245,5 @@ KINDS = {
         },
     ),
     "temperature": Kind("", {"sharpness": own_inverse("given as sharpness, 1 / T", lambda t: 1 / t)}),
+    **RUN_KINDS,
 }

@@ -15,12 +15,14 @@ class Question:
         answer: a number, or one of the choices.
         digits: of a number, after the point; 0 for a whole number.
         choices: of a multiple choice question, mixed; empty where a number is asked for.
+        wrong: usual mistake -> the number that it gives.
     """
 
     text: str
     answer: float | str
     digits: int = 0
     choices: tuple[str, ...] = ()
+    wrong: tuple[tuple[str, float], ...] = ()
 
     @property
     def shown(self) -> str:
@@ -35,11 +37,18 @@ class Question:
         """How far a number may be from ``shown``: one in the last digit, nothing for a whole number."""
         return 10.0**-self.digits if self.digits else 0.0
 
+    @property
+    def accepted_mistakes(self) -> list[str]:
+        """Usual mistakes whose numbers, rounded, may be taken for the answer: with these numbers nothing is asked."""
+        assert not self.wrong or not isinstance(self.answer, str)
+        margin = 2 * self.tolerance + 1e-9  # both are rounded
+        return [mistake for mistake, found in self.wrong if abs(found - float(self.answer)) <= margin]
 
-def number(text: str, answer: float, digits: int = 2) -> Question:
-    """A question for a number. ``digits`` = 0: a whole one."""
+
+def number(text: str, answer: float, digits: int = 2, **wrong: float) -> Question:
+    """A question for a number. ``digits`` = 0: a whole one; ``wrong``: what usual mistakes give."""
     rounding = f" (Round to {digits} {'digit' if digits == 1 else 'digits'} after the point.)" if digits else ""
-    return Question(text + rounding, answer, digits)
+    return Question(text + rounding, answer, digits, wrong=tuple(wrong.items()))
 
 
 def choice(draw: random.Random, text: str, right: str, wrong: Iterable[str]) -> Question:

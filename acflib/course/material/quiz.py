@@ -4,13 +4,14 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from acflib.course.material import quiz_00_04, quiz_05_09, quiz_10_14
+from acflib.course.material import quiz_00_02, quiz_03_05, quiz_06_08, quiz_09_11, quiz_12_14
 from acflib.course.material.folder import new_folder, write_text
 from acflib.course.material.questions import Question
 from acflib.errors import ConfigError
 
 Ask = Callable[[random.Random], Question]
-QUESTIONS: dict[str, tuple[Ask, ...]] = {**quiz_00_04.QUESTIONS, **quiz_05_09.QUESTIONS, **quiz_10_14.QUESTIONS}
+PARTS = (quiz_00_02, quiz_03_05, quiz_06_08, quiz_09_11, quiz_12_14)
+QUESTIONS: dict[str, tuple[Ask, ...]] = {lesson: asks for part in PARTS for lesson, asks in part.QUESTIONS.items()}
 LESSONS = tuple(sorted(QUESTIONS))
 
 
@@ -24,7 +25,14 @@ def quiz(lesson: str, seed: str) -> list[Question]:
         raise ConfigError(f"--lesson {lesson}: there is no such lesson; give {LESSONS[0]} to {LESSONS[-1]}")
     if not seed.strip():
         raise ConfigError("--seed is empty: give a word or a number that your students do not know")
-    return [ask(random.Random(f"{seed}/{lesson}/{number}")) for number, ask in enumerate(QUESTIONS[lesson], 1)]
+    return [_drawn(ask, random.Random(f"{seed}/{lesson}/{number}")) for number, ask in enumerate(QUESTIONS[lesson], 1)]
+
+
+def _drawn(ask: Ask, draw: random.Random) -> Question:
+    """A question with numbers that tell the right answer from the usual wrong ones."""
+    while (question := ask(draw)).accepted_mistakes:
+        pass
+    return question
 
 
 def write_quiz(out: Path, seed: str, lessons: Sequence[str] = LESSONS) -> int:

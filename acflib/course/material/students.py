@@ -1,4 +1,4 @@
-"""A form for each student: drawn from the secret seed and the student's id, with one key for whoever grades.
+"""A form for each student: dealt from the secret seed by the place in the list, with one key for whoever grades.
 
 In ``OUT/material`` lie key.csv and, for each student, a folder with the forms that are hers. A form is called by a word
 and the student's code, such as ``plover_3fa09c1b``: what a notebook calls tells whose forms it carries.
@@ -65,24 +65,29 @@ def _first_column(path: Path, text: str) -> list[str]:
     return [row[0] if row else "" for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
 
 
-def student_of(seed: str, name: str) -> FormsOwner:
-    """A student with the code that belongs to the seed. It tells nobody who has not the seed whose it is."""
-    return FormsOwner(name, _drawn(seed, "code", name)[:8])
+def student_of(seed: str, name: str, place: int) -> FormsOwner:
+    """A student with the code that belongs to seed, id and place. It tells nobody who has not the seed whose it is.
+
+    Whoever stands at another place has another code, so that nobody is judged by forms that were not handed out.
+    """
+    return FormsOwner(name, _drawn(seed, f"code {place}", name)[:8])
 
 
 def _drawn(seed: str, what: str, name: str) -> str:
     return hmac.digest(seed.encode(), f"{what}/{plain_id(name)}".encode(), "sha256").hex()
 
 
-def student_forms(seed: str, student: FormsOwner, lessons: Sequence[str] = ()) -> list[tuple[Exercise, Form]]:
-    """The forms of one student; who else is on the list does not matter.
+def student_forms(
+    seed: str, student: FormsOwner, place: int, lessons: Sequence[str] = ()
+) -> list[tuple[Exercise, Form]]:
+    """The forms of the student at a place of the list, from 0; who comes behind does not matter.
 
     Raises:
         ConfigError: the seed is empty, or a lesson has no exercises.
     """
     if not seed.strip():
         return draw_forms(seed, lessons)  # says so
-    pairs = draw_forms(_drawn(seed, "forms", student.id), lessons)
+    pairs = draw_forms(_drawn(seed, "forms", ""), lessons, place)  # others than without a list
     return [(exercise, replace(form, word=f"{form.word}_{student.code}")) for exercise, form in pairs]
 
 
@@ -93,13 +98,13 @@ def write_student_forms(out: Path, seed: str, names: Sequence[str], lessons: Seq
         ConfigError: the seed is empty, a lesson has no exercises, or ``out`` is there and not empty.
         TrainingError: a file cannot be written.
     """
-    students = [student_of(seed, name) for name in names]
+    students = [student_of(seed, name, place) for place, name in enumerate(names)]
     if len({student.code for student in students}) < len(students):
         raise ConfigError("--seed: two students have one code; give another seed")
     rows: list[tuple] = []
     with new_folder(out) as folder:
-        for student in students:
-            forms = student_forms(seed, student, lessons)
+        for place, student in enumerate(students):
+            forms = student_forms(seed, student, place, lessons)
             write_material(folder / "material" / student.code, forms)
             write_notebooks(folder / "students" / student.id, forms)
             rows += [_row(student, *pair) for pair in forms]

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from acflib.functional import IGNORE_INDEX
 
+LAYER = ("kernel", "stride", "dilation")
+
 
 @dataclass(frozen=True)
 class View:
@@ -117,6 +119,21 @@ def in_each(change: View) -> View:
     return View(change.text, lambda parts: [*map(change.there, parts)], lambda parts: [*map(change.back, parts)])
 
 
+def layers_view(order: tuple[str, ...], end: str) -> View:
+    """A list of layers, each in an order of ``LAYER``, with the first or the last one first."""
+    there = [LAYER.index(part) for part in order]
+    back = [order.index(part) for part in LAYER]
+
+    def changed(layers: Any, places: list[int]) -> list[tuple]:
+        return [tuple(layer[k] for k in places) for layer in (layers if end == "first" else layers[::-1])]
+
+    return View(
+        f"a list of ({', '.join(order)}), the {end} layer first",
+        lambda layers: changed(layers, there),
+        lambda layers: changed(layers, back),
+    )
+
+
 def blocks_moved(weight: Tensor, first: int) -> Tensor:
     return torch.cat([weight[:, first:], weight[:, :first]], 1)
 
@@ -133,3 +150,9 @@ def middle_and_half(ends: Any) -> tuple:
 
 def flipped(photo: Any) -> Any:
     return photo.flip(-1) if isinstance(photo, Tensor) else photo[..., ::-1].copy()
+
+
+def turned(text: str, order: tuple[int, int, int]) -> View:
+    """The colors of a photograph in another order."""
+    back = [order.index(color) for color in range(3)]
+    return View(text, lambda photo: photo[..., list(order)], lambda photo: photo[..., back])

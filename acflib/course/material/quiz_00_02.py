@@ -1,4 +1,4 @@
-"""Questions on the lessons 00 to 04. Each answer is computed by loops from the numbers of its question."""
+"""Questions on the lessons 00 to 02. Each answer is computed by loops from the numbers of its question."""
 
 import math
 import random
@@ -15,6 +15,7 @@ def softmax_of_logs(draw: random.Random) -> Question:
     return number(
         f"The logits of a pixel are {logits}. What is the probability of the first class?",
         exponentials[0] / sum(exponentials),
+        logits_divided=math.log(parts[0]) / sum(map(math.log, parts)),
     )
 
 
@@ -33,6 +34,7 @@ def one_convolution(draw: random.Random) -> Question:
         "comes out at its middle?",
         found,
         0,
+        kernel_turned_round=sum(weight * row[3 - k] for k, weight in enumerate(kernel)),
     )
 
 
@@ -43,7 +45,13 @@ def mean_iou_of_two(draw: random.Random) -> Question:
         f"Of the road pixels {a_right} are called road and {a_as_b} car; of the car pixels {b_as_a} are "
         f"called road and {b_right} car. What is the mIoU, from 0 to 1?"
     )
-    return number(text, sum(ious) / 2)
+    return number(
+        text,
+        sum(ious) / 2,
+        pixel_accuracy=(a_right + b_right) / (a_right + a_as_b + b_as_a + b_right),
+        mean_of_class_accuracies=(a_right / (a_right + a_as_b) + b_right / (b_right + b_as_a)) / 2,
+        one_class_alone=ious[0],
+    )
 
 
 def accuracy_with_ignored(draw: random.Random) -> Question:
@@ -52,6 +60,8 @@ def accuracy_with_ignored(draw: random.Random) -> Question:
         f"{right} labeled pixels are right, {wrong} are wrong, {ignored} pixels have the label 255. What is "
         "the pixel accuracy, from 0 to 1?",
         right / (right + wrong),
+        ignored_counted=right / (right + wrong + ignored),
+        share_of_wrong=wrong / (right + wrong),
     )
 
 
@@ -64,6 +74,9 @@ def hard_center(draw: random.Random) -> Question:
     return number(
         f"Six pixels have the feature {values} and the labels {labels}. What is the center of class 2 (Eq. 1)?",
         total / count,
+        mean_of_all=sum(values) / 6,
+        ignored_counted=(total + values[2]) / (count + 1),
+        sum_alone=total,
     )
 
 
@@ -77,21 +90,28 @@ def soft_center(draw: random.Random) -> Question:
         f"Four pixels have the feature {values} and the probabilities {probabilities} of being car. What is "
         "the center of car (Eq. 2)?",
         top / mass,
+        denominator_forgotten=top,
+        divided_by_pixels=top / 4,
+        plain_mean=sum(values) / 4,
     )
 
 
 def absent_center(draw: random.Random) -> Question:
-    absent = draw.randrange(4)
-    labels = [draw.choice([k for k in range(4) if k != absent]) for _ in range(6)]
-    text = (
-        f"The labels of a picture are {labels}; there are 4 classes. What does the lesson take for the center "
-        f"of class {absent}?"
-    )
-    return choice(
-        draw,
-        text,
-        "the zero vector",
-        ["the mean of all pixels", "NaN, the result of 0 / 0", "the center of the last class"],
+    values, absent = several(draw, 6, 1, 9), draw.randrange(4)
+    present = [k for k in range(4) if k != absent]
+    labels = [*present, *(draw.choice(present) for _ in range(3))]
+    draw.shuffle(labels)
+    centers = []
+    for cls in present:
+        own = [value for value, label in zip(values, labels, strict=True) if label == cls]
+        centers.append(sum(own) / len(own))
+    return number(
+        f"Six pixels have the feature {values} and the labels {labels}; there are 4 classes. What is the sum of the "
+        "lesson's centers of all 4 (Eq. 1)?",
+        sum(centers),
+        absent_as_the_mean_of_all=sum(centers) + sum(values) / 6,
+        absent_as_the_last=2 * centers[-1] + sum(centers[:-1]),
+        sum_of_all=sum(values),
     )
 
 
@@ -101,6 +121,8 @@ def merged_center(draw: random.Random) -> Question:
         f"Car has the center {a} in one picture, from {n} pixels, and {b} in another, from {m}. What is its "
         "center over both?",
         (a * n + b * m) / (n + m),
+        mean_of_means=(a + b) / 2,
+        weights_exchanged=(a * m + b * n) / (n + m),
     )
 
 
@@ -113,6 +135,8 @@ def attended(draw: random.Random) -> Question:
         f"Three classes have the centers {centers} (one channel). A pixel has P = {weights}. What is its "
         "attentional class feature (Eq. 3)?",
         found,
+        plain_mean=sum(centers) / 3,
+        likeliest_alone=centers[weights.index(max(weights))],
     )
 
 
@@ -125,6 +149,7 @@ def lined_up_channel(draw: random.Random) -> Question:
         f"stands channel {channel} of class {cls}?",
         order.index((cls, channel)),
         0,
+        channel_by_channel=channel * classes + cls,
     )
 
 
@@ -135,7 +160,12 @@ def multiplications_left(draw: random.Random) -> Question:
         "Factorized, how many multiplications are left at each pixel (those that make the matrix once for a "
         "picture do not count)?"
     )
-    return number(text, sum(1 for _ in range(out) for _ in range(classes)), 0)
+    return number(
+        text,
+        sum(1 for _ in range(out) for _ in range(classes)),
+        0,
+        not_factorized=classes * channels * out,
+    )
 
 
 def two_most_probable(draw: random.Random) -> Question:
@@ -147,106 +177,8 @@ def two_most_probable(draw: random.Random) -> Question:
         f"Four classes have the centers {centers}; a pixel has P = {weights}. It listens to its 2 most "
         "probable classes, scaled to the sum 1. What does it get?",
         found,
-    )
-
-
-def aspp_reads(draw: random.Random) -> Question:
-    side, rates = draw.randint(12, 30), sorted(distinct(draw, 2, 2, 9))
-    row, column = draw.randint(0, 3), draw.randint(0, side - 1)
-    places = {(row, column)}
-    for rate in rates:
-        for down in (-rate, 0, rate):
-            places |= {(row + down, column + right) for right in (-rate, 0, rate)}
-    inside = [place for place in places if 0 <= place[0] < side and 0 <= place[1] < side]
-    return number(
-        f"ASPP with a 1 x 1 branch and 3 x 3 branches of the rates {listed(rates)}, on a map of {side} x "
-        f"{side} cells. How many different cells does the pixel in row {row}, column {column} (from 0) read?",
-        len(inside),
-        0,
-    )
-
-
-def region_pixels(draw: random.Random) -> Question:
-    n, a, b = draw.choice([2, 3, 6]), *several(draw, 2, 2, 9)
-    return number(
-        f"Pyramid pooling cuts a map of {n * a} x {n * b} cells into {n} x {n} equal regions. Over how many "
-        "cells goes each mean?",
-        len([(r, c) for r in range(n * a) for c in range(n * b) if r // a == 0 and c // b == 0]),
-        0,
-    )
-
-
-def weights_of_a_module(draw: random.Random) -> Question:
-    height, width, classes = draw.randint(4, 12), draw.randint(4, 12), draw.randint(3, 19)
-    every_pixel = height * width * height * width
-    return number(
-        f"A map of {height} x {width} cells. Non-local attention has one weight for each pair of cells; ACF "
-        f"hands out with one for each cell and class, for {classes} classes. How many more weights has "
-        "non-local attention?",
-        every_pixel - height * width * classes,
-        0,
-    )
-
-
-def ocr_weight(draw: random.Random) -> Question:
-    feature, first, second = (several(draw, 4, -1, 2) for _ in range(3))
-    scores = [sum(x * y for x, y in zip(feature, center, strict=True)) / math.sqrt(4) for center in (first, second)]
-    exponentials = [math.exp(score) for score in scores]
-    return number(
-        f"As in OCR, a pixel with the feature {feature} asks two centers, {first} and {second}: dot product "
-        "over the root of C, then softmax. What weight gets the first?",
-        exponentials[0] / sum(exponentials),
-    )
-
-
-def size_after(draw: random.Random) -> Question:
-    size, kernel, stride, padding, dilation = (
-        draw.randint(20, 60),
-        3,
-        draw.randint(1, 3),
-        draw.randint(0, 2),
-        draw.randint(1, 3),
-    )
-    reach = dilation * (kernel - 1)
-    places = [start for start in range(-padding, size + padding, stride) if start + reach < size + padding]
-    return number(
-        f"A 3 x 3 convolution with stride {stride}, padding {padding} and dilation {dilation} runs over "
-        f"{size} pixels a side. How many come out a side?",
-        len(places),
-        0,
-    )
-
-
-def parameters_of_a_convolution(draw: random.Random) -> Question:
-    before, after = draw.choice([8, 16, 32]), draw.choice([10, 20, 40])
-    return number(
-        f"How many parameters have a 3 x 3 convolution from {before} to {after} channels, without bias, and "
-        "the BatchNorm behind it?",
-        sum(3 * 3 * before + 2 for _ in range(after)),
-        0,
-    )
-
-
-def field_of_three(draw: random.Random) -> Question:
-    layers = [(draw.choice([3, 5]), draw.randint(1, 2), draw.randint(1, 2)) for _ in range(3)]
-    reached = {0}
-    for kernel, stride, dilation in reversed(layers):  # from one result back to the pixels
-        reached = {place * stride + dilation * tap for place in reached for tap in range(kernel)}
-    return number(
-        f"Three layers, given as (kernel, stride, dilation), the first layer first: {layers}. How many pixels "
-        "a side is the receptive field of one result?",
-        max(reached) - min(reached) + 1,
-        0,
-    )
-
-
-def cells_of_a_picture(draw: random.Random) -> Question:
-    stride, height, width = draw.choice([8, 16, 32]), *several(draw, 2, 4, 20)
-    return number(
-        f"A picture of {height * stride} x {width * stride} pixels, and a base network of output stride "
-        f"{stride}. How many cells has the feature map?",
-        height * width,
-        0,
+        not_scaled=sum(weights[k] * centers[k] for k in kept),
+        all_four=sum(w * c for w, c in zip(weights, centers, strict=True)),
     )
 
 
@@ -254,6 +186,4 @@ QUESTIONS = {
     "00": (softmax_of_logs, likeliest_class, one_convolution, mean_iou_of_two, accuracy_with_ignored),
     "01": (hard_center, soft_center, absent_center, merged_center),
     "02": (attended, lined_up_channel, multiplications_left, two_most_probable),
-    "03": (aspp_reads, region_pixels, weights_of_a_module, ocr_weight),
-    "04": (size_after, parameters_of_a_convolution, field_of_three, cells_of_a_picture),
 }

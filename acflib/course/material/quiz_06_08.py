@@ -1,68 +1,10 @@
-"""Questions on the lessons 05 to 09. Each answer is computed by loops from the numbers of its question."""
+"""Questions on the lessons 06 to 08. Each answer is computed by loops from the numbers of its question."""
 
 import math
 import random
 import statistics
 
 from acflib.course.material.questions import Question, choice, distinct, listed, number, several
-
-NAMES = ("sky", "road", "car")
-
-
-def poly_rate(draw: random.Random) -> Question:
-    total, step, rate = draw.choice([100, 200, 400]), draw.randint(10, 90), draw.choice([1, 2, 4])
-    return number(
-        f"The poly rule with the power 0.9, {total} steps, and {rate} as the first rate. What is the rate of "
-        f"step {step} (the first step is 0)?",
-        rate * (1 - step / total) ** 0.9,
-    )
-
-
-def cross_entropy_of_a_pixel(draw: random.Random) -> Question:
-    tenths = draw.randint(1, 9)
-    return number(
-        f"A network gives the true class of a pixel the probability {tenths / 10}. What is the cross entropy "
-        "of this pixel?",
-        -math.log(tenths / 10),
-    )
-
-
-def balanced_loss(draw: random.Random) -> Question:
-    losses, weights, labels = several(draw, 4, 1, 9), [1, draw.randint(2, 5)], [0, 1, 255, draw.randrange(2)]
-    top = bottom = 0.0
-    for loss, label in zip(losses, labels, strict=True):
-        if label != 255:
-            top, bottom = top + weights[label] * loss, bottom + weights[label]
-    return number(
-        f"Four pixels have the cross entropies {losses} and the labels {labels}. Class 0 has the weight "
-        f"{weights[0]}, class 1 {weights[1]}. What is the class-balanced loss?",
-        top / bottom,
-    )
-
-
-def hard_pixels_that_count(draw: random.Random) -> Question:
-    tenths, keep = distinct(draw, 8, 1, 9), draw.randint(2, 6)
-    threshold = draw.randint(2, 7)
-    below = [tenth for tenth in tenths if tenth < threshold]
-    shown = [tenth / 10 for tenth in tenths]
-    return number(
-        f"Eight labeled pixels have these probabilities of the true class: {shown}. Online bootstrapping with "
-        f"the threshold {threshold / 10} keeps at least {keep} pixels. How many count?",
-        max(len(below), min(keep, len(tenths))),
-        0,
-    )
-
-
-def three_losses(draw: random.Random) -> Question:
-    factors, losses = [tenth / 10 for tenth in several(draw, 3, 2, 9)], several(draw, 3, 1, 5)
-    found = 0.0
-    for factor, loss in zip(factors, losses, strict=True):
-        found += factor * loss
-    return number(
-        f"Auxiliary, coarse and fine loss are {listed(losses)}; in Eq. 4 they have the factors "
-        f"{listed(factors)}. What is the loss that is trained on?",
-        found,
-    )
 
 
 def momentum_step(draw: random.Random) -> Question:
@@ -72,6 +14,8 @@ def momentum_step(draw: random.Random) -> Question:
         f"One step of SGD with the rate 0.1 and the momentum 0.9, without weight decay: weight {weight}, "
         f"gradient {gradient}, velocity {velocity}. What is the new weight?",
         found,
+        momentum_forgotten=weight - 0.1 * gradient,
+        damped=weight - 0.1 * (0.9 * velocity + 0.1 * gradient),
     )
 
 
@@ -86,6 +30,8 @@ def epoch_of_a_batch(draw: random.Random) -> Question:
         f"dropped. In which epoch (the first is 0) lies the batch at position {position} (the first is 0)?",
         epoch,
         0,
+        rest_kept=position // (batches + 1),
+        counted_from_1=epoch + 1,
     )
 
 
@@ -96,6 +42,7 @@ def rows_of_a_log(draw: random.Random) -> Question:
         "How many rows has its log?",
         len(range(0, steps, every)),
         0,
+        rest_forgotten=steps // every,
     )
 
 
@@ -105,6 +52,10 @@ def steps_left(draw: random.Random) -> Question:
         f"A run of {total} steps stopped after {position} of them. With the poly rule and the power {power}, "
         "what share of the first rate has the first step after it goes on?",
         (1 - position / total) ** power,
+        3,
+        step_before=(1 - (position - 1) / total) ** power,
+        step_behind=(1 - (position + 1) / total) ** power,
+        share_done=position / total,
     )
 
 
@@ -113,7 +64,12 @@ def paired_mean(draw: random.Random) -> Question:
     new = {seed: draw.randint(70, 80) for seed in seeds[:3]}
     old = {seed: draw.randint(65, 75) for seed in seeds[1:]}
     gains = [new[seed] - old[seed] for seed in new if seed in old]
-    return number(f"Scores by seed: new {new}, old {old}. What is the mean gain in pairs?", sum(gains) / len(gains))
+    return number(
+        f"Scores by seed: new {new}, old {old}. What is the mean gain in pairs?",
+        sum(gains) / len(gains),
+        all_seeds=(sum(new.values()) - sum(old.values())) / 3,
+        sum_alone=sum(gains),
+    )
 
 
 def deviation_of_three(draw: random.Random) -> Question:
@@ -121,6 +77,8 @@ def deviation_of_three(draw: random.Random) -> Question:
     return number(
         f"Three seeds score {listed(values)}. What is their standard deviation (that of a sample)?",
         statistics.stdev(values),
+        of_all=statistics.pstdev(values),
+        variance=statistics.variance(values),
     )
 
 
@@ -131,6 +89,9 @@ def half_of_an_interval(draw: random.Random) -> Question:
         f"{seeds} pairs have gains with the standard deviation {deviation}; t is {t}. What is half of the "
         "width of the 95 % interval?",
         t * deviation / math.sqrt(seeds),
+        whole_width=2 * t * deviation / math.sqrt(seeds),
+        root_forgotten=t * deviation,
+        t_forgotten=deviation / math.sqrt(seeds),
     )
 
 
@@ -148,6 +109,8 @@ def gain_over_a_control(draw: random.Random) -> Question:
         f"but not the idea: {control}. By how many points is the idea above its control? (One run each shows nothing.)",
         idea - control,
         1,
+        over_nothing=idea - plain,
+        control_alone=control - plain,
     )
 
 
@@ -159,6 +122,8 @@ def dilated_tap(draw: random.Random) -> Question:
         "out at place 4 (the first is 0)?",
         found,
         0,
+        rate_forgotten=sum(weight * row[3 + tap] for tap, weight in enumerate(weights)),
+        kernel_turned_round=sum(weight * row[4 - (tap - 1) * rate] for tap, weight in enumerate(weights)),
     )
 
 
@@ -172,6 +137,7 @@ def taps_on_the_map(draw: random.Random) -> Question:
         f"lie on the map, at row {row}, column {column} (from 0)?",
         len(inside),
         0,
+        taps_outside=9 - len(inside),
     )
 
 
@@ -183,6 +149,8 @@ def share_of_hard(draw: random.Random) -> Question:
         f"Seven pixels have the labels {labels} and these probabilities of the true class: {shown}. What "
         f"share of the pixels of class 1 is hard, with the threshold {threshold / 10}?",
         sum(tenth < threshold for tenth in own) / len(own),
+        of_all_pixels=sum(tenth < threshold for tenth in own) / 7,
+        share_of_easy=sum(tenth >= threshold for tenth in own) / len(own),
     )
 
 
@@ -194,6 +162,8 @@ def column_in_the_mirror(draw: random.Random) -> Question:
         f"the pixel of column {column} (from 0)?",
         [*reversed(range(width))].index(column),
         0,
+        one_too_far=width - column,
+        not_mirrored=column,
     )
 
 
@@ -204,62 +174,13 @@ def passes_of_a_test(draw: random.Random) -> Question:
         "pictures take?",
         len([1 for _ in range(pictures) for _ in range(scales) for _ in ("as it is", "mirrored")]),
         0,
-    )
-
-
-def cosine_of_two(draw: random.Random) -> Question:
-    a, b = [*several(draw, 1, 1, 9), *several(draw, 1, -9, 9)], [*several(draw, 1, -9, -1), *several(draw, 1, -9, 9)]
-    dot = sum(x * y for x, y in zip(a, b, strict=True))
-    return number(
-        f"Two pixels have the features {a} and {b}. What is their cosine similarity?",
-        dot / math.hypot(*a) / math.hypot(*b),
-    )
-
-
-def pairs_within(draw: random.Random) -> Question:
-    labels = [*several(draw, 7, 0, 2), 255, 255]
-    draw.shuffle(labels)
-    found = [1 for j in range(9) for i in range(j) if labels[i] == labels[j] != 255]
-    return number(
-        f"Nine pixels have the labels {labels}. How many pairs of different pixels (the order does not count) "
-        "are there within a class?",
-        len(found),
-        0,
-    )
-
-
-def most_similar_center(draw: random.Random) -> Question:
-    feature, centers = several(draw, 2, 1, 9), {name: several(draw, 2, 1, 9) for name in NAMES}
-    cosines = {name: (feature[0] * x + feature[1] * y) / math.hypot(x, y) for name, (x, y) in centers.items()}
-    best = max(cosines.values())
-    if sum(math.isclose(value, best) for value in cosines.values()) > 1:
-        return most_similar_center(draw)  # no tie in a quiz
-    shown = listed([f"{name} {center}" for name, center in centers.items()])
-    return choice(
-        draw,
-        f"A pixel has the feature {feature}. The centers are {shown}. Which is the most similar by the cosine?",
-        max(cosines, key=lambda name: cosines[name]),
-        NAMES,
-    )
-
-
-def share_in_order(draw: random.Random) -> Question:
-    own, others = [tenth / 10 for tenth in several(draw, 3, 2, 9)], [tenth / 10 for tenth in several(draw, 3, 0, 8)]
-    won = 0.0
-    for x in own:
-        for y in others:
-            won += 1 if x > y else 0.5 if x == y else 0
-    return number(
-        f"Similarity to the asked pixel: {own} for pixels of its class, {others} for pixels of others. In "
-        "which share of the pairs is the pixel of its class more similar? A tie counts one half.",
-        won / 9,
+        mirrors_forgotten=scales * pictures,
+        one_mirror=(scales + 1) * pictures,
     )
 
 
 QUESTIONS = {
-    "05": (poly_rate, cross_entropy_of_a_pixel, balanced_loss, hard_pixels_that_count, three_losses),
     "06": (momentum_step, epoch_of_a_batch, rows_of_a_log, steps_left),
     "07": (paired_mean, deviation_of_three, half_of_an_interval, what_may_be_said, gain_over_a_control),
     "08": (dilated_tap, taps_on_the_map, share_of_hard, column_in_the_mirror, passes_of_a_test),
-    "09": (cosine_of_two, pairs_within, most_similar_center, share_in_order),
 }
