@@ -29,6 +29,7 @@ AS_A_CONVERSION = {
     ("good_and_bad", "swapped"): ("sign", "other"),
     ("mixed_probs", "outside"): ("bools", "inverted"),
     ("fair_comparison", "inverted"): ("yes", "inverted"),
+    ("seeds_needed", "one more"): ("runs", "degrees"),
     ("tempered", "power T"): ("temperature", "sharpness"),
 }
 

@@ -152,7 +152,8 @@ RUN_KINDS = {
         "h must be smaller than it",
         {
             "width": scaled("doubled: the whole width, 2 h, must be smaller than it", 2),
-            "hundredths": scaled("in hundredths: 150 stands for 1.5, and h must be smaller than 1.5", 100),
+            # no larger factor: judged without it, an answer would look for n in a loop that grows with its square
+            "half": scaled("halved: h must be smaller than twice this number", 0.5),
         },
     ),
 }
