@@ -67,12 +67,12 @@ def presence_given(results: Path) -> str:
         return ""
     return (
         "Where each pixel is told which classes occur in the picture, and chooses among those alone, this gain is "
-        f"{near[1]} at 47 ({in_words(near[1])}) and {far[1]} at 239 ({in_words(far[1])}). "
+        f"{near[1]} at 47 ({gain_in_words(near[1])}) and {far[1]} at 239 ({gain_in_words(far[1])}). "
         f"±: 95 % interval over {near[2]} trainings."
     )
 
 
-def in_words(gain: str) -> str:
+def gain_in_words(gain: str) -> str:
     """What a gain with its interval says: a gain, a loss, or neither."""
     mean, half = mean_of(gain), float(gain.split("± ")[1])
     return "none is shown" if abs(mean) <= half else "a gain" if mean > 0 else "a loss"
