@@ -89,10 +89,10 @@ def test_answers_may_use_torch_and_an_error_inside_an_answer_is_seen(tmp_path):
     masked += "    return right / (y != 255).sum().clamp(min=1)\n\n\nRIGHT = [loops, masked]"
     changed(path, "RIGHT = [loops]", masked)
     assert tried(tmp_path) == []
-    changed(path, "return right /", "return rigth /")
+    changed(path, "return right /", "return total /")
     (said,) = tried(tmp_path)
-    line = path.read_text(encoding="utf-8").splitlines().index("    return rigth / (y != 255).sum().clamp(min=1)") + 1
-    assert said == f"the right answer masked raises NameError: name 'rigth' is not defined (answers.py, line {line})"
+    line = path.read_text(encoding="utf-8").splitlines().index("    return total / (y != 255).sum().clamp(min=1)") + 1
+    assert said == f"the right answer masked raises NameError: name 'total' is not defined (answers.py, line {line})"
 
 
 def test_an_answer_keeps_the_lines_that_it_has_right(tmp_path):

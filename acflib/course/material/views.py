@@ -4,7 +4,7 @@ A :class:`View` leads there and back, so that an exercise written in it can be j
 right answer of the lesson can be turned into a right one of the form.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -89,7 +89,7 @@ def own_inverse(text: str, change: Callable[[Any], Any]) -> View:
     return View(text, change, change)
 
 
-def renamed(text: str, names: dict[str, str]) -> View:
+def renamed(text: str, names: Mapping[Hashable, str]) -> View:
     back = {new: old for old, new in names.items()}
     return View(text, names.__getitem__, back.__getitem__)
 
