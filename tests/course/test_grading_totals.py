@@ -140,7 +140,7 @@ def test_forms_of_another_student_from_notebook_to_platform(tmp_path: Path, monk
     """dev hands in what anna has solved: judged, told to the instructor, and no grade."""
     monkeypatch.chdir(tmp_path)
     write_student_forms(tmp_path / "out", "heath", ("anna", "dev"), ("07",))
-    solved(tmp_path / "out" / "students" / "anna" / "07.ipynb", "anna", tmp_path / "in" / "dev" / "07.ipynb")
+    solved(tmp_path / "out" / "students" / "anna" / "07.ipynb", "anna", 0, tmp_path / "in" / "dev" / "07.ipynb")
     flags = ["--material", "out/material", "--out", "g", "--totals", "t.csv", "--columns", "moodle", "--seed", "5"]
     assert main(["grade", str(tmp_path / "in"), *flags]) == 0
     (one,) = json.loads(Path("g.json").read_text(encoding="utf-8"))["notebooks"]
