@@ -1,5 +1,6 @@
 """Means over seeds with 95 % confidence intervals (Student's t), and differences in pairs."""
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Interva
     return mean_interval([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
 
 
+@functools.lru_cache(maxsize=4096)  # searches for a number of seeds ask for the same ones again and again
 def t_quantile(confidence: float, degrees: int) -> float:
     """The t for which a Student variable lies in [-t, t] with the probability ``confidence``, by bisection.
 
