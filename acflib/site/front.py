@@ -25,12 +25,12 @@ def sees(model: ACFNet, size: tuple[int, int]) -> str:
     return f"Its base network, the layers before class centers, sees {across} pixels across, of {width}."
 
 
-def scores_beside(name: str) -> dict[str, float]:
-    """Test scores of the network of the page and of those without class centers; empty for another network."""
+def scores_beside(name: str, split: str = "test") -> dict[str, float]:
+    """Scores of the network of the page and of those without class centers; empty for another network."""
     if name != OF_THE_PAGE:
         return {}
     try:
-        return {each: pretrained_info(each)["metrics"]["test"]["miou_fine"] for each in (name, *RIVALS)}
+        return {each: pretrained_info(each)["metrics"][split]["miou_fine"] for each in (name, *RIVALS)}
     except (AcflibError, KeyError):
         return {}
 
@@ -47,15 +47,14 @@ def rivals(name: str) -> str:
 
 def good_for(name: str) -> str:
     """The same for the first lines of the page: with a look around, without one, and without classes."""
-    scores = scores_beside(name)
-    if not scores:
+    test, val = scores_beside(name), scores_beside(name, "val")
+    if not test or not val:
         return ""
-    three = [scores[each] for each in (name, "streets-self", "streets-global")]
-    val = [pretrained_info(each)["metrics"]["val"]["miou_fine"] for each in (name, "streets-self", "streets-global")]
+    own, alone, mean = ((test[each], val[each]) for each in (name, "streets-self", "streets-global"))
     return (
-        f"On 100 test streets this network scores {three[0]:.1f} of 100 (mIoU); an equal one whose pixels hear "
-        f"nothing but themselves {three[1]:.1f}; but one whose pixels all hear the mean of the whole picture, without "
-        f"classes, {three[2]:.1f}. One training each; on val {val[0]:.1f}, {val[1]:.1f} and {val[2]:.1f}."
+        f"On 100 test streets this network scores {own[0]:.1f} of 100 (mIoU); an equal one whose pixels hear "
+        f"nothing but themselves {alone[0]:.1f}; but one whose pixels all hear the mean of the whole picture, without "
+        f"classes, {mean[0]:.1f}. One training each; on val {own[1]:.1f}, {alone[1]:.1f} and {mean[1]:.1f}."
     )
 
 
@@ -86,7 +85,7 @@ def all_centers(results: Path) -> str:
     if not plain or not told:
         return ""
     return (
-        f"A head that hands all class centers to every pixel gained most, {plain[1]} (told which classes occur "
+        f"A head that hands all class centers to every pixel gained {plain[1]} (told which classes occur "
         f"{told[1]}); but it is a larger head, and none of its size without classes was run. "
     )
 

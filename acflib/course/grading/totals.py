@@ -197,7 +197,7 @@ def _nbgrader(students: Sequence[Student], lessons: Sequence[str]) -> list[list]
 def _moodle(students: Sequence[Student], lessons: Sequence[str]) -> list[list]:
     """The columns that the offline grading worksheet of an assignment is read back by, and two to read.
 
-    Moodle shows the student the feedback, so it holds points alone. A blank grade changes nothing there.
+    Moodle shows the student the feedback, so it holds points alone. A blank grade is meant to change nothing there.
     """
     head = ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)", "Feedback comments"]
     possible = sum(_points(students, k) for k in lessons)

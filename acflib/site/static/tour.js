@@ -59,7 +59,7 @@ export function makeTour({ about, open, scene, state, set, keep }) {
     return (
       `At the marked pixel the coarse guess is ${name(found.coarse)}, which is wrong. ${mix}Joined with its own feature, a small layer decides again: ` +
       `${name(found.fine)}, which is right: a pixel can hear mostly of a wrong center and end right, and why is not known. With all centers alike it says ${name(found.alike)}. ` +
-      `We looked for this picture and pixel; most gain less. Of the wrong patch that it belongs to, ${percent(found.mended)} becomes right (see the maps above).`
+      `We looked for this picture and pixel: a chosen case. Of the wrong patch that it belongs to, ${percent(found.mended)} becomes right (see the maps above).`
     );
   }
 
@@ -79,7 +79,7 @@ export function makeTour({ about, open, scene, state, set, keep }) {
       state: () => ({ pixel: pixelOf(car()), edits: [] }),
       text: () =>
         "The network looks at the picture once and gives each pixel a probability P of every class: the coarse guess. Compare it with the " +
-        "ground truth: thin and small things, such as poles, are missing. (The fine result lacks most of them, too.)",
+        "ground truth: the poles are missing, in the fine result, too.",
     },
     {
       title: "A class center is a mean",
