@@ -243,8 +243,8 @@ def findings(results: Path) -> str:
     return (
         f"on generated streets of 128 x 64 pixels, a head (the last layers, which decide) with class centers gained "
         f"{much} points of mIoU (a score from 0 to 100) over an equal head without them where the base network (the "
-        f"layers before it) sees {small} pixels across, {little} where it sees {large}{whole}. (Smaller "
-        "streets and shorter trainings than those of the network that runs here.)"
+        f"layers before it) sees {small} pixels across, {little} where it sees {large}{whole}. (The "
+        "network that runs here is another one, on larger streets.)"
     )
 
 
