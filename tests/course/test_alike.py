@@ -128,3 +128,9 @@ def test_the_remark_is_in_the_files_and_costs_no_point(tmp_path: Path, material:
     assert graded[0]["earned"] == single["earned"]
     for name in ("g.csv", "t.csv"):
         assert "the same body, but for names, as boris" in Path(name).read_text(encoding="utf-8")
+
+
+def test_a_body_that_is_nested_too_deep_ends_nothing():
+    """Python reads it, and walking through it would go too deep."""
+    (function,) = ast.parse(f"def f(x):\n    return {'+'.join('x' * 800)}\n").body
+    assert plain_body(function) == ""

@@ -5,13 +5,12 @@ It is a remark for whoever grades, and costs no points: there are not many ways 
 
 import ast
 import builtins
-import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from acflib.course.grading.cells import calls_in, read_notebook, without_magics
-from acflib.course.material.folder import KEY, read_key
+from acflib.course.material.folder import forms_in_key
 from acflib.errors import DataError
 
 FEW = 18  # expressions and statements: a single return of so few says nothing
@@ -33,23 +32,13 @@ def alike(notebooks: Iterable[Path], material: str | None) -> dict[Path, tuple[s
     Raises:
         DataError: the key of the forms cannot be read.
     """
-    forms = _forms(Path(material)) if material and read_key(Path(material)) else {}
+    forms = forms_in_key(Path(material)) if material else {}
     handed = {path: tuple(_handed_in(path, forms)) for path in notebooks} if forms else {}
     who: dict[tuple[str, str], dict[str, None]] = {}  # of an exercise and a body, in the order of the notebooks
     for answer in (answer for answers in handed.values() for answer in answers):
         who.setdefault((answer.exercise, answer.body), {})[answer.student] = None
     found = {path: [_remark(answer, who[answer.exercise, answer.body]) for answer in handed[path]] for path in handed}
     return {path: tuple(filter(None, remarks)) for path, remarks in found.items()}
-
-
-def _forms(material: Path) -> dict[str, tuple[str, str]]:
-    """Name of a form -> its student and its exercise, such as "11.3"."""
-    with open(material / KEY, encoding="utf-8-sig", newline="") as file:
-        return {
-            row["form"]: (row["student"], f"{row['lesson']}.{row['exercise']}")
-            for row in csv.DictReader(file)
-            if row.get("form")
-        }
 
 
 def _handed_in(path: Path, forms: dict[str, tuple[str, str]]) -> Iterator[Handed]:
@@ -88,7 +77,10 @@ def plain_body(function: ast.AST | None) -> str:
     if sum(isinstance(node, (ast.expr, ast.stmt)) for node in nodes) < FEW:
         return ""
     anonymous = _Anonymous()
-    return "\n".join(ast.dump(anonymous.visit(statement)) for statement in body)
+    try:
+        return "\n".join(ast.dump(anonymous.visit(statement)) for statement in body)
+    except RecursionError:  # nested deeper than anybody writes
+        return ""
 
 
 class _Anonymous(ast.NodeTransformer):

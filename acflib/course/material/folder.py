@@ -45,17 +45,33 @@ def read_key(material: Path) -> tuple[FormsOwner, ...]:
     path = material / KEY
     if not path.exists():
         return ()
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            pairs = dict.fromkeys((row["student"], row["code"]) for row in csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-        raise DataError(f"{path}: is no key of forms ({error!r}); acflib course forms --students writes one") from error
-    students = tuple(FormsOwner(*pair) for pair in pairs)
+    students = tuple(FormsOwner(*pair) for pair in dict.fromkeys(_columns(path, "student", "code")))
     missing = next((student for student in students if not (material / student.code).is_dir()), None)
     if missing or not students:
         lost = f"the folder {missing.code}, with the forms of {missing.id}, is missing" if missing else "names nobody"
         raise DataError(f"{path}: {lost}; write the forms again, with the same seed and the same list")
     return students
+
+
+def forms_in_key(material: Path) -> dict[str, tuple[str, str]]:
+    """Name of a form -> its student and its exercise, such as "11.3"; empty where all students have the same forms.
+
+    Raises:
+        DataError: the key cannot be read.
+    """
+    path = material / KEY
+    if not path.exists():
+        return {}
+    rows = _columns(path, "form", "student", "lesson", "exercise")
+    return {form: (student, f"{lesson}.{exercise}") for form, student, lesson, exercise in rows if form}
+
+
+def _columns(path: Path, *names: str) -> list[tuple[str, ...]]:
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            return [tuple(row[name] for name in names) for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+        raise DataError(f"{path}: is no key of forms ({error!r}); acflib course forms --students writes one") from error
 
 
 def material_folders(material: Path) -> list[Path]:
