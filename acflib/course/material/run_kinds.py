@@ -8,11 +8,11 @@ from acflib.course.material.views import (
     Kind,
     View,
     added,
+    called,
     label_view,
     labels_in_parts,
     middle_and_half,
     own_inverse,
-    renamed,
     scaled,
     swapped_pair,
     times,
@@ -96,18 +96,9 @@ RUN_KINDS = {
     "reading": Kind(
         '"above 0", "below 0" or "around 0"',
         {
-            "words": renamed(
-                '"gain" for above 0, "loss" for below 0, "open" for around 0',
-                {"above 0": "gain", "below 0": "loss", "around 0": "open"},
-            ),
-            "directions": renamed(
-                '"up" for above 0, "down" for below 0, "unclear" for around 0',
-                {"above 0": "up", "below 0": "down", "around 0": "unclear"},
-            ),
-            "signs": renamed(
-                '"+" for above 0, "-" for below 0, "?" for around 0',
-                {"above 0": "+", "below 0": "-", "around 0": "?"},
-            ),
+            "words": called({"above 0": "gain", "below 0": "loss", "around 0": "open"}),
+            "directions": called({"above 0": "up", "below 0": "down", "around 0": "unclear"}),
+            "signs": called({"above 0": "+", "below 0": "-", "around 0": "?"}),
         },
     ),
     "points": Kind(

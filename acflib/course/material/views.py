@@ -89,6 +89,11 @@ def own_inverse(text: str, change: Callable[[Any], Any]) -> View:
     return View(text, change, change)
 
 
+def called(names: Mapping[Hashable, str]) -> View:
+    """Strings in the place of the lesson's, each told."""
+    return renamed(", ".join(f'"{new}" for {old}' for old, new in names.items()), names)
+
+
 def renamed(text: str, names: Mapping[Hashable, str]) -> View:
     back = {new: old for old, new in names.items()}
     return View(text, names.__getitem__, back.__getitem__)
