@@ -21,6 +21,8 @@ def test_on_a_phone_the_tour_shows_what_it_compares_and_its_notice_goes(browser,
     assert "Paint with a finger" in found.says()
     page.get_by_role("button", name="Paint with a finger").tap()
     assert found.says() == ""
+    shown = "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+    assert page.locator(".finger[aria-pressed=true]").evaluate(shown) == ["rgb(21, 101, 192)", "rgb(255, 255, 255)"]
     page.get_by_role("button", name="Paint with a finger").tap()
     tour_to(found, 1)
     for step, titles in ((1, ("Coarse guess", "Ground truth")), (5, ("Ground truth", "Fine result"))):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from acflib.datasets.labels import CITYSCAPES_CLASSES
 from tests.browser import lab
 from tests.browser.playground import HASH_MS, LAPTOP, draw_photograph, drawn, hash_of, text, tour_to
 from tests.browser.test_site_story import decided, right, scores
@@ -87,8 +88,12 @@ def test_the_pixel_of_the_tour_lies_in_the_middle_of_its_cell(page, model):
     assert "why is not known" in text(page, "#tour-text")
 
 
-def test_the_tour_claims_no_cause(page):
+def test_the_tour_claims_no_cause(page, model):
     tour_to(page, 1)
+    assert "the poles are missing, in the fine result, too" in text(page, "#tour-text")
+    pixels, truth, _ = page.picture()
+    poles, maps = truth == CITYSCAPES_CLASSES.index("pole"), decided(model, pixels)
+    assert poles.sum() > 100 and all((maps[name][poles] == truth[poles]).mean() < 0.05 for name in ("coarse", "fine"))
     assert "borders are rough" not in text(page, "#tour-text")
     for _ in range(3):
         page.page.get_by_role("button", name="Next", exact=True).click()
@@ -212,7 +217,9 @@ def test_reset_is_one_step_that_undo_takes_back(page):
 
 def test_the_truth_says_what_it_replaces(page):
     page.press("Centers all alike")
+    assert "drawn as squares" not in text(page, "#edits"), "no cell of the coarse guess is another"
     page.press("Use the truth")
+    assert "drawn as squares" in text(page, "#edits")
     assert "replaces the changes before it, centers all alike too" in page.says()
 
 
@@ -263,6 +270,7 @@ def test_panels_and_pixel_are_told_in_words(page, model):
 
 
 def test_the_start_shows_the_fine_result_as_a_whole(page):
+    assert page.page.locator("#reasons").is_hidden(), "nothing was changed"
     fine = page.panel("Fine result").first.bounding_box()
     assert fine["y"] + fine["height"] <= LAPTOP["height"] and fine["height"] > 150
     for words in ("lesson 10", "Playground", "What was found"):
