@@ -15,7 +15,6 @@ from acflib.acfnet import ACFNet
 from acflib.datasets import open_dataset
 from acflib.datasets.base import SegmentationDataset
 from acflib.datasets.cache import open_cache
-from acflib.datasets.transforms import SeededAugmentation, class_balance, training_transform
 from acflib.engine.config import TrainConfig
 from acflib.engine.contact import clear_contact_errors, in_contact
 from acflib.engine.devices import autocast, memory_format, pick_device, weights_dtype
@@ -239,6 +238,11 @@ def epoch_of(position: int, loader: DataLoader) -> int:
 
 def make_loader(config: TrainConfig, dataset: SegmentationDataset, position: int, device: torch.device) -> DataLoader:
     """This process's share of the batches from ``position`` to the end: images (B, 3, h, w), labels int64 (B, h, w)."""
+    from acflib.datasets.transforms import (
+        SeededAugmentation,
+        training_transform,
+    )  # torchvision is slow to import: see acflib.layers.bases
+
     share = distributed.world_size() * config.micro_steps
     if config.batch_size % share:
         raise ConfigError(
@@ -265,6 +269,8 @@ def make_loader(config: TrainConfig, dataset: SegmentationDataset, position: int
 
 def class_weights_of(config: TrainConfig, dataset: SegmentationDataset) -> Sequence[float] | None:
     """Weights of the classes in the cross entropy: the data set's own, else from the frequencies of its labels."""
+    from acflib.datasets.transforms import class_balance
+
     if not config.class_balance:
         return None
     return dataset.class_weights or class_balance(dataset)

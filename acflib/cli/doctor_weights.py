@@ -4,7 +4,6 @@ import importlib.util
 from pathlib import Path
 
 import torch
-import torchvision
 
 from acflib.cli.findings import Finding
 from acflib.layers.bases import BACKBONES
@@ -25,6 +24,8 @@ def check_weights() -> list[Finding]:
 
 def torchvision_weights() -> list[str]:
     """Files of torchvision's ResNets in torch's own cache."""
+    import torchvision
+
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     found = []
     for name in BACKBONES:

@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision import tv_tensors
 
 from acflib.datasets.labels import UNKNOWN
 from acflib.datasets.reading import is_turned, read_image, read_label_values
 from acflib.errors import DataError
+
+if TYPE_CHECKING:  # torchvision is slow to import: see acflib.layers.bases
+    from torchvision import tv_tensors
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")  # all that read_image is asked for
 
@@ -69,7 +73,7 @@ class SegmentationDataset(Dataset):
     def __len__(self) -> int:
         return len(self.frames)
 
-    def __getitem__(self, index: int) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
+    def __getitem__(self, index: int) -> "tuple[tv_tensors.Image, tv_tensors.Mask]":
         """The image, uint8 (3, H, W), and its train ids, uint8 (H, W), 255 = ignore.
 
         Raises:
@@ -78,7 +82,7 @@ class SegmentationDataset(Dataset):
         image, labels = self.load_image(index), self.load_labels(index)
         check_pair(self.frames[index], image, labels)
         channels_first = torch.from_numpy(image).permute(2, 0, 1).contiguous()  # (H, W, 3) -> (3, H, W)
-        return tv_tensors.Image(channels_first), tv_tensors.Mask(torch.from_numpy(labels))
+        return as_pair(channels_first, torch.from_numpy(labels))
 
     def load_image(self, index: int) -> np.ndarray:
         """The photograph as RGB, uint8 (H, W, 3)."""
@@ -115,6 +119,13 @@ def require_folder(path: Path, mend: str) -> None:
     if not path.is_dir():
         problem = "is a file, not a folder" if path.exists() else "does not exist"
         raise DataError(f"{path}: {problem}. {mend}")
+
+
+def as_pair(image: Tensor, labels: Tensor) -> "tuple[tv_tensors.Image, tv_tensors.Mask]":
+    """Image (3, H, W) and labels (H, W), marked as such for the transforms; nothing is copied."""
+    from torchvision import tv_tensors
+
+    return tv_tensors.Image(image), tv_tensors.Mask(labels)
 
 
 def check_pair(frame: Frame, image: np.ndarray, labels: np.ndarray) -> None:

@@ -16,14 +16,13 @@ import sys
 import time
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torchvision import tv_tensors
 from tqdm.auto import tqdm
 
-from acflib.datasets.base import SegmentationDataset, check_pair
+from acflib.datasets.base import SegmentationDataset, as_pair, check_pair
 from acflib.datasets.cache_index import (
     INDEX,
     PLANES,
@@ -35,6 +34,9 @@ from acflib.datasets.cache_index import (
     stamp,
 )
 from acflib.errors import DataError
+
+if TYPE_CHECKING:
+    from torchvision import tv_tensors
 
 BYTES_PER_PIXEL = 4  # three colors and a train id
 LEFTOVER_AGE = 600  # seconds without a write after which an unfinished cache is taken for that of a killed run
@@ -63,14 +65,14 @@ class CachedDataset(SegmentationDataset):
         self._checked: dict[str, set[int]] = {kind: set() for kind in PLANES}
         self._maps: dict[str, np.memmap] = {}
 
-    def __getitem__(self, index: int) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
+    def __getitem__(self, index: int) -> "tuple[tv_tensors.Image, tv_tensors.Mask]":
         """The image, uint8 (3, H, W), and its train ids, uint8 (H, W), 255 = ignore; copies, as all that is read.
 
         Raises:
             DataError: a checksum is wrong.
         """
         image, labels = self._read("images", index), self._read("labels", index)
-        return tv_tensors.Image(torch.from_numpy(image)), tv_tensors.Mask(torch.from_numpy(labels))
+        return as_pair(torch.from_numpy(image), torch.from_numpy(labels))
 
     def load_image(self, index: int) -> np.ndarray:
         """The photograph as RGB, uint8 (H, W, 3).

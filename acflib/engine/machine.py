@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 
 from acflib.engine.files import write_whole
 
@@ -28,6 +27,8 @@ def usable_cores() -> int:
 
 def describe_machine() -> dict[str, str | int | None]:
     """Processor, threads, GPU, versions and commit, for a result file. Holds no names of machines or users."""
+    import torchvision  # slow to import: see acflib.layers.bases
+
     return {
         "cpu": cpu_name(),
         "cores": os.cpu_count(),

@@ -5,17 +5,18 @@ A base network is any ``nn.Module`` whose forward returns a :class:`BaseOutput` 
 k*output_stride+1 pixels are k+1 cells. :func:`acflib.layers.tapping.tap` makes one of any other segmentation network.
 """
 
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
-import torchvision
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, ResNet
 
 from acflib.errors import ConfigError
 from acflib.layers.contexts import make_context
 from acflib.layers.norm import BatchNorm, conv_bn_relu
 from acflib.layers.recompute import run_blocks
+
+if TYPE_CHECKING:  # importing torchvision takes as long as importing torch: only who builds a network waits for it
+    from torchvision.models.resnet import ResNet
 
 BACKBONES = ("tiny", "resnet18", "resnet34", "resnet50", "resnet101")
 CONTEXTS = (None, "aspp", "psp")
@@ -65,6 +66,8 @@ class TinyResNet(nn.Module):
 
     @staticmethod
     def _block(in_channels: int, channels: int, stride: int) -> nn.Sequential:
+        from torchvision.models.resnet import BasicBlock
+
         shortcut = None
         if stride != 1 or in_channels != channels:
             shortcut = nn.Sequential(
@@ -132,7 +135,7 @@ class ResNetBase(nn.Module):
 
 def make_backbone(
     name: str, output_stride: int = 8, *, weights: str | None, field: int | None = None
-) -> TinyResNet | ResNet:
+) -> "TinyResNet | ResNet":
     """A ResNet of torchvision (or the tiny one), its last layers dilated for the output stride wanted.
 
     Args:
@@ -141,6 +144,8 @@ def make_backbone(
     Raises:
         ConfigError: unknown name, output stride, weights or field.
     """
+    import torchvision
+
     if name not in BACKBONES:
         raise ConfigError(f"backbone must be one of {', '.join(BACKBONES)}, got {name!r}")
     if weights == "auto":
@@ -156,7 +161,7 @@ def make_backbone(
         if weights is not None and weights not in known:
             raise ConfigError(f"weights of {name} must be auto, None or one of {', '.join(known)}, got {weights!r}")
         try:
-            network = cast(ResNet, torchvision.models.get_model(name, weights=weights, norm_layer=BatchNorm))
+            network = cast("ResNet", torchvision.models.get_model(name, weights=weights, norm_layer=BatchNorm))
         except OSError as error:  # URLError and HTTPError are of this kind
             raise ConfigError(
                 f"the {weights} weights of {name} cannot be downloaded ({error}): connect to the internet once, put "

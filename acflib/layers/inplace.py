@@ -11,17 +11,19 @@ z gives x_hat back, so z alone is kept.
 ACFNet with other activations refuses it.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from acflib import distributed
 from acflib.errors import ConfigError
 from acflib.layers.norm import EndsInBatchNormReLU, check_values_per_channel, synchronize, take_over
+
+if TYPE_CHECKING:  # torchvision is slow to import, see acflib.layers.bases
+    from torchvision.models.resnet import BasicBlock, Bottleneck
 
 SMALLEST_SCALE = 1e-3
 PIXELS = (0, 2, 3)  # all dimensions of (B, C, H, W) but the channels
@@ -75,13 +77,14 @@ class InPlaceABN(nn.BatchNorm2d):
         if shortcut is not None and shortcut.shape != x.shape:
             raise ValueError(f"shortcut must have the shape of x, {tuple(x.shape)}, got {tuple(shortcut.shape)}")
         if self.training:
+            if torch.compiler.is_compiling():  # it cannot trace a function that overwrites its argument
+                return torch.compiler.disable(self._forward_training)(x, shortcut)
             return self._forward_training(x, shortcut)
         scale = invertible_scale(self.weight)
         y = F.batch_norm(x, self.running_mean, self.running_var, scale, self.bias, eps=self.eps)
         y = y if shortcut is None else y.add_(shortcut)
         return y if self.slope == 1 else F.leaky_relu_(y, self.slope)
 
-    @torch.compiler.disable  # it cannot trace a function that overwrites its argument
     def _forward_training(self, x: Tensor, shortcut: Tensor | None) -> Tensor:
         check_values_per_channel(x, distributed.world_size())
         statistics = batch_statistics(x)
@@ -205,11 +208,11 @@ class InPlaceResidual(nn.Module):
         slope: of the leaky ReLU.
     """
 
-    def __init__(self, block: BasicBlock | Bottleneck, slope: float = 0.01):
+    def __init__(self, block: "BasicBlock | Bottleneck", slope: float = 0.01):
         super().__init__()
         self.conv1, self.bn1 = block.conv1, _as_inplace(block.bn1, slope)
         self.conv2, self.bn2 = block.conv2, _as_inplace(block.bn2, slope)
-        self.has_third = isinstance(block, Bottleneck)
+        self.has_third = hasattr(block, "conv3")  # a Bottleneck
         if self.has_third:
             self.conv3, self.bn3 = block.conv3, _as_inplace(block.bn3, slope)
         self.downsample = block.downsample
@@ -244,6 +247,8 @@ def use_inplace(model: nn.Module, slope: float = 0.01) -> nn.Module:
     Raises:
         ConfigError: for a BatchNorm that has no weight and bias, or no running statistics.
     """
+    from torchvision.models.resnet import BasicBlock, Bottleneck
+
     if isinstance(model, InPlaceABN):
         return model
     if isinstance(model, BasicBlock | Bottleneck):

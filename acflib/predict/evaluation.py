@@ -13,7 +13,6 @@ from tqdm import tqdm
 from acflib import distributed
 from acflib.acfnet import ACFNet, evaluation_mode
 from acflib.datasets.base import SegmentationDataset
-from acflib.datasets.transforms import evaluation_transform
 from acflib.engine.devices import autocast, memory_format
 from acflib.engine.oracle import classes_that_occur, oracle_probs
 from acflib.engine.workers import clear_errors, ended_with, ignore_interrupts, shared_batch
@@ -26,6 +25,10 @@ class _Prepared(Dataset):
     """A data set whose items are ready for the network."""
 
     def __init__(self, dataset: SegmentationDataset):
+        from acflib.datasets.transforms import (
+            evaluation_transform,
+        )  # torchvision is slow to import: see acflib.layers.bases
+
         self.dataset, self.transform = dataset, evaluation_transform()
 
     def __len__(self) -> int:

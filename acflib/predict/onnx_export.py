@@ -18,8 +18,8 @@ from torch import Tensor
 
 from acflib import __version__
 from acflib.acfnet import ACFNet
-from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from acflib.errors import ConfigError, TrainingError
+from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
 from acflib.predict.onnx_graphs import Graph, cause_of, make_graphs, to_onnx
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from acflib.acfnet import ACFNet
 from acflib.datasets.base import SegmentationDataset
+from acflib.datasets.normalize import normalize_image
 from acflib.datasets.reading import as_rgb, read_image
-from acflib.datasets.transforms import normalize_image
 from acflib.engine.devices import autocast, memory_format
 from acflib.engine.files import replacing
 from acflib.errors import ConfigError

@@ -24,8 +24,8 @@ from acflib import __version__
 from acflib.acfnet import ACFNet
 from acflib.datasets.labels import CITYSCAPES_CLASSES, TRAIN_ID_OF_ID
 from acflib.datasets.streets import render_street
-from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from acflib.errors import ConfigError, TrainingError
+from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
 from acflib.predict.onnx_export import export_onnx, require_packages
 from acflib.predict.pretrained import load_pretrained
 from acflib.predict.scale import trained_scale

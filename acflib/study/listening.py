@@ -16,7 +16,6 @@ from torch import Tensor
 
 from acflib.acfnet import ACFNet, evaluation_mode
 from acflib.datasets.base import SegmentationDataset
-from acflib.datasets.transforms import evaluation_transform
 from acflib.errors import ConfigError
 from acflib.functional import IGNORE_INDEX
 from acflib.layers.alignment import CellGrid, map_size
@@ -47,6 +46,10 @@ def measure_listening(model: ACFNet, dataset: SegmentationDataset, seed: int = 0
     Raises:
         ConfigError: the network has no class centers.
     """
+    from acflib.datasets.transforms import (
+        evaluation_transform,
+    )  # torchvision is slow to import: see acflib.layers.bases
+
     if model.acf is None or model.acf.center_block is None:
         raise ConfigError(
             'this network has no class centers to listen to: pass one of variant "sum", "concat", "center"'

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from acflib.acf import ACFModule
 from acflib.acfnet import ACFNet, Intermediates, evaluation_mode, inspect
 from acflib.datasets.labels import CAMVID_CLASSES, CAMVID_COLORS, CITYSCAPES_CLASSES, CITYSCAPES_COLORS
-from acflib.datasets.transforms import normalize_image
+from acflib.datasets.normalize import normalize_image
 from acflib.errors import ConfigError
 from acflib.layers.alignment import CellGrid, map_size
 from acflib.layers.tapping import TappedNetwork

@@ -10,8 +10,6 @@ from torchvision import tv_tensors
 
 from acflib.datasets import Cityscapes
 from acflib.datasets.transforms import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
     RandomScale,
     SeededAugmentation,
     class_balance,
@@ -20,6 +18,7 @@ from acflib.datasets.transforms import (
     training_transform,
 )
 from acflib.errors import ConfigError, DataError
+from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
 from tests.datasets.conftest import save
 
 

@@ -131,6 +131,14 @@ def test_import_acflib_loads_what_its_names_need():
     assert "acflib.acfnet" in loaded and len(loaded) <= MAX_LOADED
 
 
+@pytest.mark.parametrize("name", ["acflib", "acflib.cli.parser", "acflib.course.checks", "acflib.widgets"])
+def test_an_import_does_not_wait_for_torchvision_nor_the_compiler(name):
+    """Each takes as long as torch itself; who builds a network or reads a data set needs them."""
+    code = f"import sys, {name}; print(*{{'torchvision', 'torch._dynamo'}} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize(
     ("importer", "imported"),
     [

@@ -13,8 +13,8 @@ from torch import nn
 from acflib import ConfigError, ModelConfig, build_model
 from acflib.acfnet import without_weights
 from acflib.cli.estimates import count_training_memory
-from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from acflib.engine.checkpoints import config_as_dict
+from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
 from acflib.layers.norm import synchronize
 from acflib.layers.timm_base import TimmBase, make_features, plan_features
 from acflib.layers.timm_weights import PACKAGES, packaged_file, read_packaged

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from acflib import functional
 from acflib.course.checks import extremes, tapping
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
-from acflib.datasets.transforms import IMAGENET_MEAN, IMAGENET_STD, normalize_image
+from acflib.datasets.normalize import normalize_image
 from acflib.functional import IGNORE_INDEX
+from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
 
 Table = list[tuple[int, int]]
 HARDLY_THERE = "A class may be hardly there, with a mass below 1. Divide by it as it is; clamp(min=1) moves its center."

@@ -100,7 +100,7 @@ MUTATIONS = [
         "as_rgb(~values if negative else values, str(path))", "as_rgb(values, str(path))", READ,
     ),
     Mutation(
-        "normalizing overwrites the picture", "acflib/datasets/transforms.py",
+        "normalizing overwrites the picture", "acflib/datasets/normalize.py",
         ".to(torch.float32, copy=True)", ".to(torch.float32)", ("tests/datasets/test_transforms.py",),
     ),
     Mutation(

@@ -1,0 +1,72 @@
+"""Runs of the study trained again: the tool that compares, and what its committed file lets RESULTS say."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.rerun import OUT, compare
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRST = {
+    "machine": {"cpu": "one"},
+    "evaluations": {"val": {"split": "val", "miou_fine": 40.5, "iou_fine": {"road": 80.0, "sky": 1.0}}},
+    "base_sha256": "ab",
+}
+
+
+def test_the_same_run_again():
+    found = compare("study/row/3", FIRST, copy.deepcopy(FIRST))
+    assert found == {
+        "run": "study/row/3", "first_machine": {"cpu": "one"}, "same_scores": True, "same_base": True,
+        "largest_difference": 0.0,
+    }  # fmt: skip
+
+
+def test_one_digit_of_one_class_is_a_difference():
+    again = copy.deepcopy(FIRST)
+    again["evaluations"]["val"]["iou_fine"]["sky"] = 1.0000000001
+    assert not compare("study/row/3", FIRST, again)["same_scores"]
+
+
+def test_another_base_network_and_how_far_the_score_moved():
+    again = copy.deepcopy(FIRST) | {"base_sha256": "cd"}
+    again["evaluations"]["val"]["miou_fine"] = 40.25
+    found = compare("study/row/3", FIRST, again)
+    assert not found["same_base"] and found["largest_difference"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("own-47/sum", "name a run as STUDY/ROW/SEED"),
+        ("own-47/sum/x", "name a run as STUDY/ROW/SEED"),
+        ("own-47/sum/99", "nothing to hold the new numbers against"),
+        ("no-such-study/sum/10", "no-such-study"),
+    ],
+)
+def test_a_run_that_is_not_there(name, message, tmp_path):
+    out = tmp_path / "rerun.json"
+    run = subprocess.run(
+        [sys.executable, "tools/rerun.py", name, "--out", out], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode != 0 and message in run.stderr
+    assert not out.exists()
+
+
+def test_results_say_what_the_file_holds():
+    runs = json.loads(OUT.read_text())["runs"]
+    page = " ".join((ROOT / "RESULTS.md").read_text().split())
+    for run in runs:
+        study, row, seed = run["run"].split("/")
+        committed = json.loads((ROOT / f"results/study/{study}/{row}/seed-{seed}.json").read_text())
+        assert run["first_machine"] == committed["machine"]
+    same = [run["run"] for run in runs if run["same_scores"] and run["same_base"]]
+    other = [run for run in runs if not run["same_scores"]]
+    assert len(same) >= 2
+    assert f"Trained again from nothing: {' and '.join(same)}. Every digit is the same" in page
+    for run in other:
+        assert f"{run['run']} differs by {run['largest_difference']:.2f} points" in page
