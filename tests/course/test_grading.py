@@ -2,7 +2,6 @@
 
 import csv
 import json
-import time
 from pathlib import Path
 
 import nbformat
@@ -130,9 +129,7 @@ def test_endless_loop(tmp_path, monkeypatch, stubborn):
     if stubborn:
         monkeypatch.setattr(grading_session, "ANSWER_TIME", 2)
         loop = loop.replace("pass\n", "try:\n            while True: pass\n        except BaseException: pass\n")
-    start = time.monotonic()
-    found(grade(write(tmp_path / "right.ipynb", *RIGHT.values())))
-    timeout = 5 + round(2 * (time.monotonic() - start))  # each of the other cells ends within it on a slow machine too
+    timeout = 10  # seconds of the processor: the other cell needs less of them, however busy the machine is
     messages = found(grade(write(tmp_path / "a.ipynb", loop, RIGHT["centers_from_logits"]), timeout=timeout))
     assert messages["hard_centers"].startswith(f"The cell ran longer than {timeout} seconds")
     assert messages["centers_from_logits"].startswith("Right")

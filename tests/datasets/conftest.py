@@ -1,9 +1,11 @@
 """Small data folders that the dataset tests read."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from acflib.datasets.streets import write_streets
@@ -49,5 +51,8 @@ def camvid(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default set: 200, 100 and 100 scenes. Tests only read it."""
-    return write_streets(tmp_path_factory.mktemp("streets"), progress=False)
+    """The default set: 200, 100 and 100 scenes, written once for all workers of pytest-xdist. Tests only read it."""
+    here = tmp_path_factory.getbasetemp()
+    folder = (here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / "streets-default"
+    with FileLock(f"{folder}.lock"):
+        return write_streets(folder, progress=False)  # one that is there is kept
