@@ -1,6 +1,7 @@
 """The site: a playground that runs in the browser, and the lessons and documents as pages. A folder of static files.
 
 index.html     the playground         play/  its modules, play/runtime/ onnxruntime-web
+404.html       what many servers show in place of a page that is missing
 widgets/       what paints, shared with the widgets of the notebooks
 data/          base.onnx, head.onnx, baseline.onnx, network.json, pictures
 lessons/ docs/ api/   pages to read, where the repository is at hand; search.html over all of them
@@ -29,7 +30,7 @@ from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
 from acflib.predict.onnx_export import export_onnx, require_packages
 from acflib.predict.pretrained import load_pretrained
 from acflib.predict.scale import trained_scale
-from acflib.site.front import all_centers, good_for, presence_given, rivals, sees, without_classes
+from acflib.site.front import all_centers, doubts, gain, piece, presence_given, rivals, sees, without_classes
 from acflib.site.runtime import bring_runtime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,7 +192,8 @@ def copy_static(new: Path) -> None:
     """The page itself, and the painters of the notebook widgets."""
     shutil.copytree(PAINTERS, new / "widgets", ignore=shutil.ignore_patterns(*VIEWS))
     shutil.copytree(STATIC, new / "play", dirs_exist_ok=True, ignore=shutil.ignore_patterns("pdoc"))
-    (new / "play" / "index.html").replace(new / "index.html")
+    for page in ("index.html", "404.html"):
+        (new / "play" / page).replace(new / page)
 
 
 def fill_front_page(new: Path, model: ACFNet, name: str = "") -> None:
@@ -199,22 +201,29 @@ def fill_front_page(new: Path, model: ACFNet, name: str = "") -> None:
     page = (new / "index.html").read_text(encoding="utf-8")
     millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
     page = page.replace("<!-- parameters -->", f"{millions:.1f} million")
-    links = [
-        f'<a href="{target}{"" if target.endswith(".html") else "/index.html"}"'
-        f"{' aria-current=page' * (target == 'index.html')}>{title}</a>"
-        for target, title in NAVIGATION.items()
-        if (new / target).exists()
-    ]
-    page = page.replace("<!-- links -->", " ".join(links))
+    page = page.replace("<!-- links -->", navigation(new, "index.html"))
+    lost = (new / "404.html").read_text(encoding="utf-8")
+    (new / "404.html").write_text(lost.replace("<!-- links -->", navigation(new, "404.html")), encoding="utf-8")
     assert model.acf is not None  # as check_network found
     use = USE[model.acf.variant]
     page = page.replace("<!-- use -->", f"{use} Joined with its own feature, a small layer decides.")
     page = page.replace("<!-- sees -->", sees(model, STREET_SIZE)).replace("<!-- rivals -->", rivals(name))
-    page = page.replace("<!-- good for -->", good_for(name))
+    page = page.replace("<!-- piece -->", piece(model, STREET_SIZE)).replace("<!-- doubts -->", doubts(STUDY))
+    page = page.replace("<!-- gain -->", gain(name))
     for mark, text in beside_the_page(new).items():
         page = page.replace(f"<!-- {mark} -->", text)
     (new / "index.html").write_text(page, encoding="utf-8")
     (new / MARK).write_text(json.dumps({"acflib": __version__}), encoding="utf-8")
+
+
+def navigation(new: Path, page: str) -> str:
+    """Links to what the site has, for a page at its top."""
+    return " ".join(
+        f'<a href="{target}{"" if target.endswith(".html") else "/index.html"}"'
+        f"{' aria-current=page' * (target == page)}>{title}</a>"
+        for target, title in NAVIGATION.items()
+        if (new / target).exists()
+    )
 
 
 def beside_the_page(new: Path) -> dict[str, str]:

@@ -18,11 +18,21 @@ RIVALS = {  # trained on the same scenes for as long; what stands in the place o
 }
 
 
-def sees(model: ACFNet, size: tuple[int, int]) -> str:
-    """How many pixels across a feature of the network sees, in a sentence; ``size`` is (width, height) of a picture."""
+def across(model: ACFNet, size: tuple[int, int]) -> int:
+    """How many pixels across a feature of the network sees; ``size`` is (width, height) of a picture."""
     width, height = size
-    across = field_of_view(model.base, torch.zeros(1, 3, height, width), draws=1).theoretical[1]
-    return f"Its base network, the layers before class centers, sees {across} pixels across, of {width}."
+    return field_of_view(model.base, torch.zeros(1, 3, height, width), draws=1).theoretical[1]
+
+
+def sees(model: ACFNet, size: tuple[int, int]) -> str:
+    """The same in a sentence."""
+    return f"Its base network, the layers before class centers, sees {across(model, size)} pixels across, of {size[0]}."
+
+
+def piece(model: ACFNet, size: tuple[int, int]) -> str:
+    """The same for the first lines of the page, in brackets; nothing where the network can see all of a street."""
+    pixels = across(model, size)
+    return f" (here {pixels} of {size[0]} pixels across)" if pixels < size[0] else ""
 
 
 def scores_beside(name: str, split: str = "test") -> dict[str, float]:
@@ -42,20 +52,30 @@ def rivals(name: str) -> str:
         return ""
     listed = "; ".join(f"with {what} {scores[each]:.1f}" for each, what in RIVALS.items())
     own = f"On 100 test scenes this network has an mIoU of {scores[name]:.1f}."
-    return f"{own} Others, trained anew: {listed}. One training each."
+    val = scores_beside(name, "val")
+    on_val = ", ".join(f"{val[each]:.1f}" for each in (name, *RIVALS)) if val else ""
+    return f"{own} Others, trained anew: {listed}. One training each{f'; on val {on_val}' if on_val else ''}."
 
 
-def good_for(name: str) -> str:
-    """The same for the first lines of the page: with a look around, without one, and without classes."""
-    test, val = scores_beside(name), scores_beside(name, "val")
-    if not test or not val:
+def gain(name: str) -> str:
+    """The same for the first lines of the page: with class centers and without; nothing for another network."""
+    scores = scores_beside(name)
+    if not scores:
         return ""
-    own, alone, mean = ((test[each], val[each]) for each in (name, "streets-self", "streets-global"))
-    return (
-        f"On 100 test streets this network scores {own[0]:.1f} of 100 (mIoU); an equal one whose pixels hear "
-        f"nothing but themselves {alone[0]:.1f}; but one whose pixels all hear the mean of the whole picture, without "
-        f"classes, {mean[0]:.1f}. One training each; on val {own[1]:.1f}, {alone[1]:.1f} and {mean[1]:.1f}."
+    return f"On 100 test streets it scores {scores[name]:.1f} (mIoU), {scores['streets-self']:.1f} without them."
+
+
+def doubts(results: Path) -> str:
+    """What the study has against class centers as the reason of the gain; nothing that RESULTS.md does not show."""
+    told, own, mean = (
+        gains(results, f"{heading} − self").get("own, 47") for heading in ("presence given: sum", "sum", "global")
     )
+    found = []
+    if own and mean and mean_of(mean[1]) > mean_of(own[1]):
+        found.append("the mean of the whole picture, without classes, gained more")
+    if told and gain_in_words(told[1]) == "none is shown":
+        found.append("ACFNet, told which classes occur, gained nothing")
+    return f": in our small study {'; '.join(found)}" if found else ""
 
 
 def presence_given(results: Path) -> str:

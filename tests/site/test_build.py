@@ -174,15 +174,36 @@ def test_a_look_without_classes_is_called_more_where_it_is(tmp_path, mean, said)
     assert front.without_classes(tmp_path / "RESULTS.md") == ""
 
 
+@pytest.mark.parametrize(
+    ("told", "mean", "said"),
+    [
+        ("−0.05", "+1.50", ["without classes, gained more", "told which classes occur, gained nothing"]),
+        ("+0.40", "+1.50", ["without classes, gained more"]),
+        ("+0.40", "+0.20", []),
+    ],
+)
+def test_the_first_lines_doubt_what_the_study_doubts(tmp_path, told, mean, said):
+    (tmp_path / "RESULTS.md").write_text(
+        "| world, field | sum − self | global − self | presence given: sum − self |\n| --- | ---: | ---: | ---: |\n"
+        f"| own, 47 | +0.90 ± 0.20, n = 8 | {mean} ± 0.10, n = 8 | {told} ± 0.14, n = 8 |\n",
+        encoding="utf-8",
+    )
+    found = front.doubts(tmp_path / "RESULTS.md")
+    words = ("without classes, gained more", "told which classes occur, gained nothing")
+    assert [each for each in words if each in found] == said and (found == "") == (not said)
+    assert front.doubts(tmp_path / "none.md") == ""
+
+
 def test_the_networks_without_centers_stand_beside_that_of_the_page():
     """The scores of the sidecars of the weights; nothing where the page runs another network."""
     said = front.rivals("streets-acf-sum")
     for name in (front.OF_THE_PAGE, *front.RIVALS):
         sidecar = json.loads((build.ROOT / "data" / "weights" / f"{name}.json").read_text(encoding="utf-8"))
         assert f"{sidecar['metrics']['test']['miou_fine']:.1f}" in said
-        if name != "streets-baseline":
-            assert f"{sidecar['metrics']['test']['miou_fine']:.1f}" in front.good_for("streets-acf-sum")
-    assert front.rivals("streets-self") == front.rivals("mine") == front.good_for("streets-self") == ""
+        assert f"{sidecar['metrics']['val']['miou_fine']:.1f}" in said
+        if name in (front.OF_THE_PAGE, "streets-self"):
+            assert f"{sidecar['metrics']['test']['miou_fine']:.1f}" in front.gain("streets-acf-sum")
+    assert front.rivals("streets-self") == front.rivals("mine") == front.gain("streets-self") == ""
 
 
 @pytest.mark.parametrize("field", [47, 111])
@@ -190,6 +211,8 @@ def test_the_page_says_how_far_its_network_sees(field):
     model = build_model(dataclasses.replace(TINY, field=field))
     training = model.training
     assert f"sees {field} pixels across, of 256" in front.sees(model, build.STREET_SIZE)
+    assert front.piece(model, build.STREET_SIZE) == f" (here {field} of 256 pixels across)"
+    assert front.piece(model, (32, 64)) == "", "it can see all of so narrow a street"
     assert model.training == training and next(model.parameters()).dtype == torch.float32
 
 

@@ -21,6 +21,7 @@ export function makeHand({ state, scene, about, refresh, note }) {
     if (!from.length) return;
     to.push(state.edits);
     state.edits = from.pop();
+    note(""); // it spoke of what is taken back
     refresh("edits");
   }
 

@@ -29,6 +29,15 @@ function tell(text, kind = "message") {
     place(id).hidden = id !== kind || !text;
   }
   place("say").hidden = !text;
+  dodge();
+}
+
+// The line may speak of "Undo": it never lies over the tools.
+function dodge() {
+  const line = place("say");
+  line.classList.remove("low");
+  const [own, tools] = [line, place("tools")].map((element) => element.getBoundingClientRect());
+  line.classList.toggle("low", own.top < tools.bottom && tools.top < own.bottom);
 }
 
 // ---- what a hand does
@@ -260,6 +269,7 @@ async function begin() {
     place("copy").addEventListener("click", copyLink);
     place("hush").addEventListener("click", () => tell(""));
     document.addEventListener("keydown", onKey);
+    document.addEventListener("scroll", dodge, { passive: true });
     await follow();
     window.addEventListener("hashchange", follow);
     await network.loadBaseline();

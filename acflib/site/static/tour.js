@@ -5,6 +5,7 @@ import { button, className, percent } from "../widgets/elements.js";
 const narrow = matchMedia("(max-width: 600px)"); // as in site.css: one panel in a row
 
 const place = (id) => document.getElementById(id);
+const said = (id) => place(id).textContent.replace(/\s+/g, " ").trim(); // words of the first lines, said again
 
 // A link to a lesson, where the site has it, as the page itself names it.
 function lesson(number) {
@@ -54,12 +55,12 @@ export function makeTour({ about, open, scene, state, set, keep }) {
     const found = scene().decidedByCenters();
     const { row } = scene().facts(found ? found.pixel : inDoubt());
     const [first, second] = row.map((p, i) => [p, i]).sort((a, b) => b[0] - a[0]);
-    const mix = `Its attention P is ${percent(first[0])} ${name(first[1])}, ${percent(second[0])} ${name(second[1])} (the bars): in these shares it receives the class centers. `;
-    if (!found) return `The marked pixel is in doubt. ${mix}Joined with its own feature, a small layer decides again.`;
+    const mix = `It receives the class centers in the shares of its attention P, ${percent(first[0])} ${name(first[1])} and ${percent(second[0])} ${name(second[1])}`;
+    if (!found) return `${said("good-for")} The marked pixel is in doubt. ${mix}; joined with its own feature, a small layer decides again.`;
     return (
-      `At the marked pixel the coarse guess is ${name(found.coarse)}, which is wrong. ${mix}Joined with its own feature, a small layer decides again: ` +
-      `${name(found.fine)}, which is right: a pixel can hear mostly of a wrong center and end right, and why is not known. With all centers alike it says ${name(found.alike)}. ` +
-      `We looked for this picture and pixel: a chosen case. Of the wrong patch that it belongs to, ${percent(found.mended)} becomes right (see the maps above).`
+      `${said("good-for")} At the marked pixel the coarse guess is ${name(found.coarse)}, which is wrong, and the fine result ${name(found.fine)}, which is right. ` +
+      `With all centers alike it says ${name(found.alike)}. ${mix}: it can hear mostly of a wrong center and end right, and why is not known. ` +
+      `A chosen case: we looked for it. Of the wrong patch that it belongs to, ${percent(found.mended)} becomes right.`
     );
   }
 
@@ -78,20 +79,20 @@ export function makeTour({ about, open, scene, state, set, keep }) {
       near: ".coarse",
       state: () => ({ pixel: pixelOf(car()), edits: [] }),
       text: () =>
-        "The network looks at the picture once and gives each pixel a probability P of every class: the coarse guess. Compare it with the " +
-        "ground truth: the poles are missing, in the fine result, too.",
+        "The network sees a small piece of the street around each pixel, and gives the pixel a probability P of every class: the coarse guess. " +
+        "Compare it with the ground truth: the poles are missing, in the fine result, too.",
     },
     {
       title: "A class center is a mean",
       show: "centers",
       state: () => ({ pixel: pixelOf(car()), edits: [] }),
       text: () =>
-        "ACFNet goes on. For each class it takes the mean of the features of all pixels, each weighted by its P. This one list of numbers, the class " +
-        "center, says what the guess takes for that class in this very picture, even where there is none of it. Each dot is a class center, drawn flat: dots " +
-        "that lie close together may look alike to the network. The cross is the feature of the marked pixel.",
+        "For each class ACFNet takes the mean of the features of all pixels, each weighted by its P: the class center. It says what the guess takes for " +
+        "that class in this very picture, even where there is none of it. Each dot is a class center, drawn flat: dots that lie close together may look " +
+        "alike to the network. The cross is the feature of the marked pixel.",
     },
     {
-      title: "Each pixel receives class centers",
+      title: "What is it good for?",
       show: "pixel",
       state: () => ({ pixel: scene().decidedByCenters()?.pixel || inDoubt(), edits: [] }),
       text: asks,
@@ -107,14 +108,13 @@ export function makeTour({ about, open, scene, state, set, keep }) {
       more: () => [" ", lesson("14"), " takes them apart."],
     },
     {
-      title: "Take the class centers away",
+      title: "When does it help?",
       show: "guesses",
       near: ".truth",
       state: () => ({ pixel: pixelOf(car()), edits: [{ do: "alike" }] }),
       text: () =>
-        "Now every class center is the same, the mean of the whole picture. Nothing says any more what a class looks like here. " +
-        `${percent(scene().classMaps().changed)} of the fine result changed. ${gain()}One picture proves nothing.`,
-      more: () => [" ", lesson("10"), " counts on a hundred, with controls. Now it is yours: “Done” brings back what you had; paint, make a class absent, load a photograph."],
+        `${said("when")} Here every class center is the mean of the whole picture. ${gain()}One picture proves nothing; `,
+      more: () => [lesson("10"), " counts on a hundred. Now it is yours: “Done” brings back what you had."],
     },
   ];
 
@@ -177,6 +177,7 @@ export function makeTour({ about, open, scene, state, set, keep }) {
       await restore();
     } finally {
       place("tour").hidden = true;
+      document.body.classList.remove("touring");
       dock();
       for (const { show } of steps) place(show).classList.remove("shown");
       place(steps[at].show).tabIndex = -1;
@@ -201,6 +202,7 @@ export function makeTour({ about, open, scene, state, set, keep }) {
       if (place("tour").hidden) restore = keep();
       await open(item);
       place("tour").hidden = false;
+      document.body.classList.add("touring");
       await go(0);
       next.focus({ preventScroll: true });
     },

@@ -15,6 +15,8 @@ const UNCHANGED = { light: [225, 225, 225], dark: [195, 195, 195] };
 const theme = matchMedia("(prefers-color-scheme: dark)");
 const [MOST_WIDE, MOST_TALL] = [520, 270]; // of a panel, in CSS pixels
 const place = (id) => document.getElementById(id);
+const root = place("play");
+const phone = matchMedia("(max-width: 600px)"); // as in site.css: one panel in a row
 const finger = matchMedia("(pointer: coarse)").matches;
 const ROWS = 7; // of the table of centers that moved
 const share = (value) => `${(100 * value).toFixed(1)} %`;
@@ -34,10 +36,14 @@ export function makeView(about, hand) {
   const similar = Object.entries(MAPS).map(([name, title]) => ({ name, panel: new Panel(title) }));
   const panels = [...main, changed, ...similar.map(({ panel }) => panel)];
   for (const panel of panels) if (panel !== coarse) panel.onPick(hand.pick);
-  const named = (panel, labels) => panel.onHover((at) => (maps ? classAt({ ...about, size: scene.size }, labels(), scene.size, at) : ""));
+  const named = (panel, labels) => panel.onHover((at) => (maps && labels() ? classAt({ ...about, size: scene.size }, labels(), scene.size, at) : ""));
   named(coarse, () => maps.coarse);
   named(fine, () => maps.fine);
   named(truth, () => maps.truth);
+  // While the keyboard is at the picture, the maps name the marked pixel, as they do for a pointer.
+  const nameMarked = (on) => [coarse, fine, truth].forEach((panel) => panel.point(on ? pixel : null));
+  picture.stack.addEventListener("focus", () => nameMarked(true));
+  picture.stack.addEventListener("blur", () => nameMarked(false));
   onArrows(picture.stack, () => pixel, () => scene.size, () => 8, hand.pick);
   // Seen while the keyboard has led to the panel; a hand that points needs no hint over the picture.
   for (const { stack } of [picture, coarse]) {
@@ -73,6 +79,7 @@ export function makeView(about, hand) {
     radius: () => radius.input.valueAsNumber,
     paint: (point, stroke) => hand.paint(Number(brush.input.value), radius.input.valueAsNumber, point, stroke),
     rests,
+    reach: (point) => coarse.point(point),
   });
   const group = (name, ...parts) => h("fieldset", { class: "acf-group" }, h("legend", {}, name), ...parts);
   place("tools").append(group("Brush", brush.root, radius.root, paints), group("Absent class", gone.root, absent), alike, useTruth, undo, redo, reset);
@@ -81,10 +88,23 @@ export function makeView(about, hand) {
   place("panels").append(...main.map((panel) => panel.root));
   truth.root.classList.add("truth");
   coarse.root.classList.add("coarse");
+  fine.root.classList.add("fine");
   place("plane").append(plane.root);
   place("changed").append(changed.root);
   place("maps").append(...similar.map(({ panel }) => panel.root));
   place("bar").append(colorBar([0, 1], "cosine similarity to the marked pixel"));
+
+  // A phone shows the picture on its first screen: above the gallery and the tools.
+  function lift() {
+    const shelf = document.querySelector(".shelf");
+    if (phone.matches === root.contains(shelf)) return; // what is moved loses the focus
+    if (phone.matches) place("tools").before(picture.root, shelf);
+    else {
+      place("panels").prepend(picture.root);
+      root.before(shelf);
+    }
+  }
+  phone.addEventListener("change", lift);
 
   // Widths fit the page; a phone shows one panel a row. Two rows of panels fit a small laptop.
   function fit() {
@@ -96,7 +116,7 @@ export function makeView(about, hand) {
       return Math.floor(Math.min((room - GAP * (columns - 1)) / columns, tall / upright));
     };
     const wide = across("panels", 2, 250);
-    const narrow = across("maps", similar.filter(({ panel }) => !panel.root.hidden).length, 160);
+    const narrow = across("maps", similar.filter(({ panel }) => !panel.root.hidden).length, phone.matches ? 96 : 160);
     for (const panel of main) panel.setSize(scene.size, Math.min(wide, MOST_WIDE));
     for (const { panel } of similar) panel.setSize(scene.size, Math.min(narrow, 420));
     changed.setSize(scene.size, Math.min(across("changed", 1, 0, 190), 420));
@@ -113,6 +133,8 @@ export function makeView(about, hand) {
     if (!brush.touched) brush.set(known("road"));
     if (!gone.touched) gone.set(known("car"));
     brushed.toMiddle();
+    plane.forget();
+    lift();
     fit();
   }
   for (const select of [brush, gone]) select.input.addEventListener("change", () => (select.touched = true));
@@ -168,6 +190,7 @@ export function makeView(about, hand) {
   // After another pixel was chosen, too.
   function paintPixel(given) {
     pixel = given;
+    if (document.activeElement === picture.stack) nameMarked(true);
     const found = new Map(scene.similarity(pixel).map((map) => [map.name, map]));
     const values = [...found.values()];
     const low = values.some((map) => map.values.some((value) => value < -1e-6)) ? -1 : 0;

@@ -5,8 +5,8 @@ import { onArrows, pixelAt } from "./panel.js";
 
 // `size` and `radius` give those of the picture and of the brush, in its pixels. `paint(point, stroke)` is called for
 // each point [row, column], in pixels and fractions; points of one stroke have the same number. `rests(event)` says that a
-// pointer does not paint now: a finger may want to scroll.
-export function addBrush(panel, { size, radius, paint, rests = () => false }) {
+// pointer does not paint now: a finger may want to scroll. `reach(point)` is told where keys have led it, null when they leave.
+export function addBrush(panel, { size, radius, paint, rests = () => false, reach = () => {} }) {
   let cursor = [0, 0];
   let stroke = 0;
   const { stack } = panel;
@@ -38,6 +38,7 @@ export function addBrush(panel, { size, radius, paint, rests = () => false }) {
     stack.setPointerCapture(event.pointerId);
     stack.focus({ preventScroll: true });
     event.preventDefault();
+    reach(null); // the pointer has taken over
     begin(under(event));
   });
   stack.addEventListener("pointermove", (event) => {
@@ -47,11 +48,18 @@ export function addBrush(panel, { size, radius, paint, rests = () => false }) {
     if (stack.hasPointerCapture(event.pointerId)) paintAt(cursor);
   });
   stack.addEventListener("pointerleave", hide);
-  stack.addEventListener("blur", hide);
-  stack.addEventListener("focus", show);
+  stack.addEventListener("blur", () => {
+    hide();
+    reach(null);
+  });
+  stack.addEventListener("focus", () => {
+    show();
+    if (stack.matches(":focus-visible")) reach(cursor);
+  });
   onArrows(stack, () => cursor.map(Math.floor), size, () => 8, ([row, column]) => {
     cursor = [row + 0.5, column + 0.5];
     show();
+    reach(cursor);
   });
   stack.addEventListener("keydown", (event) => {
     if (event.key !== " ") return;

@@ -102,6 +102,7 @@ function build({ ask }) {
     paintLabels(before.canvas, fineBefore, scenery.size, scenery.colors);
     if (scenery.classes.join() !== known) fillMenus();
     brushed.toMiddle();
+    plane.forget();
     setSizes();
   }
 

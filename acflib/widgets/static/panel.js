@@ -48,10 +48,17 @@ export class Panel {
     spoken.setAttribute("aria-label", `${this.label}: ${text}`);
   }
 
-  // While the pointer is over the panel, its caption names what lies there: colors alone do not tell all readers.
+  // While the pointer is over the panel, its caption names what lies there: colors alone do not tell all readers. `point(at)`
+  // does the same for a pixel that keys have reached; null ends it.
   onHover(name) {
     let at = null;
-    this.tell = () => (this.caption.textContent = at ? `${this.title}: ${name(at)}` : this.title);
+    let reached = null;
+    const shown = () => at || reached;
+    this.tell = () => (this.caption.textContent = shown() ? `${this.title}: ${name(shown())}` : this.title);
+    this.point = (pixel) => {
+      reached = pixel;
+      this.tell();
+    };
     this.stack.addEventListener("pointermove", (event) => {
       at = pixelAt(event, this.canvas, this.size);
       this.tell();

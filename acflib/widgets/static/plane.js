@@ -5,6 +5,7 @@ import { s, h, css } from "./elements.js";
 import { overlap } from "./panel.js";
 
 const MARGIN = 46;
+const EDGE = 12; // how near to the frame a point may lie
 const PLOT_LETTER = 6.6; // mean width of a letter of 12 px
 const [FARTHEST, TURNS] = [90, 16]; // how far from its dot a name may stand, and in how many directions
 
@@ -12,18 +13,71 @@ export class Plane {
   constructor(width = 440, height = 330) {
     this.size = [width, height];
     this.svg = s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "acf-plot", role: "img" });
-    this.root = h("div", {}, this.svg);
+    this.spoken = h("div", { class: "acf-spoken", "aria-live": "polite" });
+    this.root = h("div", { class: "acf-plane", tabIndex: 0, role: "group", "aria-label": "Dots of the class centers: the arrow keys name one after the other" }, this.svg, this.spoken);
+    this.chosen = null; // the class whose dot the arrow keys have reached
+    this.root.addEventListener("keydown", (event) => this.step(event));
+    this.root.addEventListener("blur", () => this.choose(null));
+    this.forget();
+  }
+
+  // Another picture has axes of its own.
+  forget() {
+    this.axes = null;
+  }
+
+  // The axes stay those of the picture's centers, so that what has not changed does not move; they reach farther while a dot
+  // would leave the frame.
+  scale({ centers, point }) {
+    const before = centers.map((center) => center.before);
+    this.axes ||= axesOf(before.length ? before : [point], this.size);
+    const { middle } = this.axes;
+    const points = [...before, ...centers.flatMap(({ after, zero }) => (zero ? [] : [after]))];
+    const unit = Math.min(this.axes.unit, this.reach(points.map((at) => at.map((x, axis) => x - middle[axis]))));
+    return ([x, y]) => [this.size[0] / 2 + unit * (x - middle[0]), this.size[1] / 2 - unit * (y - middle[1])];
+  }
+
+  // The factor with which all of some ways from the middle end in the frame.
+  reach(ways) {
+    return Math.min(Infinity, ...ways.flatMap((way) => way.map((far, axis) => (far ? (this.size[axis] / 2 - EDGE) / Math.abs(far) : Infinity))));
+  }
+
+  // Where the marked pixel is drawn: one far from all centers at the frame, on its side.
+  markOf([x, y]) {
+    const middle = this.size.map((side) => side / 2);
+    const way = [x - middle[0], y - middle[1]];
+    const factor = Math.min(1, this.reach([way]));
+    return { pixel: way.map((far, axis) => middle[axis] + factor * far), name: factor < 1 ? "the pixel, farther away" : "the pixel" };
+  }
+
+  // What the pointer learns from a dot, the arrow keys tell as well: a ring around it, and its name.
+  step(event) {
+    const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!way || !this.dots?.length || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    const at = this.dots.findIndex(({ label }) => label === this.chosen);
+    const next = at < 0 ? (way > 0 ? 0 : this.dots.length - 1) : (at + way + this.dots.length) % this.dots.length;
+    this.choose(this.dots[next].label);
+  }
+
+  choose(label) {
+    this.chosen = label;
+    this.svg.querySelectorAll(".acf-chosen").forEach((shape) => shape.remove());
+    const dot = this.dots?.find((known) => known.label === label);
+    this.spoken.textContent = dot ? dot.name : "";
+    if (!dot) return;
+    const [width, height] = this.size;
+    this.svg.append(s("circle", { cx: dot.at[0], cy: dot.at[1], r: 10, class: "acf-chosen acf-ring" }), s("text", { x: width - 8, y: height - 6, "text-anchor": "end", class: "acf-chosen acf-named" }, dot.name));
   }
 
   paint(frame, scenery) {
-    const points = [...frame.centers.flatMap(({ before, after, zero }) => (zero ? [before] : [before, after])), frame.point];
-    const place = scaleTo(points, this.size);
+    const place = this.scale(frame);
     const shapes = [axisText(this.size)];
     const boxes = [];
     // Marks first, so that no name lies on one.
     const dots = frame.centers.map(({ before, after, zero }) => [place(before), place(zero ? before : after)]);
     dots.flat().forEach(([x, y]) => boxes.push([x - 6, y - 6, x + 6, y + 6]));
-    const pixel = place(frame.point);
+    const { pixel, name } = this.markOf(place(frame.point));
     boxes.push([pixel[0] - 9, pixel[1] - 9, pixel[0] + 9, pixel[1] + 9]);
     // Where names are crowded, those that are gone or moved most come first; and their dots lie above the others.
     const weight = ({ moved, zero }) => moved + (zero ? 1000 : 0);
@@ -39,13 +93,15 @@ export class Plane {
       if (!zero) dot.append(s("circle", { cx: x1, cy: y1, r: 5.5, fill: color, class: "acf-rim" }));
       shapes.push(dot);
     }
-    shapes.push(...cross(pixel), nameNear("the pixel", pixel, boxes, this.size));
+    shapes.push(...cross(pixel), nameNear(name, pixel, boxes, this.size));
     const heaps = heapsOf(frame.centers);
     for (const heap of heaps)
       shapes.push(nameNear(heap.length === frame.centers.length ? "all centers" : `${heap.length} centers`, dots[heap[0]][1], boxes, this.size));
     for (const i of order) if (!heaps.flat().includes(i)) shapes.push(nameNear(nameOf(scenery, frame.centers[i]), dots[i][1], boxes, this.size));
     this.svg.replaceChildren(...shapes);
     this.svg.setAttribute("aria-label", `Class centers in two dimensions; ${inWords(scenery, frame.centers)}`);
+    this.dots = frame.centers.map((center, i) => ({ label: center.label, name: nameOf(scenery, center), at: dots[i][1] }));
+    this.choose(this.chosen);
   }
 }
 
@@ -71,12 +127,11 @@ function inWords(scenery, centers) {
 }
 
 // One scale for both axes, so that distances can be compared in all directions.
-function scaleTo(points, [width, height]) {
+function axesOf(points, [width, height]) {
   const low = [0, 1].map((axis) => Math.min(...points.map((point) => point[axis])));
   const high = [0, 1].map((axis) => Math.max(...points.map((point) => point[axis])));
   const unit = Math.min((width - 2 * MARGIN) / (high[0] - low[0] || 1), (height - 2 * MARGIN) / (high[1] - low[1] || 1));
-  const middle = [0, 1].map((axis) => (low[axis] + high[axis]) / 2);
-  return ([x, y]) => [width / 2 + unit * (x - middle[0]), height / 2 - unit * (y - middle[1])];
+  return { unit, middle: [0, 1].map((axis) => (low[axis] + high[axis]) / 2) };
 }
 
 // The first of eight places around a point where a name covers nothing. Where all are taken: the nearest one farther away,
