@@ -85,7 +85,7 @@ def test_the_pixel_of_the_tour_lies_in_the_middle_of_its_cell(page, model):
     share = (maps["fine"] == truth)[patch].mean()
     told = f"Of the wrong patch that it belongs to, {100 * share:.0f} % becomes right."
     assert told in text(page, "#tour-text")
-    assert "why is not known" in text(page, "#tour-text")
+    assert "what it uses here is not known" in text(page, "#tour-text")
 
 
 def test_the_tour_claims_no_cause(page, model):

@@ -59,7 +59,7 @@ export function makeTour({ about, open, scene, state, set, keep }) {
     if (!found) return `${said("good-for")} The marked pixel is in doubt. ${mix}; joined with its own feature, a small layer decides again.`;
     return (
       `${said("good-for")} At the marked pixel the coarse guess is ${name(found.coarse)}, which is wrong, and the fine result ${name(found.fine)}, which is right. ` +
-      `With all centers alike it says ${name(found.alike)}. ${mix}: it can hear mostly of a wrong center and end right, and why is not known. ` +
+      `With all centers alike it says ${name(found.alike)}. ${mix}. A small layer decides again from both, the center and the pixel’s own feature, so even a wrong center can tell it something; what it uses here is not known. ` +
       `A chosen case: we looked for it. Of the wrong patch that it belongs to, ${percent(found.mended)} becomes right.`
     );
   }
