@@ -14,7 +14,7 @@ from acflib.predict.evaluation import evaluate
 from acflib.predict.pretrained import load_pretrained
 from acflib.study.ablation.cells import make_runs
 from acflib.study.ablation.grid import run_grid
-from acflib.study.ablation.photographs import HALF, PHOTOGRAPH_BASES, PHOTOGRAPH_PAIRS, PHOTOGRAPH_TEST
+from acflib.study.ablation.photographs import PHOTOGRAPH_BASES, PHOTOGRAPH_PAIRS, PHOTOGRAPH_TEST, SEEN
 from acflib.study.ablation.rows import config_of, evaluations_of
 
 COUNTS = (("train", 4), ("val", 3), ("test", 2))
@@ -53,7 +53,7 @@ def test_the_grid_goes_from_the_base_network_to_the_test_part(tmp_path):
     assert run_grid(made, jobs=2, progress=False) == []
     content = made[2].read().content
     assert content["start"]["iterations"] == 2 and set(content["evaluations"]) == {"val", "val_present"}
-    assert content["evaluations"]["val"]["scales"] == [0.5] and data not in json.dumps(content)
+    assert content["evaluations"]["val"]["scales"] == [0.75] and data not in json.dumps(content)
 
     test = replace(small(PHOTOGRAPH_TEST, tmp_path), trained=study, start=study.start)
     scored = make_runs([test], ["sum"], [90], data=data, runs=runs)
@@ -61,7 +61,7 @@ def test_the_grid_goes_from_the_base_network_to_the_test_part(tmp_path):
     found = scored[0].read().content["evaluations"]
     assert set(found) == {"test", "test_present"}
     network = load_pretrained(made[2].checkpoint)
-    again = evaluate(network, open_dataset(data, "test"), HALF, progress=False)
+    again = evaluate(network, open_dataset(data, "test"), SEEN, progress=False)
     assert found["test"]["miou_fine"] == pytest.approx(again.as_dict()["miou_fine"])
 
 
