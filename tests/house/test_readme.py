@@ -108,7 +108,7 @@ def test_every_number_of_the_first_lines_of_the_results():
     known += [over("oracle-centers", own, "test", "oracle-presence")]
     frozen = "own-47-frozen"
     known += [over(row, frozen) for row in ("sum", "global", "center")] + [over("sum", frozen, "test_present")]
-    known += [over("sum", "own-111")]
+    known += [over("sum", study) for study in ("own-111", "turned-47", "turned-239", "fixed-239")]
     known += [study_scores(frozen, "self") - study_scores(frozen, "self", which="miou_coarse")]
     texts = {told(values) for values in known}
     texts |= {text.lstrip("+−") for text in texts}
@@ -124,6 +124,12 @@ def test_every_number_of_the_first_lines_of_the_results():
         for study in (own, "fixed-47")
     ]
     assert f"loses {-losses[0]:.2f} to its own coarse result, {-losses[1]:.2f} with one palette" in head
+
+
+def test_what_pairs_alone_do_beside_the_old_study():
+    """The same world and field: pairs of now, runs of their own then."""
+    now, near = (told(over("sum", study)) for study in ("turned-239", "turned-47"))
+    assert f"ACF (sum) is {now}† ahead" in RESULTS and f"At 47 pixels it is {near}†" in RESULTS
 
 
 def test_how_much_the_shipped_network_listens():
