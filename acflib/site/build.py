@@ -30,7 +30,16 @@ from acflib.layers.bases import IMAGENET_MEAN, IMAGENET_STD
 from acflib.predict.onnx_export import export_onnx, require_packages
 from acflib.predict.pretrained import load_pretrained
 from acflib.predict.scale import trained_scale
-from acflib.site.front import all_centers, doubts, gain, piece, presence_given, rivals, sees, without_classes
+from acflib.site.front import (
+    all_centers,
+    doubts,
+    piece,
+    presence_given,
+    rivals,
+    sees,
+    with_and_without,
+    without_classes,
+)
 from acflib.site.runtime import bring_runtime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -209,7 +218,7 @@ def fill_front_page(new: Path, model: ACFNet, name: str = "") -> None:
     page = page.replace("<!-- use -->", f"{use} Joined with its own feature, a small layer decides.")
     page = page.replace("<!-- sees -->", sees(model, STREET_SIZE)).replace("<!-- rivals -->", rivals(name))
     page = page.replace("<!-- piece -->", piece(model, STREET_SIZE)).replace("<!-- doubts -->", doubts(STUDY))
-    page = page.replace("<!-- gain -->", gain(name))
+    page = page.replace("<!-- gain -->", with_and_without(name))
     for mark, text in beside_the_page(new).items():
         page = page.replace(f"<!-- {mark} -->", text)
     (new / "index.html").write_text(page, encoding="utf-8")

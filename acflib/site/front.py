@@ -57,7 +57,7 @@ def rivals(name: str) -> str:
     return f"{own} Others, trained anew: {listed}. One training each{f'; on val {on_val}' if on_val else ''}."
 
 
-def gain(name: str) -> str:
+def with_and_without(name: str) -> str:
     """The same for the first lines of the page, with class centers and without; nothing for another network."""
     scores = scores_beside(name)
     if not scores:

@@ -202,8 +202,8 @@ def test_the_networks_without_centers_stand_beside_that_of_the_page():
         assert f"{sidecar['metrics']['test']['miou_fine']:.1f}" in said
         assert f"{sidecar['metrics']['val']['miou_fine']:.1f}" in said
         if name in (front.OF_THE_PAGE, "streets-self"):
-            assert f"{sidecar['metrics']['test']['miou_fine']:.1f}" in front.gain("streets-acf-sum")
-    assert front.rivals("streets-self") == front.rivals("mine") == front.gain("streets-self") == ""
+            assert f"{sidecar['metrics']['test']['miou_fine']:.1f}" in front.with_and_without("streets-acf-sum")
+    assert front.rivals("streets-self") == front.rivals("mine") == front.with_and_without("streets-self") == ""
 
 
 @pytest.mark.parametrize("field", [47, 111])

@@ -81,4 +81,4 @@ def test_rows_differ_in_their_head_alone_and_nothing_is_scored_on_test_by_the_wa
 def test_the_base_network_is_built():
     pytest.importorskip("timm")
     config = replace(config_of(PHOTOGRAPH_PAIRS, PHOTOGRAPH_PAIRS.row("sum"), 0).model, weights=None)
-    assert build_model(config).base.output_stride == 8
+    assert build_model(config).base.output_stride == 16

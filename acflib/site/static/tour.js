@@ -88,7 +88,7 @@ export function makeTour({ about, open, scene, state, set, keep }) {
       state: () => ({ pixel: pixelOf(car()), edits: [] }),
       text: () =>
         "For each class ACFNet takes the mean of the features of all pixels, each weighted by its P: the class center. It says what the guess takes for " +
-        "that class in this very picture, even where there is none of it. Each dot is a class center, drawn flat: dots that lie close together may look " +
+        "that class in this very picture, even for a class that does not occur. Each dot is a class center, drawn flat: dots that lie close together may look " +
         "alike to the network. The cross is the feature of the marked pixel.",
     },
     {

@@ -180,7 +180,7 @@ export function makeView(about, hand) {
       if (edited) lines.push(["after your changes", share(maps.rightCoarseAfter), share(maps.right), "–"]);
       const cells = lines.map(([name, ...numbers]) => [h("th", { scope: "row" }, name), ...numbers.map((text) => h("td", {}, text))]);
       parts.push(table(["right pixels", "coarse", "fine", "fine with all centers alike"], cells));
-      const why = "The last number: the same network, each center replaced by the mean of the picture (–: not counted after a change). It was trained with centers that differ: what it loses without them it uses, needed or not. For networks trained without centers see ";
+      const why = "The last number: the same network, each center replaced by the mean of the picture (–: not counted after a change). It was trained with centers that differ, so what it loses here shows that it uses them, not that it needs them. For networks trained without centers see ";
       parts.push(h("p", { class: "acf-note" }, why, h("a", { href: "#found" }, "what was found"), "."));
     }
     if (edited) parts.push(h("p", { class: "numbers" }, `${percent(maps.changed)} of the fine result changed.`));
