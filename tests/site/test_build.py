@@ -177,8 +177,8 @@ def test_a_look_without_classes_is_called_more_where_it_is(tmp_path, mean, said)
 @pytest.mark.parametrize(
     ("told", "mean", "said"),
     [
-        ("−0.05", "+1.50", ["without classes, gained 1.5", "told which classes occur, class centers gained nothing"]),
-        ("+0.40", "+1.50", ["without classes, gained 1.5"]),
+        ("−0.05", "+1.50", ["the mean of the whole picture 1.5", "told which classes occur, they gained nothing"]),
+        ("+0.40", "+1.50", ["the mean of the whole picture 1.5"]),
         ("+0.40", "+0.20", []),
     ],
 )
@@ -189,7 +189,7 @@ def test_the_first_lines_doubt_what_the_study_doubts(tmp_path, told, mean, said)
         encoding="utf-8",
     )
     found = front.doubts(tmp_path / "RESULTS.md")
-    words = ("without classes, gained 1.5", "told which classes occur, class centers gained nothing")
+    words = ("the mean of the whole picture 1.5", "told which classes occur, they gained nothing")
     assert [each for each in words if each in found] == said and (found == "") == (not said)
     assert front.doubts(tmp_path / "none.md") == ""
 
