@@ -6,6 +6,8 @@ They hold for tests alone. A student who opens the same notebook in JupyterLab k
 """
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,11 +42,23 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
         collector.skip_compare += NOT_COMPARED
 
 
+def started_again(start: Callable) -> Callable:
+    """The same, tried three times: a kernel dies where another process takes the port that was chosen for it."""
+
+    def start_kernel(*args, **kwargs):
+        for _ in range(2):
+            with suppress(RuntimeError):
+                return start(*args, **kwargs)
+        return start(*args, **kwargs)
+
+    return start_kernel
+
+
 def _patch_nbval() -> None:
-    """Two changes to nbval 0.11.0, whose version pyproject.toml therefore pins."""
+    """Three changes to nbval 0.11.0, whose version pyproject.toml therefore pins."""
     import nbval.kernel
 
-    start_new_kernel = nbval.kernel.start_new_kernel
+    start_new_kernel = started_again(nbval.kernel.start_new_kernel)
 
     def start_with_environment(*args, **kwargs):
         return start_new_kernel(*args, env={**os.environ, **KERNEL_ENVIRONMENT}, **kwargs)

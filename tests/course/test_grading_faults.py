@@ -100,6 +100,24 @@ def test_grades_are_written_as_they_come(tmp_path, monkeypatch):
     assert [n["earned"] for n in json.loads((tmp_path / "g.json").read_text(encoding="utf-8"))["notebooks"]] == [4]
 
 
+def test_a_kernel_that_dies_at_its_start_is_started_again(tmp_path, monkeypatch):
+    """As where another process takes its port: the first one ends before it answers."""
+    from ipykernel import kernelspec
+
+    died = tmp_path / "died"
+    code = (
+        f"import os, sys; died = {str(died)!r}\n"
+        "if not os.path.exists(died): open(died, 'w').close(); sys.exit(1)\n"
+        "from ipykernel import kernelapp; kernelapp.launch_new_instance(['-f', sys.argv[1]])"
+    )
+    found = kernelspec.get_kernel_dict() | {"argv": [sys.executable, "-c", code, "{connection_file}"]}
+    monkeypatch.setattr(kernelspec, "get_kernel_dict", lambda *_: found)
+    anna = write(tmp_path / "anna.ipynb", RIGHT["hard_centers"])
+    assert main(["grade", str(anna), "--out", str(tmp_path / "g"), "--jobs", "1"]) in (0, 1)
+    assert died.exists()
+    assert json.loads((tmp_path / "g.json").read_text(encoding="utf-8"))["notebooks"][0]["earned"] == 4
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
 def test_stopped_in_the_background(tmp_path):
     """SIGTERM, where a script has started it with & and SIGINT is ignored: it ends at once, its kernel too."""

@@ -4,6 +4,7 @@ The checks are functions of a notebook that return complaints. Real notebooks mu
 must give the complaint that is meant for it.
 """
 
+import importlib.util
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -208,3 +209,22 @@ def test_ignored_cell_may_print_a_time():
     cell = code_cells(notebook)[0]
     cell.update(source="# NBVAL_IGNORE_OUTPUT\nprint(1)", outputs=[stream("took 3.2 s")])
     assert check_stable(notebook) == []
+
+
+def test_a_kernel_that_dies_at_its_start_is_started_again():
+    """By the settings of `pytest --nbval`: twice, then the error is told."""
+    spec = importlib.util.spec_from_file_location("settings_of_tests", NOTEBOOKS.parent / "conftest.py")
+    settings = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(settings)
+    calls = []
+
+    def start(name, deaths):
+        calls.append(name)
+        if len(calls) <= deaths:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return "kernel"
+
+    assert settings.started_again(start)("python3", deaths=2) == "kernel" and calls == ["python3"] * 3
+    calls.clear()
+    with pytest.raises(RuntimeError, match="Kernel died"):
+        settings.started_again(start)("python3", deaths=3)

@@ -167,6 +167,16 @@ class Session:
         return late or problem
 
 
+def kernel_environment(threads: int | None, material: str | None) -> dict[str, str]:
+    """Variables of a kernel: this acflib, no windows, the material, and threads where nothing else says how many."""
+    environment = {**os.environ, "PYTHONPATH": python_path(), "MPLBACKEND": "agg"}
+    if material:
+        environment[MATERIAL] = material
+    if threads:
+        environment.setdefault("OMP_NUM_THREADS", str(threads))
+    return environment
+
+
 def start_kernel(folder: Path, threads: int | None = None, material: str | None = None):
     """An nbclient with a kernel of the Python that runs this, working in ``folder``, with ``threads`` for torch.
 
@@ -192,22 +202,21 @@ def start_kernel(folder: Path, threads: int | None = None, material: str | None 
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
             return KernelSpec(**get_kernel_dict())
 
-    client = NotebookClient(
-        new_notebook(cells=[new_code_cell()]),  # a place for the cell that runs
-        km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),
-        timeout=None,  # Session looks at the clock
-        resources={"metadata": {"path": str(folder)}},
-    )
-    client.log.setLevel("CRITICAL")  # a cell that takes too long is reported by the grade
-    environment = {**os.environ, "PYTHONPATH": python_path(), "MPLBACKEND": "agg"}
-    if material:
-        environment[MATERIAL] = material
-    if threads:
-        environment.setdefault("OMP_NUM_THREADS", str(threads))
-    try:
-        with STARTING:
-            run_sync(client.async_start_new_kernel)(env=environment, stderr=subprocess.DEVNULL)
-        run_sync(client.async_start_new_kernel_client)()
-    except (RuntimeError, OSError) as error:
-        raise ConfigError(f"no Python kernel starts ({error}); try: pip install --force-reinstall ipykernel") from error
-    return client
+    environment = kernel_environment(threads, material)
+    died: Exception | None = None
+    for _ in range(3):  # a kernel dies where another process takes the port that was chosen for it
+        client = NotebookClient(
+            new_notebook(cells=[new_code_cell()]),  # a place for the cell that runs
+            km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),
+            timeout=None,  # Session looks at the clock
+            resources={"metadata": {"path": str(folder)}},
+        )
+        client.log.setLevel("CRITICAL")  # a cell that takes too long is reported by the grade
+        try:
+            with STARTING:
+                run_sync(client.async_start_new_kernel)(env=environment, stderr=subprocess.DEVNULL)
+            run_sync(client.async_start_new_kernel_client)()
+            return client
+        except (RuntimeError, OSError) as error:
+            died = error
+    raise ConfigError(f"no Python kernel starts ({died}); try: pip install --force-reinstall ipykernel") from died
