@@ -113,7 +113,7 @@ export function makeTour({ about, open, scene, state, set, keep }) {
       near: ".truth",
       state: () => ({ pixel: pixelOf(car()), edits: [{ do: "alike" }] }),
       text: () =>
-        `${said("when")} Here every class center is the mean of the whole picture. ${gain()}One picture proves nothing; `,
+        `${said("when")} Another experiment: the trained network, each center replaced by the mean of the picture. ${gain()}One picture proves nothing; `,
       more: () => [lesson("10"), " counts on a hundred. Now it is yours: “Done” brings back what you had."],
     },
   ];
