@@ -238,10 +238,8 @@ def epoch_of(position: int, loader: DataLoader) -> int:
 
 def make_loader(config: TrainConfig, dataset: SegmentationDataset, position: int, device: torch.device) -> DataLoader:
     """This process's share of the batches from ``position`` to the end: images (B, 3, h, w), labels int64 (B, h, w)."""
-    from acflib.datasets.transforms import (
-        SeededAugmentation,
-        training_transform,
-    )  # torchvision is slow to import: see acflib.layers.bases
+    # torchvision is slow to import: see acflib.layers.bases
+    from acflib.datasets.transforms import SeededAugmentation, training_transform
 
     share = distributed.world_size() * config.micro_steps
     if config.batch_size % share:

@@ -32,7 +32,7 @@ def compare(name: str, first: dict, again: dict) -> dict:
         "run": name,
         "first_machine": first["machine"],
         "same_scores": first["evaluations"] == again["evaluations"],
-        "same_base": first.get("base_sha256") == again.get("base_sha256"),
+        "same_base": "base_sha256" in first and first["base_sha256"] == again.get("base_sha256"),
         "largest_difference": max(
             abs(first["evaluations"][place][key] - again["evaluations"][place][key]) for place, key in scores
         ),

@@ -25,9 +25,8 @@ class _Prepared(Dataset):
     """A data set whose items are ready for the network."""
 
     def __init__(self, dataset: SegmentationDataset):
-        from acflib.datasets.transforms import (
-            evaluation_transform,
-        )  # torchvision is slow to import: see acflib.layers.bases
+        # torchvision is slow to import: see acflib.layers.bases
+        from acflib.datasets.transforms import evaluation_transform
 
         self.dataset, self.transform = dataset, evaluation_transform()
 

@@ -46,9 +46,8 @@ def measure_listening(model: ACFNet, dataset: SegmentationDataset, seed: int = 0
     Raises:
         ConfigError: the network has no class centers.
     """
-    from acflib.datasets.transforms import (
-        evaluation_transform,
-    )  # torchvision is slow to import: see acflib.layers.bases
+    # torchvision is slow to import: see acflib.layers.bases
+    from acflib.datasets.transforms import evaluation_transform
 
     if model.acf is None or model.acf.center_block is None:
         raise ConfigError(

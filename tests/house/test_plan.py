@@ -133,7 +133,7 @@ def test_import_acflib_loads_what_its_names_need():
 
 @pytest.mark.parametrize("name", ["acflib", "acflib.cli.parser", "acflib.course.checks", "acflib.widgets"])
 def test_an_import_does_not_wait_for_torchvision_nor_the_compiler(name):
-    """Each takes as long as torch itself; who builds a network or reads a data set needs them."""
+    """Together they take about as long as torch itself; who builds a network or reads a data set needs them."""
     code = f"import sys, {name}; print(*{{'torchvision', 'torch._dynamo'}} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

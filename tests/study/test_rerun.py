@@ -32,6 +32,12 @@ def test_one_digit_of_one_class_is_a_difference():
     assert not compare("study/row/3", FIRST, again)["same_scores"]
 
 
+def test_a_run_without_a_base_network_shows_nothing_of_one():
+    without = {name: value for name, value in FIRST.items() if name != "base_sha256"}
+    found = compare("study/row/3", without, copy.deepcopy(without))
+    assert found["same_scores"] and not found["same_base"]
+
+
 def test_another_base_network_and_how_far_the_score_moved():
     again = copy.deepcopy(FIRST) | {"base_sha256": "cd"}
     again["evaluations"]["val"]["miou_fine"] = 40.25

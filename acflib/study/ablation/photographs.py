@@ -18,7 +18,7 @@ PAIRS = (("sum", "self"), ("center", "self"), ("psp", "self"), ("concat", "self"
 SEEN = InferenceConfig(scales=(0.75,))  # 360 x 270 pixels; scores are counted at 480 x 360
 VAL = (Evaluation("val", "val", SEEN), Evaluation("val_present", "val", SEEN, presence=True))
 DATA = StudyData("camvid-pairs", "data/camvid", False, 480, 360, (("train", 367), ("val", 101), ("test", 233)))
-# A first setting: what one core trains in 20 minutes. Pilots on val (seeds 90 and 91) confirm or replace it before
+# A first setting, meant for 20 minutes of one core a run. Pilots on val (seeds 90 and 91) confirm or replace it before
 # anything is scored on test.
 SETTINGS = TrainConfig(
     model=ModelConfig(
