@@ -76,3 +76,15 @@ def test_results_say_what_the_file_holds():
     assert f"Trained again from nothing: {' and '.join(same)}. Every digit is the same" in page
     for run in other:
         assert f"{run['run']} differs by {run['largest_difference']:.2f} points" in page
+
+
+def test_the_old_code_gives_the_base_network_of_today():
+    """The control of "another kind of processor": same commit and versions as the committed file, another network."""
+    old = json.loads((ROOT / "results" / "rerun_old_code.json").read_text())
+    committed = json.loads((ROOT / "results/study/base-own-47/base/seed-10.json").read_text())
+    today = json.loads((ROOT / "results/study/own-47-frozen/sum/seed-10.json").read_text())
+    assert old["machine"] == committed["machine"] and old["config"] == committed["config"]
+    assert old["base_sha256"] == today["base_sha256"] != committed["base_sha256"]
+    assert "the commit of that file, run here with the same versions, gives the base network of today" in " ".join(
+        (ROOT / "RESULTS.md").read_text().split()
+    )
