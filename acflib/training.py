@@ -185,7 +185,8 @@ def optimizer_step(
     device = state.device
     if config.freeze == "base":
         state.model.base.eval()  # its running statistics stay too; each time, for an evaluation puts it back
-    images = images.to(device, weights_dtype(state.precision), non_blocking=True, memory_format=memory_format(device))
+    order = memory_format(device, state.model)
+    images = images.to(device, weights_dtype(state.precision), non_blocking=True, memory_format=order)
     labels = labels.to(device, non_blocking=True)
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate

@@ -118,10 +118,10 @@ def probability_batches(
         worker_init_fn=ignore_interrupts,
         generator=torch.Generator(),  # else the loader would draw from the global random state
     )
+    order = memory_format(device, model)
     bar = tqdm(clear_errors(loader), "evaluating", len(loader), disable=not progress or first > 0)
     with evaluation_mode(model), ended_with(loader):
         for images, labels in bar:
-            order = memory_format(device)
             images = images.to(device, parameter.dtype, non_blocking=True, memory_format=order)
             labels = labels.to(device, non_blocking=True)
             class_maps = oracle_probs(oracle, labels, model.num_classes)

@@ -116,7 +116,7 @@ def _probabilities(
     parameter = next(model.parameters())
     channels_first = torch.tensor(image).permute(2, 0, 1)  # a copy, (H, W, 3) -> (3, H, W)
     batch = normalize_image(channels_first).unsqueeze(0)  # (1, 3, H, W)
-    batch = batch.to(parameter.device, parameter.dtype, memory_format=memory_format(parameter.device))
+    batch = batch.to(parameter.device, parameter.dtype, memory_format=memory_format(parameter.device, model))
     with autocast(parameter.device, precision):
         return predict_probabilities(model, batch, config, outputs)
 

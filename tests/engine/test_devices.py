@@ -105,9 +105,13 @@ def test_autocast_is_on_only_for_half_precisions():
     assert weights_dtype("float64") == torch.float64 and weights_dtype("fp16") == torch.float32
 
 
-def test_channels_last_on_a_gpu_alone():
-    assert memory_format(GPU) is torch.channels_last
-    assert memory_format(torch.device("cpu")) is torch.contiguous_format is memory_format(torch.device("mps"))
+def test_channels_last_on_a_gpu_and_for_depthwise_convolutions_on_a_cpu():
+    cpu, mps = torch.device("cpu"), torch.device("mps")
+    plain, depthwise = nn.Conv2d(4, 4, 3), nn.Sequential(nn.Conv2d(4, 4, 3, groups=4))
+    assert memory_format(GPU, plain) is torch.channels_last is memory_format(cpu, depthwise)
+    for device, network in [(cpu, plain), (cpu, nn.Conv2d(1, 4, 3)), (mps, plain), (mps, depthwise)]:
+        assert memory_format(device, network) is torch.contiguous_format
     with torch.device("meta"):
         placed = place(nn.Conv2d(4, 4, 3), torch.device("meta"), "float64")
     assert placed.weight.dtype == torch.float64 and placed.weight.is_contiguous()
+    assert place(nn.Conv2d(4, 4, 3, groups=4), cpu, "float32").weight.is_contiguous(memory_format=torch.channels_last)
