@@ -7,6 +7,10 @@ from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
+
+# Not used here. Imported after the group is made, as torchvision does, it would keep the group beyond its end, and with
+# it threads of gloo, which abort the process where one is still at work when Python ends.
+import torch.distributed.nn
 from torch import Tensor, nn
 
 
