@@ -32,7 +32,7 @@ ifneq ($(NOT_SO),)
 $(error $(NOT_SO))
 endif
 
-.PHONY: help lab lessons test test-slow mutate train study study-test lint notebooks site slides venv
+.PHONY: help lab lessons test test-slow mutate train study study-test photographs lint notebooks site slides venv
 
 help:  ## show this list
 	@echo "make <target>:"
@@ -114,6 +114,8 @@ ABLATE = $(BIN)/python -m acflib ablate --jobs $(JOBS)
 EIGHT := 10 11 12 13 14 15 16 17
 SIX := 10 11 12 13 14 15
 FIVE := 10 11 12 13 14
+THREE := 10 11 12
+PHOTOGRAPHS ?= data/camvid
 WORLD_ROWS := self sum global center
 
 study: $(READY)  ## train the networks of the study of class centers (hours; JOBS=2: two at a time)
@@ -135,6 +137,11 @@ study-test: $(READY)  ## score the networks of a finished study on its test scen
 	$(ABLATE) --study turned-239-test fixed-239-test own-111-test turned-111-test fixed-111-test --rows self sum --seeds $(FIVE)
 	$(ABLATE) --study own-239-test --rows global center --seeds $(FIVE)
 	$(ABLATE) --study own-47-frozen-test --rows self global sum center permuted --seeds $(FIVE)
+
+# Needs CamVid; PHOTOGRAPHS names its folder. The second line looks at its test part.
+photographs: $(READY)  ## the same pairs on photographs, trained and scored (hours; JOBS=2: two at a time)
+	$(ABLATE) --study photographs --rows self sum center psp baseline --seeds $(THREE) --data $(PHOTOGRAPHS)
+	$(ABLATE) --study photographs-test --rows self sum center psp baseline --seeds $(THREE) --data $(PHOTOGRAPHS)
 
 # The PDF needs a Chromium.
 slides: $(READY)  ## a talk of 30 minutes, with notes, in slides/

@@ -8,11 +8,20 @@ from scipy import stats
 
 from acflib.errors import ConfigError, DataError
 from acflib.study.ablation import conclusions
-from acflib.study.ablation.conclusions import FAMILY, PRIMARY, conclude, differences, missing, parts, seeds_planned
+from acflib.study.ablation.conclusions import (
+    FAMILY,
+    PHOTOGRAPHS,
+    PRIMARY,
+    conclude,
+    differences,
+    missing,
+    parts,
+    seeds_planned,
+)
 from acflib.study.ablation.pair_blocks import verdict_lines
 from acflib.study.ablation.pair_results import PairResults
 from acflib.study.ablation.pair_tables import power_table
-from acflib.study.ablation.pairs import PLAN
+from acflib.study.ablation.pairs import PHOTOGRAPH_PLAN, PLAN
 from acflib.study.ablation.studies import STUDIES
 from tests.study.ablation_cases import write_plan
 
@@ -89,7 +98,7 @@ def test_the_primary_endpoint_waits_for_all_its_seeds(tmp_path, monkeypatch, cap
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(conclusions.sys, "argv", ["conclusions"])
     assert conclusions.main() == 0
-    assert "H1   gain of sum, own-47 - own-239" in capsys.readouterr().out.splitlines()[0]
+    assert "H1     gain of sum, own-47 - own-239" in capsys.readouterr().out.splitlines()[0]
 
 
 def test_the_family_is_corrected_only_when_it_is_whole(invented):
@@ -201,3 +210,13 @@ def test_make_study_has_the_blocks_of_the_plan():
             bases |= {(STUDIES[study].start.name, k) for k in range(seeds[count])}
             runs += len(rows.split()) * seeds[count]
     assert len(bases) + runs == int(re.search(r"^(\d+) runs\.", PLAN_PAGE.read_text(), re.MULTILINE).group(1))
+
+
+def test_make_photographs_runs_what_is_planned():
+    text = (PLAN_PAGE.parents[1] / "Makefile").read_text()
+    seeds = len(re.search(r"^THREE := ([\d ]+)$", text, re.MULTILINE).group(1).split())
+    lines = re.findall(r"--study (photographs\S*) --rows (.+?) --seeds \$\(THREE\)", text)
+    study, rows, count = PHOTOGRAPH_PLAN
+    assert seeds == count and lines == [(study, rows), (f"{study}-test", rows)]
+    assert set(rows.split()) <= {row.name for row in STUDIES[study].rows}
+    assert [seeds_planned(contrast) for contrast in PHOTOGRAPHS] == [count] * 3

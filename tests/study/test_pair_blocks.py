@@ -8,9 +8,11 @@ import pytest
 from scipy import stats
 
 from acflib.errors import ConfigError, DataError
+from acflib.study.ablation import pairs
 from acflib.study.ablation.blocks import OF_PAIRS, block
 from acflib.study.ablation.conclusions import FAMILY, PRIMARY
 from acflib.study.ablation.pair_blocks import BLOCKS, WORDS
+from acflib.study.ablation.pairs import PHOTOGRAPH_PLAN
 from tests.study.ablation_cases import write_plan
 
 SEEDS = range(10, 18)
@@ -117,6 +119,30 @@ def test_comparisons_have_their_numbers_and_their_sign_on_val(whole, monkeypatch
     write_plan(whole, monkeypatch, turned_around, "val", PRIMARY_RUNS)
     table = cells(block("comparisons:test", whole))
     assert table[1][2].endswith("(on val −0.40 ± 0.00)") and table[2][2].endswith("(on val −0.40 ± 0.00)")
+
+
+def test_photographs_are_corrected_over_their_three(tmp_path, monkeypatch):
+    gain = {"self": (0.0, 0.0, 0.0), "sum": (1.0, 1.2, 1.1), "center": (-0.1, 0.3, 0.1), "psp": (2.0, 2.4, 2.1)}
+
+    def on_camvid(study, row, seed):
+        return {"fine": BASE[seed] + gain[row][seed - 10]}
+
+    studies, rows, seeds = PHOTOGRAPH_PLAN
+    assert (studies, set(gain) - set(rows.split())) == ("photographs", set())
+    monkeypatch.setattr(pairs, "PHOTOGRAPH_PLAN", (studies, rows, 3))
+    write_plan(tmp_path, monkeypatch, on_camvid, "test", ((studies, "self sum center", 3),))
+    table = cells(block("photographs:test", tmp_path))
+    assert [line[1] for line in table[1:]] == [f"{row} − self, photographs" for row in ("sum", "center", "psp")]
+    assert table[1][2] == number(1.1, half_of(np.array(gain["sum"]))) and table[3][2] == "-"
+    waiting = "no verdict before the whole family is run"
+    assert [line[-1] for line in table[1:]] == [waiting, waiting, "not run yet: 0 of 3 seeds"]
+
+    write_plan(tmp_path, monkeypatch, on_camvid, "test", ((studies, "psp", 3),))
+    table = cells(block("photographs:test", tmp_path))
+    smallest = stats.ttest_1samp(gain["sum"], 0).pvalue  # three times; the next, psp's, counts no less
+    assert [line[5] for line in table[1:]] == [f"{3 * smallest:.4f}", "0.4778", f"{3 * smallest:.4f}"]
+    assert [line[-1] for line in table[1:]] == ["shown: above 0", "not shown", "shown: above 0"]
+    assert "tested" in block("photographs:val", tmp_path).splitlines()[-1]
 
 
 @pytest.mark.parametrize("split", ["test", "val"])

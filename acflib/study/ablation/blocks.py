@@ -28,7 +28,8 @@ from acflib.study.ablation.table import (
 )
 
 OF_PAIRS = (
-    "verdicts", "comparisons", "recompute", "rows", "parts", "worlds", "oracles", "pairing", "power", "fields"
+    "verdicts", "comparisons", "recompute", "rows", "parts", "worlds", "oracles", "pairing", "power", "fields",
+    "photographs",
 )  # fmt: skip
 BLOCK = re.compile(r"(<!-- table:(\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 HEADLINES = (

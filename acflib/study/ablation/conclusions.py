@@ -1,4 +1,4 @@
-"""The conclusions of ``docs/study-plan.md`` from the result files: the primary endpoint, then the family.
+"""The conclusions of ``docs/study-plan.md`` from the result files: the primary endpoint, the family, the photographs.
 
 python -m acflib.study.ablation.conclusions          on the test scenes
 python -m acflib.study.ablation.conclusions val      the same on val
@@ -91,6 +91,9 @@ FAMILY = (
     ),
 )
 
+# On CamVid: the first is its primary endpoint; all three are corrected together.
+PHOTOGRAPHS = named("CamVid", *(gain(row, "photographs") for row in ("sum", "center", "psp")))
+
 
 @dataclass(frozen=True)
 class Conclusion:
@@ -146,6 +149,15 @@ def conclude(results: PairResults) -> list[Conclusion]:
     return [*tested([primary]), *tested(family)]
 
 
+def conclude_photographs(results: PairResults) -> list[Conclusion]:
+    """The three comparisons on photographs, corrected by Holm, when all of them are there.
+
+    Raises:
+        DataError: a result file cannot be used.
+    """
+    return tested([collect(contrast, results) for contrast in PHOTOGRAPHS])
+
+
 def collect(contrast: Contrast, results: PairResults) -> Conclusion:
     """The values, without a conclusion."""
     return Conclusion(contrast, differences(contrast, results))
@@ -172,12 +184,13 @@ def main() -> int:
     """Print a line for each conclusion; the exit status."""
     split = sys.argv[1] if len(sys.argv) > 1 else "test"
     try:
-        found = conclude(PairResults(split))
+        results = PairResults(split)
+        found = [*conclude(results), *conclude_photographs(results)]
     except AcflibError as error:
         print(f"acflib: {error}", file=sys.stderr)
         return 2
     for each in found:
-        begin = f"{each.contrast.hypothesis:<4} {each.contrast.name:<48}"
+        begin = f"{each.contrast.hypothesis:<6} {each.contrast.name:<48}"
         if each.found is None:
             print(begin, missing(each))
             continue

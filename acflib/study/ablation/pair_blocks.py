@@ -2,6 +2,7 @@
 
     verdicts:SPLIT       a line for each hypothesis, in plain words
     comparisons:SPLIT    the primary endpoint and the family of 19, in a table
+    photographs:SPLIT    the three comparisons on CamVid, in a table
     recompute:SPLIT      ten lines of numpy for the primary interval, and what they print
     rows:STUDY/SPLIT     the rows of one study, such as rows:own-47/test
     parts:SPLIT, worlds:SPLIT, oracles:SPLIT, pairing:SPLIT, power:SPLIT    see acflib.study.ablation.pair_tables
@@ -15,7 +16,15 @@ from pathlib import Path
 
 from acflib.errors import ConfigError
 from acflib.study.ablation import pair_tables
-from acflib.study.ablation.conclusions import PRIMARY, Conclusion, conclude, differences, gain, missing
+from acflib.study.ablation.conclusions import (
+    PRIMARY,
+    Conclusion,
+    conclude,
+    conclude_photographs,
+    differences,
+    gain,
+    missing,
+)
 from acflib.study.ablation.pair_results import PairResults
 from acflib.study.ablation.results import DamagedResult, read_json
 from acflib.study.ablation.stats import Interval, mean_interval
@@ -67,6 +76,7 @@ difference = gain[47] - gain[239]  # one number a seed
 half = 2.364624 * difference.std(ddof=1) / np.sqrt(8)  # Student's t of 7 degrees of freedom at 97.5 %
 print(f"{difference.mean():+.2f} ± {half:.2f}")
 """
+COMPARISON = ["", "difference", "mean ± 95 %", "n", "p", "p after Holm", "verdict"]
 FOLDERS = {"test": "results/study-test", "val": "results/study"}
 
 
@@ -161,29 +171,41 @@ def comparisons_table(results: PairResults) -> str:
     """
     found = conclude(results)
     other = conclude(PairResults("val", results.root)) if results.split == "test" else found
-    texts = [["", "difference", "mean ± 95 %", "n", "p", "p after Holm", "verdict"]]
+    texts = [COMPARISON]
     for number, (each, val) in enumerate(zip(found, other, strict=True)):
-        place = [each.contrast.hypothesis if not number else f"{each.contrast.hypothesis} ({number})"]
-        place.append(each.contrast.name)
-        if not each.whole:
-            texts.append([*place, NOTHING, str(len(each.values)), NOTHING, NOTHING, missing(each)])
-            continue
-        mean = mean_interval([*each.values.values()])
-        number_text = signed(mean) + differs_on_val(each, val)
-        if each.found is None:
-            texts.append([*place, number_text, str(len(each.values)), NOTHING, NOTHING, missing(each)])
-            continue
-        if results.split == "val":  # shown there, tested nowhere
-            texts.append([*place, number_text, str(each.found.interval.n), NOTHING, NOTHING, NOTHING])
-            continue
-        corrected = NOTHING if not number else p_value(each.found.adjusted)
-        texts.append(
-            [*place, number_text, str(each.found.interval.n), p_value(each.found.p), corrected, str(each.verdict)]
-        )
+        place = each.contrast.hypothesis if not number else f"{each.contrast.hypothesis} ({number})"
+        texts.append(comparison_line(place, each, val, results.split, corrected=bool(number)))
     title = f"**The comparisons of the plan: points of fine mIoU on {results.split}** (*measured here*)"
     note = "- The first is the primary endpoint and stands alone; p of the others is corrected over all 19 of them."
     if results.split == "val":
         note = "- Not tested: all choices were made here."
+    return "\n".join([title, "", *markdown_rows(texts), "", note])
+
+
+def comparison_line(place: str, each: Conclusion, val: Conclusion, split: str, corrected: bool) -> list[str]:
+    """The cells of one comparison; what is missing is said, and on val nothing is tested."""
+    line = [place, each.contrast.name]
+    if not each.whole:
+        return [*line, NOTHING, str(len(each.values)), NOTHING, NOTHING, missing(each)]
+    line += [signed(mean_interval([*each.values.values()])) + differs_on_val(each, val), str(len(each.values))]
+    if each.found is None:
+        return [*line, NOTHING, NOTHING, missing(each)]
+    if split == "val":
+        return [*line, NOTHING, NOTHING, NOTHING]
+    return [*line, p_value(each.found.p), p_value(each.found.adjusted) if corrected else NOTHING, str(each.verdict)]
+
+
+def photographs_table(results: PairResults) -> str:
+    """The three comparisons on photographs, corrected together."""
+    found = conclude_photographs(results)
+    other = conclude_photographs(PairResults("val", results.root)) if results.split == "test" else found
+    texts = [COMPARISON]
+    for each, val in zip(found, other, strict=True):
+        texts.append(comparison_line(each.contrast.hypothesis, each, val, results.split, corrected=True))
+    title = f"**CamVid, ImageNet weights: points of fine mIoU on {results.split}** (*measured here*)"
+    note = "- The first is the primary endpoint on photographs; p is corrected over the three (Holm)."
+    if results.split == "val":
+        note = "- Not tested: the setting and the number of seeds were chosen here."
     return "\n".join([title, "", *markdown_rows(texts), "", note])
 
 
@@ -246,4 +268,5 @@ BLOCKS: dict[str, Callable[[PairResults], str]] = {
     "oracles": pair_tables.oracles_table,
     "pairing": pair_tables.pairing_table,
     "power": pair_tables.power_table,
+    "photographs": photographs_table,
 }

@@ -161,7 +161,7 @@ def oracle_cells(name: str, own: str, results: PairResults, output: str = "fine"
 def pairing_table(results: PairResults) -> str:
     """How much narrower the intervals are in pairs than if all runs were independent, beside the old study."""
     texts = [["difference", "n", "in pairs", "as if independent (Welch)", "sd in pairs", "sd independent", "ratio"]]
-    for study in (*WORLD_STUDIES, "own-47-frozen"):
+    for study in (*WORLD_STUDIES, "own-47-frozen", "photographs"):
         texts += pairing_line(f"sum - self, {study}", *(results.scores(f"{study}/{row}") for row in ("sum", "self")))
     for row in ("center", "global"):
         name = f"{row} - self, own-47"
