@@ -140,8 +140,8 @@ study-test: $(READY)  ## score the networks of a finished study on its test scen
 
 # Needs CamVid; PHOTOGRAPHS names its folder. The second line looks at its test part.
 photographs: $(READY)  ## the same pairs on photographs, trained and scored (hours; JOBS=2: two at a time)
-	$(ABLATE) --study photographs --rows self sum center psp baseline --seeds $(THREE) --data $(PHOTOGRAPHS)
-	$(ABLATE) --study photographs-test --rows self sum center psp baseline --seeds $(THREE) --data $(PHOTOGRAPHS)
+	$(ABLATE) --study photographs --rows self sum psp --seeds $(THREE) --data $(PHOTOGRAPHS)
+	$(ABLATE) --study photographs-test --rows self sum psp --seeds $(THREE) --data $(PHOTOGRAPHS)
 
 # The PDF needs a Chromium.
 slides: $(READY)  ## a talk of 30 minutes, with notes, in slides/

@@ -219,4 +219,4 @@ def test_make_photographs_runs_what_is_planned():
     study, rows, count = PHOTOGRAPH_PLAN
     assert seeds == count and lines == [(study, rows), (f"{study}-test", rows)]
     assert set(rows.split()) <= {row.name for row in STUDIES[study].rows}
-    assert [seeds_planned(contrast) for contrast in PHOTOGRAPHS] == [count] * 3
+    assert [seeds_planned(contrast) for contrast in PHOTOGRAPHS] == [count] * 2

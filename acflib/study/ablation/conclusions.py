@@ -91,8 +91,8 @@ FAMILY = (
     ),
 )
 
-# On CamVid: the first is its primary endpoint; all three are corrected together.
-PHOTOGRAPHS = named("CamVid", *(gain(row, "photographs") for row in ("sum", "center", "psp")))
+# On CamVid: the first is its primary endpoint; both are corrected together.
+PHOTOGRAPHS = named("CamVid", gain("sum", "photographs"), gain("psp", "photographs"))
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def conclude(results: PairResults) -> list[Conclusion]:
 
 
 def conclude_photographs(results: PairResults) -> list[Conclusion]:
-    """The three comparisons on photographs, corrected by Holm, when all of them are there.
+    """The comparisons on photographs, corrected by Holm, when all of them are there.
 
     Raises:
         DataError: a result file cannot be used.

@@ -30,7 +30,7 @@ PLAN = (
     ("own-239", "global center", 5),
     ("own-47-frozen", "self global sum center permuted", 5),
 )
-PHOTOGRAPH_PLAN = ("photographs", "self sum center psp baseline", 3)  # the target "photographs" runs the same
+PHOTOGRAPH_PLAN = ("photographs", "self sum psp", 3)  # the target "photographs" runs the same
 
 
 @dataclass(frozen=True)
