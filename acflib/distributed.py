@@ -13,13 +13,24 @@ import torch.distributed as dist
 import torch.distributed.nn
 from torch import Tensor, nn
 
+from acflib.errors import ConfigError
+
 
 def setup(device: torch.device) -> bool:
-    """Join the processes that torchrun started; False (and nothing joined) where it did not start this one."""
+    """Join the processes that torchrun started; False (and nothing joined) where it did not start this one.
+
+    Raises:
+        ConfigError: GPUs cannot work together here.
+    """
     if device.type == "cuda":
         torch.cuda.set_device(device)  # before the first collective, which would otherwise use GPU 0 on every process
     if "RANK" not in os.environ or dist.is_initialized():
         return False
+    if device.type == "cuda" and not dist.is_nccl_available():
+        raise ConfigError(
+            "several GPUs work together by NCCL, which this PyTorch does not have (on Windows none has): start without "
+            "torchrun, on one GPU, or under Linux (on Windows: WSL)"
+        )
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return True
 

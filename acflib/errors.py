@@ -24,6 +24,10 @@ class ConfigError(AcflibError, ValueError):
     """An argument or a combination of arguments cannot work."""
 
 
+class MemoryShortage(ConfigError):
+    """What was asked for needs more memory than there is; the message says what needs less."""
+
+
 class CheckpointError(AcflibError, ValueError):
     """A checkpoint cannot be read, or belongs to another configuration."""
 

@@ -25,7 +25,7 @@ from acflib.engine.sampling import EpochBatches
 from acflib.engine.stopping import StopRequest, last_words
 from acflib.engine.train_state import LOSSES, TrainState, check_finite, save_state, start_state
 from acflib.engine.workers import clear_errors, ended_with, ignore_interrupts, shared_batch
-from acflib.errors import ConfigError
+from acflib.errors import ConfigError, MemoryShortage
 from acflib.losses import pixel_weights, pixels_to_keep, poly_learning_rate, total_loss
 from acflib.metrics import Scores
 from acflib.predict.evaluation import check_classes, check_split, evaluate
@@ -160,12 +160,23 @@ def evaluation_due(config: TrainConfig, position: int) -> bool:
 def evaluate_now(
     config: TrainConfig, state: TrainState, val_dataset: SegmentationDataset | None, log: RunLog
 ) -> Scores:
-    """Scores of the network as it is, also written to the log."""
+    """Scores of the network as it is, also written to the log.
+
+    Raises:
+        MemoryShortage: whole images do not fit; the message names flags of training.
+    """
     assert val_dataset is not None  # evaluation_due says no where there is none
-    scores = evaluate(
-        state.model, val_dataset, batch_size=config.eval_batch_size, workers=config.workers, precision=state.precision,
-        progress=False, oracle=config.oracle,
-    )  # fmt: skip
+    try:
+        scores = evaluate(
+            state.model, val_dataset, batch_size=config.eval_batch_size, workers=config.workers,
+            precision=state.precision, progress=False, oracle=config.oracle,
+        )  # fmt: skip
+    except MemoryShortage as error:  # its advice is for `acflib evaluate`
+        smaller = "--eval-batch-size 1, or " if config.eval_batch_size > 1 else ""
+        raise MemoryShortage(
+            f"evaluating {config.val_split} takes more memory than there is. The checkpoint is written: go on with "
+            f"--resume and {smaller}--val-split none, and score checkpoint.pt by `acflib evaluate --window 769 769`"
+        ) from error
     log.scores(state.position, scores)
     return scores
 

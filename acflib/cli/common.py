@@ -9,7 +9,7 @@ from acflib import distributed
 from acflib.acfnet import ACFNet
 from acflib.datasets import SegmentationDataset, open_dataset
 from acflib.engine.contact import in_contact
-from acflib.engine.devices import pick_device, pick_precision, place
+from acflib.engine.devices import pick_device, pick_precision, place, weights_dtype
 from acflib.errors import ConfigError
 from acflib.predict.pretrained import load_pretrained
 
@@ -27,7 +27,7 @@ def require(value: str, flag: str, what: str) -> None:
 def placed_network(checkpoint: str, device: torch.device, precision: str) -> tuple[ACFNet, str]:
     """The network of a checkpoint or a name, on the device; and the precision, which may have been "auto"."""
     precision = pick_precision(precision, device)
-    return place(load_pretrained(checkpoint), device, precision), precision
+    return place(load_pretrained(checkpoint, dtype=weights_dtype(precision)), device, precision), precision
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """The lists of the CamVid layout, pairs of file names a line, as other computers write them."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from acflib.datasets.base import IMAGE_SUFFIXES
-from acflib.datasets.folders import is_companion
+from acflib.datasets.folders import folded, is_companion
 from acflib.errors import DataError
 
 # Beginnings by which text says its encoding, the longer before those that begin alike.
@@ -102,10 +101,6 @@ class Finder:
         if folder not in self._folders:
             entries = self._folders[folder] = {}
             for path in folder.iterdir() if folder.is_dir() else ():
-                entries.setdefault(_folded(path.name), []).append(path)
-        found = self._folders[folder].get(_folded(name), [])
+                entries.setdefault(folded(path.name), []).append(path)
+        found = self._folders[folder].get(folded(name), [])
         return found[0] if len(found) == 1 else None
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()

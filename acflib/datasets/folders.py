@@ -1,5 +1,6 @@
 """What lies in a folder beside a user's files: the companions that systems, archives and editors leave behind."""
 
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +14,11 @@ COMPANIONS = frozenset(
 def is_companion(path: Path) -> bool:
     """Whether the last part of a path is hidden (``._NAME``, ``.DS_Store``, ``.git``) or among ``COMPANIONS``."""
     return path.name.startswith(".") or path.name.lower() in COMPANIONS
+
+
+def folded(name: str) -> str:
+    """A name as Windows and macOS compare it: capitals, and the ways to write an accent, make no other file."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def visible(paths: Iterable[Path], root: Path) -> list[Path]:

@@ -88,6 +88,8 @@ class TrainConfig:
         if self.compile and self.model.recompute:
             raise ConfigError("compile=True and recompute=True do not go together: torch cannot trace both; choose one")
         stride = self.model.output_stride
+        if stride < 1:
+            raise ConfigError(f"output_stride must be 8, 16 or 32, got {stride}")
         fitting = padded_size(self.crop_size, stride)
         if self.model.align_corners and fitting != tuple(self.crop_size):
             raise ConfigError(

@@ -121,11 +121,17 @@ class Watch:
         before, silent = self.heard, [0] * len(self.heard)
         while not self.over.wait(self.interval):
             now = self.heard
-            silent = [n + 1 if a == b and GOODBYE not in b else 0 for a, b, n in zip(before, now, silent, strict=True)]
+            signs = zip(before, now, silent, strict=True)
+            silent = [n + 1 if a == b and not has_ended(b) else 0 for a, b, n in signs]
             before, self.looks = now, self.looks + 1
             gone = [rank for rank in self.ranks if rank != self.rank and silent[rank] >= self.missed]
             if gone:
                 give_up(gone, now, self.interval * self.missed)
+
+
+def has_ended(sign: str) -> bool:
+    """Whether this is the last sign of a process that ended in good order; "" is none yet."""
+    return bool(sign) and json.loads(sign)["sign"] == GOODBYE
 
 
 def give_up(gone: list[int], signs: list[str], seconds: float) -> None:

@@ -20,6 +20,7 @@ from acflib.engine.config import MAY_CHANGE, TrainConfig
 from acflib.engine.devices import pick_precision
 from acflib.engine.files import remove_leftovers, write_whole
 from acflib.errors import CheckpointError, ConfigError, TrainingError
+from acflib.layers.bases import with_field
 
 LOCK = "run.lock"
 FAR = 1 << 30  # Windows locks bytes against reading too: one that no note reaches
@@ -178,7 +179,8 @@ def prepare_folder(config: TrainConfig, resume: bool, device: torch.device) -> d
         checkpoint = load_checkpoint(path)
         unknown = "auto" in (config.precision, checkpoint["config"].get("precision"))
         may_differ = (*MAY_CHANGE, "precision") if unknown else MAY_CHANGE  # see run_precision
-        check_same_config(path, checkpoint["config"], config_as_dict(config), may_differ)
+        stored = {**checkpoint["config"], "model": with_field(checkpoint["config"]["model"])}
+        check_same_config(path, stored, config_as_dict(config), may_differ)
     # All look before one writes. On several machines without a common disk they may find different ones.
     own = torch.tensor(checkpoint["position"] if checkpoint else -1)
     positions = [int(found) for found in distributed.gather(own, device)]

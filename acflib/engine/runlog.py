@@ -11,7 +11,7 @@ from tqdm import tqdm
 from acflib import distributed
 from acflib.engine.config import TrainConfig
 from acflib.engine.files import write_whole
-from acflib.errors import package_fault
+from acflib.errors import TrainingError, package_fault
 from acflib.metrics import Scores, iou_per_class
 
 TIME_COLUMNS = ("images_per_second", "seconds")
@@ -90,9 +90,13 @@ class RunLog:
 
     def _curves(self, position: int, **values: float | None) -> None:
         if self.board:
-            for name, value in values.items():
-                if value is not None:
-                    self.board.add_scalar(name, value, position)
+            try:
+                for name, value in values.items():
+                    if value is not None:
+                        self.board.add_scalar(name, value, position)
+            except OSError as error:  # no reason to give up a run
+                print(f"acflib: no more TensorBoard curves: {error}", file=sys.stderr)
+                self.board = None
 
 
 class CsvLog:
@@ -117,10 +121,18 @@ class CsvLog:
         write_whole(path, text.getvalue().encode())
 
     def write(self, **values: float | int | str | None) -> None:
-        """Add a row; floats are written so that they read back as the same number (texts hold no comma)."""
+        """Add a row; floats are written so that they read back as the same number (texts hold no comma).
+
+        Raises:
+            TrainingError: it cannot be written: a full disk, a folder that is gone, a program that keeps the file.
+        """
         row = ["" if values.get(name) is None else str(values[name]) for name in self.columns]
-        with open(self.path, "a", newline="") as file:
-            file.write(",".join(row) + "\n")
+        try:
+            with open(self.path, "a", newline="") as file:
+                file.write(",".join(row) + "\n")
+        except OSError as error:
+            mend = "free some space, or close the program that has it open; then go on with --resume"
+            raise TrainingError(f"{self.path}: cannot be written ({error}); {mend}") from error
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

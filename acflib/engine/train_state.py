@@ -68,10 +68,11 @@ def start_state(
     model = build_model(without_weights(config.model) if checkpoint or config.start else config.model)
     if config.norm == "inplace":
         use_inplace(model)  # before its weights: they are those of this kind
+    model = model.to(weights_dtype(precision))  # before its weights, too: float32 would round those of float64
     if checkpoint:
         model.load_state_dict(checkpoint["model"])
     elif config.start:
-        load_base(model, Path(config.start))
+        load_base(model, config)
     state = prepare(model, config, device, precision, class_weights)
     if not checkpoint:
         torch.manual_seed(config.seed + distributed.rank())  # dropout differs between processes
@@ -89,18 +90,41 @@ def start_state(
     return state
 
 
-def load_base(model: ACFNet, path: Path) -> None:
-    """Give a network the base network of a checkpoint, running statistics included; its other layers stay.
+def load_base(model: ACFNet, config: TrainConfig) -> None:
+    """Give a network the base network of the checkpoint ``config.start``; its other layers stay.
+
+    Running statistics are included.
 
     Raises:
-        CheckpointError: no such checkpoint, or its base network is of another shape.
+        CheckpointError: no such checkpoint, or its base network is of another shape or kind.
     """
-    weights = load_checkpoint(path)["model"]
+    path = Path(cast(str, config.start))
+    checkpoint = load_checkpoint(path)
+    check_same_kind(path, checkpoint["config"], config)
+    weights = checkpoint["model"]
     base = {name.removeprefix("base."): value for name, value in weights.items() if name.startswith("base.")}
     try:
         model.base.load_state_dict(base)
     except RuntimeError as error:
         raise CheckpointError(f"start={path}: its base network is another one than this run's: {error}") from error
+
+
+def check_same_kind(path: Path, stored: dict[str, Any], config: TrainConfig) -> None:
+    """Raise CheckpointError where the same weights would compute something else; no tensor's shape tells.
+
+    A base network that is trained further may go on at another output stride; a frozen one cannot.
+    """
+    if (stored["norm"] == "inplace") != (config.norm == "inplace"):
+        raise CheckpointError(
+            f"start={path}: it was trained with norm={stored['norm']!r}, this run has norm={config.norm!r}: "
+            '"inplace" has another activation, so both or neither'
+        )
+    for name in ("output_stride", "align_corners") if config.freeze == "base" else ():
+        before, now = stored["model"][name], getattr(config.model, name)
+        if before != now:
+            raise CheckpointError(
+                f"start={path}: it was trained with {name}={before}, this run has {now} and freezes it: choose {before}"
+            )
 
 
 def prepare(

@@ -5,7 +5,7 @@ A base network is any ``nn.Module`` whose forward returns a :class:`BaseOutput` 
 k*output_stride+1 pixels are k+1 cells. :func:`acflib.layers.tapping.tap` makes one of any other segmentation network.
 """
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 TINY_FIELDS = {47: (), 111: ("layer3",), 239: ("layer3", "layer4")}
 TINY_FIELD = 47  # so narrow that a look at the whole street is worth something (docs/study-plan.md)
 FIRST_TINY_FIELD = 239  # of acflib 0.1, whose files name none
+
+
+def with_field(model: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a stored network, its field named: that of acflib 0.1 where the file of a tiny one names none."""
+    unnamed = model.get("backbone") == "tiny" and model.get("field") is None
+    return {**model, "field": FIRST_TINY_FIELD} if unnamed else model
 
 
 class BaseOutput(NamedTuple):

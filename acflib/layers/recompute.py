@@ -30,7 +30,7 @@ def _contexts(block: nn.Module) -> tuple[AbstractContextManager[None], AbstractC
 @contextmanager
 def frozen_running_statistics(module: nn.Module) -> Iterator[None]:
     """Normalize by the statistics of the batch, as in training, but leave the running ones as they are."""
-    norms = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    norms = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats and m.training]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0  # running = 1 * running + 0 * batch

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acflib.acfnet import ACFNet, resize
-from acflib.errors import ConfigError, is_out_of_memory
+from acflib.errors import ConfigError, MemoryShortage, is_out_of_memory
 from acflib.layers.alignment import map_size
 from acflib.options import option
 
@@ -39,7 +39,7 @@ class InferenceConfig:
 
 
 def advising_on_memory(predict: Callable) -> Callable:
-    """Turn what an allocator raises into a ConfigError that says what takes less memory."""
+    """Turn what an allocator raises into a MemoryShortage that says what takes less, as flags of the command line."""
 
     @wraps(predict)
     def advising(model, images, config=InferenceConfig(), *arguments, **keywords):
@@ -57,7 +57,7 @@ def advising_on_memory(predict: Callable) -> Callable:
             mend = f"--window 769 769, a sliding window (with {mend}, too)"
         else:
             mend = f"a smaller --window ({mend}, too)"
-        raise ConfigError(f"not enough memory for {width}x{height} pixels at once: pass {mend} [{reason[0]}]")
+        raise MemoryShortage(f"not enough memory for {width}x{height} pixels at once: pass {mend} [{reason[0]}]")
 
     return advising
 

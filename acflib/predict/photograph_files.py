@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from acflib.datasets.base import IMAGE_SUFFIXES
-from acflib.datasets.folders import visible
+from acflib.datasets.folders import folded, visible
 from acflib.datasets.reading import HEIC, RAW, RAW_SUFFIXES
 from acflib.errors import DataError
 
@@ -29,8 +29,8 @@ def find_photographs(paths: list[Path]) -> list[Path]:
             found.append(path)
         else:
             raise DataError(f"{path}: no such photograph or folder")
-    names = [path.stem for path in found]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    names = [folded(path.stem) for path in found]
+    twice = sorted(path.stem for path, name in zip(found, names, strict=True) if names.count(name) > 1)
     if twice:
         raise DataError(f"two photographs are named {twice[0]}: their results would overwrite each other; rename one")
     return found

@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from acflib.acfnet import ACFNet
 from acflib.datasets.folders import visible
 from acflib.engine.checkpoints import load_checkpoint
@@ -30,7 +32,9 @@ OF_CHECKPOINT = ("config", "classes", "colors", "position", "frames", "picture_s
 AGAIN = "use another copy: `git checkout -- data/weights` in a clone, or install acflib again"
 
 
-def load_pretrained(name: str | Path, device: str = "cpu", folder: str | Path | None = None) -> ACFNet:
+def load_pretrained(
+    name: str | Path, device: str = "cpu", folder: str | Path | None = None, dtype: torch.dtype = torch.float32
+) -> ACFNet:
     """A trained network, in evaluation mode.
 
     Args:
@@ -39,6 +43,7 @@ def load_pretrained(name: str | Path, device: str = "cpu", folder: str | Path | 
             "owner/name". A file goes before a name, and both before a hub.
         device: "cpu", "auto", "cuda", "cuda:1" or "mps".
         folder: where the weights of that name lie, if not those that come with acflib; no checkpoint is looked for.
+        dtype: of the weights; torch.float64 rounds none of a checkpoint trained in it.
 
     Returns:
         The network. Its ``info`` holds "classes", "colors" and "position" (optimizer steps); beside them what
@@ -53,7 +58,7 @@ def load_pretrained(name: str | Path, device: str = "cpu", folder: str | Path | 
     """
     place = pick_device(device)
     if folder is None and Path(name).is_file():
-        return _load_checkpoint(Path(name)).to(place)
+        return _load_checkpoint(Path(name), dtype).to(place)
     if folder is None and str(name) not in available():
         shared = load_shared(str(name))
         if shared is None:
@@ -61,19 +66,19 @@ def load_pretrained(name: str | Path, device: str = "cpu", folder: str | Path | 
                 f"{name}: no such checkpoint (a run writes checkpoint.pt into its --out folder), no pretrained weights "
                 f"of that name ({', '.join(available()) or 'there are none'}), and no folder of save_pretrained"
             )
-        return shared.to(place)
+        return shared.to(place, dtype)
     info = pretrained_info(str(name), folder)
     path = _folder(folder) / f"{name}.safetensors"
     weights = read_weights(path, info["sha256"], info["bytes"], path.with_suffix(".json").name, AGAIN)
     model = build_stored(path, info["model"], info["norm"], weights)
     model.info = info
-    return model.to(place)
+    return model.to(place, dtype)
 
 
-def _load_checkpoint(path: Path) -> ACFNet:
+def _load_checkpoint(path: Path, dtype: torch.dtype) -> ACFNet:
     checkpoint = load_checkpoint(path)
     config = checkpoint["config"]
-    model = build_stored(path, config["model"], config["norm"], checkpoint["model"])
+    model = build_stored(path, config["model"], config["norm"], checkpoint["model"], dtype)
     model.info = {key: checkpoint[key] for key in OF_CHECKPOINT}
     return model
 

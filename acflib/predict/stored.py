@@ -1,7 +1,6 @@
 """Weights as safetensors, and the network that stored weights and their configuration make."""
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,11 @@ from torch import Tensor
 
 from acflib.acfnet import ACFNet, ModelConfig, build_model, without_weights
 from acflib.errors import CheckpointError, ConfigError, package_fault
-from acflib.layers.bases import FIRST_TINY_FIELD
+from acflib.layers.bases import with_field
 from acflib.layers.inplace import use_inplace
 
 FORMAT = 1  # of the JSON file beside weights
-PATHS = ("data", "cache", "out")  # settings of a training run that say where, not what
+PATHS = ("data", "cache", "out", "start")  # settings of a training run that say where, not what
 LFS_POINTER = b"version https://git-lfs"
 
 
@@ -24,11 +23,12 @@ def stored_config(stored: dict[str, Any]) -> ModelConfig:
     Raises:
         TypeError: the file has a setting that this acflib does not know.
     """
-    config = ModelConfig(**stored)
-    return replace(config, field=FIRST_TINY_FIELD) if config.backbone == "tiny" and config.field is None else config
+    return ModelConfig(**with_field(stored))
 
 
-def build_stored(path: Path, config: dict[str, Any], norm: str, weights: dict[str, Tensor]) -> ACFNet:
+def build_stored(
+    path: Path, config: dict[str, Any], norm: str, weights: dict[str, Tensor], dtype: torch.dtype = torch.float32
+) -> ACFNet:
     """The network of a stored configuration (fields of ModelConfig) with its stored weights, in evaluation mode.
 
     Raises:
@@ -40,6 +40,7 @@ def build_stored(path: Path, config: dict[str, Any], norm: str, weights: dict[st
         raise CheckpointError(f"{path}: this acflib cannot build its network: {error}") from error
     if norm == "inplace":  # the same weights with leaky ReLU instead of ReLU
         use_inplace(model)
+    model = model.to(dtype)  # before its weights: float32 would round those of float64
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from acflib import distributed
+from acflib.acfnet import ModelConfig
+from acflib.engine.config import TrainConfig
 from acflib.engine.devices import (
     autocast,
     choose_device,
@@ -115,3 +117,17 @@ def test_channels_last_on_a_gpu_and_for_depthwise_convolutions_on_a_cpu():
         placed = place(nn.Conv2d(4, 4, 3), torch.device("meta"), "float64")
     assert placed.weight.dtype == torch.float64 and placed.weight.is_contiguous()
     assert place(nn.Conv2d(4, 4, 3, groups=4), cpu, "float32").weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_several_gpus_without_nccl(monkeypatch):
+    """As under Windows."""
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setattr(distributed.dist, "is_nccl_available", lambda: False)
+    with pytest.raises(ConfigError, match="WSL"):
+        distributed.setup(GPU)
+
+
+def test_an_output_stride_of_0_is_refused_before_a_crop_is_fitted_to_it():
+    with pytest.raises(ConfigError, match="output_stride must be 8, 16 or 32, got 0"):
+        TrainConfig(model=ModelConfig(output_stride=0))

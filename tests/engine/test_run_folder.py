@@ -19,7 +19,7 @@ from acflib.engine import run_folder
 from acflib.engine.files import remove_leftovers, replacing, write_whole
 from acflib.engine.run_folder import LOCK, locked, sole_run
 from acflib.engine.runlog import read_csv
-from acflib.errors import ConfigError, TrainingError
+from acflib.errors import CheckpointError, ConfigError, TrainingError
 from acflib.training import train
 from tests.runs import flags, tiny_config
 
@@ -205,3 +205,21 @@ def test_only_a_full_disk_is_said_to_be_full(tmp_path):
     with pytest.raises(TrainingError, match="is its folder there") as caught:
         write_whole(tmp_path / "gone" / "scores.json", b"x")
     assert "free some space" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field, message", [(239, None), (None, "model.field is 47, was 239")])
+def test_a_tiny_run_of_acflib_0_1_goes_on_at_its_field(streets, tmp_path, field, message):
+    """Its checkpoint names none."""
+    config = tiny_config(streets, tmp_path / "run", iterations=1, val_split="none")
+    config = replace(config, model=replace(config.model, field=239))
+    train(config, progress=False)
+    path = tmp_path / "run" / "checkpoint.pt"
+    old = torch.load(path, weights_only=True)
+    del old["config"]["model"]["field"]
+    torch.save(old, path)
+    again = replace(config, model=replace(config.model, field=field))
+    if message is None:
+        assert train(again, resume=True, progress=False).finished
+    else:
+        with pytest.raises(CheckpointError, match=message):
+            train(again, resume=True, progress=False)

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from acflib.acfnet import ModelConfig, build_model
 from acflib.layers.bases import ResNetBase
 
 PLAIN = dict(weights=None, align_corners=False)
@@ -52,3 +53,11 @@ def test_evaluation_does_not_recompute():
     with torch.no_grad():
         base(torch.randn(1, 3, 32, 32))
     assert len(calls) == 1
+
+
+def test_a_look_in_evaluation_mode_changes_nothing():
+    """With gradients, as a field of view is measured."""
+    model = build_model(ModelConfig(backbone="resnet18", weights=None, recompute=True, channels=16)).eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model(torch.randn(1, 3, 33, 33, requires_grad=True))["out"].sum().backward()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

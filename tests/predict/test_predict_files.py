@@ -238,3 +238,12 @@ def test_an_upload_of_a_heic_photograph_is_called_so():
     file = io.BytesIO(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
     with pytest.raises(DataError, match="HEIC"):
         read_image(file)
+
+
+@pytest.mark.parametrize("names", [("IMG_1.JPG", "img_1.png"), ("caf\u00e9.png", "cafe\u0301.jpg")])
+def test_names_that_are_one_on_some_systems_are_refused(tmp_path, names):
+    """Windows and macOS would write both results into one file."""
+    for name in names:
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    with pytest.raises(DataError, match="two photographs are named .*rename one"):
+        find_photographs([tmp_path])

@@ -11,10 +11,9 @@ from torch import nn
 from acflib.acfnet import ModelConfig, build_model
 from acflib.datasets import open_dataset
 from acflib.datasets.transforms import evaluation_transform
-from acflib.engine.checkpoints import load_checkpoint
 from acflib.engine.config import TrainConfig
 from acflib.engine.oracle import classes_that_occur, oracle_probs
-from acflib.errors import CheckpointError, ConfigError
+from acflib.errors import ConfigError
 from acflib.layers.controls import permute_centers
 from acflib.predict.evaluation import evaluate
 from acflib.study.ablation.cells import make_runs, sort_runs
@@ -31,8 +30,6 @@ from acflib.study.ablation.pairs import (
 )
 from acflib.study.ablation.results import load_results
 from acflib.study.ablation.rows import Line, config_of, evaluations_of
-from acflib.training import train
-from tests.runs import tiny_config
 from tests.study.ablation_cases import small_study
 
 OWN = next(world for world in WORLDS if world.name == "own")
@@ -58,58 +55,6 @@ def small_pairs(folder: Path, frozen: bool = False):
     test = final_study(replace(study, data=data_of(OWN)))
     data = replace(test.data, folder=str(folder / "test-data"), width=64, height=32, counts=(("test", 3),))
     return study, replace(test, data=data, trained=study, results=str(folder / "results-test"))
-
-
-def test_a_run_starts_from_the_base_network_of_another_one(streets, tmp_path):
-    """Base weights and running statistics are those of the checkpoint; the heads are drawn by the run's own seed."""
-    first = tiny_config(streets, tmp_path / "first", iterations=2)
-    base_only = replace(first, model=replace(first.model, variant=None))
-    train(base_only, progress=False)
-    found = {}
-    for seed in (0, 1):
-        config = replace(
-            first, out=str(tmp_path / f"second{seed}"), start=str(tmp_path / "first" / "checkpoint.pt"), seed=seed,
-            freeze="base",
-        )  # fmt: skip
-        found[seed] = train(config, progress=False).model.state_dict()
-    start = load_checkpoint(tmp_path / "first" / "checkpoint.pt")["model"]
-    for name, value in start.items():
-        assert torch.equal(found[0][name], value) and torch.equal(found[1][name], value), name
-    heads = [name for name in found[0] if name not in start and name.endswith("weight")]
-    assert heads and not any(torch.equal(found[0][name], found[1][name]) for name in heads if "bn" not in name)
-
-
-def test_a_frozen_base_stays_as_it_is_and_the_heads_are_trained(streets, tmp_path):
-    config = tiny_config(streets, tmp_path / "run", iterations=3, eval_every=1)  # an evaluation puts the mode back
-    frozen = replace(config, freeze="base", val_split="val")
-    torch.manual_seed(frozen.seed)
-    before = build_model(frozen.model).state_dict()
-    after = train(frozen, progress=False).model.state_dict()
-    moved = {name for name in before if not torch.equal(before[name], after[name])}
-    assert not any(name.startswith("base.") for name in moved)
-    assert {name for name in before if not name.startswith("base.")} == moved
-    log = (tmp_path / "run" / "log.csv").read_text().splitlines()
-    assert dict(zip(log[0].split(","), log[1].split(","), strict=True))["aux"] == ""  # there is no auxiliary loss
-
-
-def test_a_run_that_was_stopped_resumes_from_itself_and_not_from_its_start(streets, tmp_path):
-    first = tiny_config(streets, tmp_path / "first", iterations=2)
-    train(first, progress=False)
-    whole = replace(first, out=str(tmp_path / "whole"), start=str(tmp_path / "first" / "checkpoint.pt"), iterations=4)
-    expected = train(whole, progress=False).model.state_dict()
-    again = train(whole, resume=True, progress=False)
-    assert again.position == 4
-    assert all(torch.equal(value, expected[name]) for name, value in again.model.state_dict().items())
-
-
-def test_start_from_another_network_is_refused(streets, tmp_path):
-    first = tiny_config(streets, tmp_path / "first", iterations=1)
-    train(replace(first, model=replace(first.model, field=239)), progress=False)
-    second = replace(first, out=str(tmp_path / "second"), start=str(tmp_path / "first" / "checkpoint.pt"))
-    with pytest.raises(CheckpointError, match="its base network is another one"):
-        train(second, progress=False)
-    with pytest.raises(CheckpointError, match="no such checkpoint"):
-        train(replace(second, start=str(tmp_path / "none.pt")), progress=False)
 
 
 def test_settings_that_cannot_work_are_refused():

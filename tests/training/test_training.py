@@ -3,20 +3,26 @@
 import csv
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from acflib import training
-from acflib.acfnet import ModelConfig
+from acflib.acfnet import ACFNet, ModelConfig
+from acflib.cli.common import placed_network
 from acflib.datasets import open_dataset
+from acflib.engine import runlog
 from acflib.engine.checkpoints import load_checkpoint
 from acflib.engine.runlog import CsvLog, read_csv
 from acflib.engine.train_state import start_state
+from acflib.errors import MemoryShortage, TrainingError
 from acflib.losses import LossConfig, poly_learning_rate
 from acflib.predict.evaluation import evaluate
 from acflib.predict.pretrained import load_pretrained
@@ -194,3 +200,51 @@ def test_tensorboard_files(streets, tmp_path):
     pytest.importorskip("tensorboard")
     train(tiny_config(streets, tmp_path, iterations=1, tensorboard=True), progress=False)
     assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_float64_loses_no_digit_in_a_resume_or_an_evaluation(streets, tmp_path, monkeypatch):
+    config = tiny_config(streets, tmp_path / "run", precision="float64", iterations=4)
+    train_until_power_cut(config, 2, monkeypatch)
+    result = train(config, resume=True, progress=False)
+    whole = train(replace(config, out=str(tmp_path / "whole")), progress=False)
+    assert_same_run(result.folder, whole.folder)
+    stored, checkpoint = final_weights(whole.folder), whole.folder / "checkpoint.pt"
+    placed, _ = placed_network(str(checkpoint), torch.device("cpu"), "float64")
+    assert all(torch.equal(value, stored[name]) for name, value in placed.state_dict().items())
+    assert next(load_pretrained(checkpoint).parameters()).dtype == torch.float32
+
+
+def test_an_evaluation_that_needs_too_much_memory_names_flags_of_training(streets, tmp_path, monkeypatch):
+    def failing(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    config = tiny_config(streets, tmp_path / "run", eval_batch_size=2)
+    monkeypatch.setattr(ACFNet, "forward", only_in_training(ACFNet.forward, failing))
+    with pytest.raises(MemoryShortage) as caught:
+        train(config, progress=False)
+    flags_named = set(re.findall(r"--[a-z-]+", str(caught.value)))
+    assert flags_named == {"--resume", "--eval-batch-size", "--val-split", "--window"}
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt")["position"] == 4, "it says that this is written"
+
+
+def only_in_training(forward, otherwise):
+    return lambda model, *arguments, **maps: (forward if model.training else otherwise)(model, *arguments, **maps)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+def test_a_log_that_cannot_be_written_is_named(tmp_path):
+    log = CsvLog(tmp_path / "log.csv", ("iteration", "loss"), 0)
+    (tmp_path / "log.csv").unlink()
+    (tmp_path / "log.csv").symlink_to("/dev/full")
+    with pytest.raises(TrainingError, match=r"log\.csv: cannot be written .*--resume"):
+        log.write(iteration=1, loss=0.5)
+
+
+def test_curves_that_cannot_be_written_do_not_end_a_run(streets, tmp_path, monkeypatch, capsys):
+    class Full:
+        def add_scalar(self, *_):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(runlog, "_tensorboard", lambda *_: Full())
+    assert train(tiny_config(streets, tmp_path / "run", tensorboard=True), progress=False).finished
+    assert capsys.readouterr().err.count("no more TensorBoard curves") == 1

@@ -67,6 +67,11 @@ def test_a_silent_process_is_given_up_and_no_other(given_up):
     assert all(gone == [2] for gone in given_up)
 
 
+def test_a_name_does_not_say_that_a_process_has_ended(given_up, monkeypatch):
+    monkeypatch.setattr(contact.platform, "node", lambda: "abandoned")  # it holds "done"
+    test_a_silent_process_is_given_up_and_no_other(given_up)
+
+
 def test_one_that_ends_in_good_order_is_not_missed(given_up):
     first, second = watches(2)
     first.start(), second.start()
