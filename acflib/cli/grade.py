@@ -15,8 +15,9 @@ from acflib.course.grading.alike import alike
 from acflib.course.grading.cells import find_notebooks, without_notebooks
 from acflib.course.grading.grade import GradedNotebook, check_paths, grade_or_say, make_folder, write_grades
 from acflib.course.grading.parallel import Kernels, each_as_it_ends
-from acflib.course.grading.totals import check_totals, folders_above, plain_beside, write_totals
+from acflib.course.grading.totals import check_folders, check_totals, folders_above, plain_beside, write_totals
 from acflib.course.material.folder import using_material
+from acflib.datasets.folders import folded
 from acflib.engine.machine import usable_cores
 from acflib.errors import ConfigError
 from acflib.options import from_flags, option
@@ -63,6 +64,8 @@ def run_grade(given: argparse.Namespace) -> int:
         make_folder(out)
     check_paths(given.notebooks)
     notebooks = find_notebooks(given.notebooks)
+    if config.totals and config.student in (None, "top-folder"):
+        check_folders(given.notebooks, notebooks)
     empty: dict[Path, str] = {}
     for depth in folders_above(list(notebooks.values()), config.student):
         empty |= without_notebooks(given.notebooks, depth)
@@ -87,6 +90,10 @@ def _check(config: GradeConfig) -> None:
     if config.jobs is not None and config.jobs < 1:
         raise ConfigError(f"--jobs must be at least 1, got {config.jobs}")
     check_totals(config.totals, config.columns, config.student)
+    files = [Path(f"{config.out}.json"), Path(f"{config.out}.csv")]
+    files += [Path(config.totals), plain_beside(config.totals)] if config.totals else []
+    if len({folded(str(file.resolve())) for file in files}) < len(files):
+        raise ConfigError(f"--out {config.out} and --totals {config.totals} would write one file: choose another name")
 
 
 def _grade_all(

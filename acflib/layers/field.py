@@ -29,7 +29,7 @@ class FieldOfView:
 
 
 def field_of_view(base: nn.Module, images: Tensor, draws: int = 4, seed: int = 0) -> FieldOfView:
-    """Measure the field of view of a base network in evaluation mode; its training mode is put back.
+    """Measure the field of view of a base network in evaluation mode; the mode of each of its modules is put back.
 
     Args:
         base: a base network (:class:`acflib.ResNetBase`, or :func:`acflib.tap` of any other network), or any module
@@ -38,13 +38,14 @@ def field_of_view(base: nn.Module, images: Tensor, draws: int = 4, seed: int = 0
         draws: random directions in feature space per image, of whose gradient the mean is taken.
         seed: of these directions.
     """
-    was_training = base.training
+    modes = [(module, module.training) for module in base.modules()]
     base.eval()
     try:
         gradients = gradient_map(base, images, draws, seed)
         height, width = (theoretical_extent(base, images[:1], dimension) for dimension in (2, 3))
     finally:
-        base.train(was_training)
+        for module, training in modes:
+            module.training = training
     return FieldOfView((height, width), effective_size(gradients), gradients)
 
 

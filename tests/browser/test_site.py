@@ -206,8 +206,11 @@ def test_by_keyboard_alone(play):
     play.panel("Coarse guess").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press(" ")
+    for _ in range(3):
+        page.keyboard.down(" ")  # held down: a second stroke, and the key repeats
+    page.keyboard.up(" ")
     play.settle()
-    assert [edit["do"] for edit in play.state()["edits"]] == ["stroke"]
+    assert [edit["do"] for edit in play.state()["edits"]] == ["stroke", "stroke"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

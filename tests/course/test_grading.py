@@ -10,6 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from acflib.cli.parser import main
 from acflib.course.grading import session as grading_session
+from acflib.course.grading.cells import calls_in
 from acflib.course.grading.grade import COLUMNS, GradedNotebook, grade_notebook
 
 SOLUTIONS = Path(__file__).parents[2] / "notebooks" / "solutions"
@@ -208,3 +209,57 @@ def test_each_exercise_keeps_its_function_when_names_are_used_twice(tmp_path):
 
 def test_a_changed_title_is_no_obstacle(tmp_path):
     assert grade(write(tmp_path / "a.ipynb", ROWS, title="# My notes")).lesson == "01"
+
+
+HELPED = """
+def mean(x, w):
+    return torch.einsum("bchw,bnhw->bnc", x, w) / w.sum((2, 3)).clamp(min=1e-30)[..., None]
+
+def mine(x, z):
+    return mean(x, z.softmax(1))
+
+print(checks.centers_from_logits(lambda x, z: mine(x, z)), checks.centers_from_logits(mine))
+"""
+LATER = """
+mean = 3.5  # the name of a helper, used again
+draw, drawn = torch.Generator().manual_seed(1), torch.rand(1)
+torch.manual_seed(5)
+"""
+LEAVES_ALL = """
+torch.manual_seed(3)
+before = torch.rand(1)
+torch.manual_seed(3)
+network = functional.class_centers
+"""
+AS_IT_WAS = """
+from acflib import functional as again
+assert torch.equal(torch.rand(1), before) and again.class_centers is network
+print("all is as it was")
+checks.hard_centers(mine)
+"""
+
+
+def test_an_answer_is_judged_with_the_names_of_its_own_cell(tmp_path):
+    """A later cell may call something else by the name of its helper: the student has read "Right"."""
+    graded = grade(write(tmp_path / "helped.ipynb", HELPED, LATER, STUB.format(check="merge_centers")))
+    assert found(graded)["centers_from_logits"].startswith("Right")
+
+
+def test_judging_changes_nothing_for_the_cells_that_follow(tmp_path):
+    """Random numbers and the modules of acflib; else the last cell would raise before it checks."""
+    cell = RIGHT["hard_centers"].replace("checks.hard_centers(mine)", "")
+    path = write(tmp_path / "same.ipynb", LEAVES_ALL + RIGHT["centers_from_logits"], cell + AS_IT_WAS)
+    messages = found(grade(path))
+    assert messages["centers_from_logits"].startswith("Right") and messages["hard_centers"].startswith("Right")
+
+
+def test_gradients_are_asked_for_where_a_notebook_has_turned_them_off(tmp_path):
+    source = RIGHT["centers_from_logits"].replace("z.softmax(1)", "z.softmax(1).detach()")
+    messages = found(grade(write(tmp_path / "off.ipynb", "torch.set_grad_enabled(False)", source)))
+    assert "no gradient reaches" in messages["centers_from_logits"]
+
+
+def test_the_last_call_of_a_check_is_the_lowest():
+    """However deep it stands in its line."""
+    source = "print(checks.hard_centers(draft))\nchecks.hard_centers(final)"
+    assert [call.answer for call in calls_in(source, 0)] == ["draft", "final"]

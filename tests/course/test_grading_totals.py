@@ -158,3 +158,44 @@ def test_a_note_is_about_a_whole_notebook_of_another(tmp_path: Path):
         not handed_in("dev/01.ipynb", 1, notes=(note,)).foreign
         and handed_in("dev/01.ipynb", 1, notes=(FOREIGN,)).foreign
     )
+
+
+@pytest.mark.parametrize("student", [None, "top-folder", "folder"])
+def test_a_date_in_the_name_of_a_file_is_no_number_of_canvas(tmp_path: Path, student):
+    notebooks = [handed_in(f"{name}/homework_2026_01_14.ipynb", n) for name, n in (("anna", 3), ("ben", 0))]
+    assert [row[:2] for row in totals(tmp_path, "plain", notebooks, student=student)[1:]] == [
+        ["anna", "12"],
+        ["ben", "0"],
+    ]
+
+
+@pytest.mark.parametrize("folder", ["", "week 1/"])
+def test_files_of_canvas(tmp_path: Path, folder):
+    notebooks = [handed_in(f"{folder}{name}_01.ipynb", 3) for name in ("anna_101_2020", "ben_LATE_102_2021")]
+    assert [row[:2] for row in totals(tmp_path, "canvas", notebooks)[2:]] == [["anna", "101"], ["ben", "102"]]
+
+
+@pytest.mark.parametrize("end", ["", "_"])
+def test_folders_of_moodle(tmp_path: Path, end):
+    """Of versions that end the name with an underscore and of those that do not."""
+    notebooks = [handed_in(f"Anna Muster_417_assignsubmission_file{end}/01.ipynb", 3)]
+    assert totals(tmp_path, "moodle", notebooks)[1][:3] == ["Participant 417", "Anna Muster", "12"]
+
+
+def test_two_folders_with_the_same_paths_do_not_name_students(tmp_path: Path, capsys):
+    for group in ("first", "late"):
+        for name in ("anna", "ben"):
+            (tmp_path / group / name).mkdir(parents=True)
+            (tmp_path / group / name / "01.ipynb").write_text("{}")
+    flags = ["grade", str(tmp_path / "first"), str(tmp_path / "late"), "--out", str(tmp_path / "grades")]
+    assert main([*flags, "--totals", str(tmp_path / "totals.csv")]) == 2
+    assert "hold notebooks of the same paths" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out, more", [
+    ("week1", ["--totals", "week1.csv"]), ("x_plain", ["--totals", "x.csv", "--columns", "moodle"]),
+])  # fmt: skip
+def test_two_tables_in_one_file_are_refused(tmp_path: Path, monkeypatch, capsys, out, more):
+    monkeypatch.chdir(tmp_path)
+    assert main(["grade", ".", "--out", out, *more]) == 2
+    assert "would write one file" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from acflib.cli.parser import main
 from acflib.course.checks.catalog import MATERIAL, exercises_in
-from acflib.course.grading.owners import own_material
+from acflib.course.grading.owners import named_in, own_material
 from acflib.course.material.folder import KEY, FormsOwner, material_folders, read_key
 from acflib.course.material.students import read_students, student_forms, student_of, write_student_forms
 from acflib.errors import ConfigError, DataError
@@ -187,6 +187,12 @@ def test_a_notebook_without_calls_is_known_by_its_path(forms: Path):
     assert asked(forms, "4711/07.ipynb") == (owner("4711").code, ())
     with pytest.raises(DataError, match="calls no check of anybody's forms"):
         asked(forms, "clara/07.ipynb")
+
+
+def test_the_number_of_a_lesson_is_no_id():
+    students = [FormsOwner(f"{number:02d}", "") for number in range(1, 30)]
+    assert [one.id for one in named_in("12/07_ablations.ipynb", students)] == ["12"]
+    assert [one.id for one in named_in("handed in/07.ipynb", students)] == ["07"]
 
 
 def test_without_a_key_nothing_is_asked(tmp_path: Path):

@@ -87,3 +87,10 @@ def test_gradients_do_not_depend_on_the_training_mode_and_leave_no_trace():
     assert all(p.grad is None for p in base.parameters()) and base.training
     base.eval()
     assert torch.equal(gradient_map(base, image, 1), gradient_map(base, image, 1))
+
+
+def test_what_was_frozen_stays_frozen():
+    base = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4)).train()
+    base[1].eval()
+    field_of_view(base, torch.randn(1, 3, 9, 9), draws=1)
+    assert base.training and base[0].training and not base[1].training

@@ -149,15 +149,16 @@ def judge(
     task = Task(*given)
     if (asked := _TASKS.get()) is not None:
         asked.append(task)
-    complaint = first_complaint(task, student)
     if isinstance(rubric, str):
         lines = exercise_of(rubric).lines
         rubric = RUBRICS[rubric]
-    if complaint is None:
-        message = f"Right, on {len(cases)} random {'shapes' if holds_tensor(cases) else 'inputs'}."
-    else:
-        message = complaint if complaint == UNSOLVED else f"{NOT_YET}{complaint}{_whose_line(complaint, rubric)}"
-    return Verdict(complaint is None, message, _lines(task, student, rubric, lines, complaint) if rubric else ())
+    with torch.inference_mode(False), torch.enable_grad():  # a notebook may have turned gradients off
+        complaint = first_complaint(task, student)
+        if complaint is None:
+            message = f"Right, on {len(cases)} random {'shapes' if holds_tensor(cases) else 'inputs'}."
+        else:
+            message = complaint if complaint == UNSOLVED else f"{NOT_YET}{complaint}{_whose_line(complaint, rubric)}"
+        return Verdict(complaint is None, message, _lines(task, student, rubric, lines, complaint) if rubric else ())
 
 
 def first_complaint(task: Task, student: Answer) -> str | None:

@@ -128,6 +128,7 @@ def calls_in(source: str, cell: int) -> list[CheckCall]:
         found = re.findall(r"^checks\.(\w+)\(\s*([^\W\d]\w*)\s*\)", source, re.MULTILINE)
         return [CheckCall(cell, check, answer) for check, answer in found]
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls.sort(key=lambda call: (call.lineno, call.col_offset))  # from top to bottom: a walk goes by depth
     return [CheckCall(cell, name, _only_argument(call)) for call in calls if (name := _called(call))]
 
 

@@ -44,12 +44,18 @@ def _called(notebook) -> list[str]:
 
 
 def named_in(name: str, students: Sequence[FormsOwner]) -> list[FormsOwner]:
-    """The students whose ids stand in a path, each as a word of its own; of "anna" and "anna b" the longer one."""
-    text = plain_id(name)
-    found = [
-        student for student in students if re.search(rf"(?<![^\W_]){re.escape(plain_id(student.id))}(?![^\W_])", text)
-    ]
+    """The students whose ids stand in a path, each as a word of its own; of "anna" and "anna b" the longer one.
+
+    Its folders go before the name of the file, where a number may be that of the lesson, as in 12/07_ablations.ipynb.
+    """
+    folders, _, file = name.rpartition("/")
+    found = _ids_in(folders, students) or _ids_in(file, students)
     return [one for one in found if not any(one != other and plain_id(one.id) in plain_id(other.id) for other in found)]
+
+
+def _ids_in(text: str, students: Sequence[FormsOwner]) -> list[FormsOwner]:
+    plain = plain_id(text)
+    return [one for one in students if re.search(rf"(?<![^\W_]){re.escape(plain_id(one.id))}(?![^\W_])", plain)]
 
 
 def _notes(owner: FormsOwner, owners: Counter, named: Sequence[FormsOwner], called: Sequence[str]) -> list[str]:

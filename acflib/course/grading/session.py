@@ -21,13 +21,28 @@ ANSWER_TIME = 10  # seconds in which an interrupted kernel must answer
 NO_VERDICT = "The check "  # begins the message of a judgment that was broken off
 POLL = 0.2  # seconds between two looks at the clock
 STARTING = threading.Lock()  # one kernel at a time looks for free ports
-# A check that a student's cell has replaced is replaced again: acflib is loaded anew.
-FRESH_ACFLIB = f"""
-import sys
-for name in [name for name in sys.modules if name.split(".")[0] == "acflib"]:
-    del sys.modules[name]
-sys.path.insert(0, {str(AROUND)!r})
-from acflib.course.grading.kernel import judge_answer
+# What judges, a function in the kernel. A check that a student's cell has replaced is replaced again: acflib is loaded
+# anew. For the cells that follow all is as it was: the modules, the random numbers, and no name but its own is there.
+JUDGING = f"""
+def NAME(*arguments):
+    import random, sys
+    import numpy, torch
+    def of_acflib():
+        return {{name: module for name, module in sys.modules.items() if name.split(".")[0] == "acflib"}}
+    before, path = of_acflib(), list(sys.path)
+    states = random.getstate(), numpy.random.get_state(), torch.get_rng_state()
+    try:
+        for name in before:
+            del sys.modules[name]
+        sys.path.insert(0, {str(AROUND)!r})
+        from acflib.course.grading.kernel import judge_answer
+        judge_answer(*arguments)
+    finally:
+        for name in of_acflib():
+            del sys.modules[name]
+        sys.modules.update(before)
+        sys.path[:] = path
+        random.setstate(states[0]), numpy.random.set_state(states[1]), torch.set_rng_state(states[2])
 """
 
 
@@ -66,6 +81,7 @@ class Session:
         self.cells, self.timeout, self.lost, self.material = notebook.cells, timeout, lost, material
         self.slow: dict[int, str] = {}
         self.answers = f"answers_{secrets.token_hex(8)}"  # a variable of the kernel: check -> the student's function
+        self.judging = f"judging_{secrets.token_hex(8)}"  # a function of the kernel, see JUDGING
         self.results = tempfile.TemporaryDirectory()
         self.client = start_kernel(folder, threads, material)
 
@@ -85,7 +101,7 @@ class Session:
         self.results.cleanup()
 
     def run(self, calls: Sequence[CheckCall], seed: int) -> dict[str, dict]:
-        """Run all cells, then judge the answers that they leave.
+        """Run all cells, and judge each answer where the student's cell does: with the names as they are there.
 
         Returns:
             check -> {"solved", "message", "seconds", "lines"}, for each check that is called with one answer.
@@ -93,21 +109,19 @@ class Session:
         Raises:
             KernelLost: in a cell that has to be left out.
         """
-        self._execute(f"{self.answers} = {{}}", 0)
-        problems: dict[str, str | None] = {}
+        self._execute(f"{self.answers} = {{}}{JUDGING.replace('NAME', self.judging)}", 0)
+        found: dict[str, dict] = {}
         for index, cell in enumerate(self.cells):
             runs = cell.cell_type == "code" and index not in self.lost
             problem = self._execute(cell.source, index) if runs else self.lost.get(index)
             if problem and problem.startswith(SLOW):
                 self.slow[index] = problem
-            for call in (call for call in calls if call.cell == index):
-                problems.pop(call.check, None)  # the last call of a check counts
+            for call in {call.check: call for call in calls if call.cell == index}.values():
+                found.pop(call.check, None)  # the last call of a check counts
                 if call.answer is not None:
-                    problems[call.check] = self._keep_answer(call, problem)
-        cell_of = {call.check: call.cell for call in calls}
-        found = {check: self._judge(check, cell_of[check], seed, problem) for check, problem in problems.items()}
-        for check, verdict in found.items():
-            verdict["message"] += self._why_a_name_is_missing(cell_of[check], verdict["message"])
+                    verdict = self._judge(call, seed, self._keep_answer(call, problem))
+                    verdict["message"] += self._why_a_name_is_missing(index, verdict["message"])
+                    found[call.check] = verdict
         return found
 
     def _why_a_name_is_missing(self, cell: int, message: str) -> str:
@@ -125,12 +139,12 @@ class Session:
         missing = self._execute(f"{self.answers}[{call.check!r}] = {call.answer}", call.cell)
         return (problem or missing) if missing else None
 
-    def _judge(self, check: str, cell: int, seed: int, problem: str | None) -> dict:
+    def _judge(self, call: CheckCall, seed: int, problem: str | None) -> dict:
         if problem:
             return {"solved": False, "message": f"The cell {problem}"}
         result = Path(self.results.name) / secrets.token_hex(8)
-        call = f"judge_answer({str(result)!r}, {check!r}, {self.answers}[{check!r}], {seed}, {self.material!r})"
-        problem = self._execute(FRESH_ACFLIB + call, cell)
+        arguments = f"{str(result)!r}, {call.check!r}, {self.answers}[{call.check!r}], {seed}, {self.material!r}"
+        problem = self._execute(f"{self.judging}({arguments})", call.cell)
         if result.exists():
             return json.loads(result.read_text(encoding="utf-8"))
         return {"solved": False, "message": f"{NO_VERDICT}{problem or 'gave no result'}"}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from acflib.course.grading.cells import is_folder
 from acflib.course.grading.grade import GradedNotebook, as_bytes
 from acflib.engine.files import write_whole
 from acflib.errors import ConfigError
@@ -14,9 +15,10 @@ from acflib.errors import ConfigError
 COLUMNS = ("plain", "nbgrader", "moodle", "canvas")
 NOTHING = "nothing handed in, the folder holds no notebook"
 NAMES = ("file", "folder", "outer-folder", "top-folder")
-# What the platforms call what they let a teacher download: "Anna Muster_12345_assignsubmission_file_" of Moodle, a
-# folder or the beginning of a file name; "musteranna_LATE_101_20202_01.ipynb" of Canvas.
-OF_MOODLE = re.compile(r"(.+?)_(\d+)_assignsubmission_\w*?_")
+# What the platforms call what they let a teacher download: "Anna Muster_12345_assignsubmission_file" of Moodle, a
+# folder (an older Moodle puts "_" at its end) or the beginning of a file name; "musteranna_LATE_101_20202_01.ipynb" of
+# Canvas, whose files lie in one folder: a date looks the same.
+OF_MOODLE = re.compile(r"(.+?)_(\d+)_assignsubmission_[a-z]+(?:_|$)")
 OF_CANVAS = re.compile(r"([^_]+)_(?:LATE_)?(\d+)_\d+_.+")
 
 
@@ -95,18 +97,39 @@ def check_totals(file: str | None, columns: str, student: str | None) -> None:
         raise ConfigError(f"--columns {columns} is about a table of totals; give its file, too: --totals totals.csv")
 
 
+def check_folders(paths: Sequence[Path], notebooks: Mapping[Path, str]) -> None:
+    """Look whether the folder below the one that was given can name students; ``notebooks`` as they were found.
+
+    Raises:
+        ConfigError: several folders were given, and hold notebooks of the same paths.
+    """
+    folders = [path for path in paths if is_folder(path)]
+    twice = [path for path, name in notebooks.items() if name == str(path) and path not in paths]
+    if len(folders) > 1 and twice:
+        raise ConfigError(
+            f"--totals: {' and '.join(map(str, folders))} hold notebooks of the same paths, such as {twice[0]}: grade "
+            "them one by one, or say what names a student: --student folder (or outer-folder)"
+        )
+
+
 def students_of(
     graded: Sequence[GradedNotebook], student: str | None = None, empty: Mapping[Path, str] | None = None
 ) -> list[Student]:
     """The students, sorted by name; see :func:`write_totals`."""
     if student is None:
         in_one = len({notebook.path.resolve().parent for notebook in graded}) == 1
-        student = "file" if in_one and not any(map(_folders, graded)) else "top-folder"
+        student = "file" if in_one and not any(map(_folders, graded)) or _of_canvas(graded) else "top-folder"
     folders = {} if student == "file" else empty or {}
     found: dict[tuple[str, str], list[GradedNotebook]] = {}
     for notebook in (*graded, *(_nothing_in(*pair, student) for pair in folders.items())):
         found.setdefault(_name_and_id(notebook, student), []).append(notebook)
     return [_student(*key, found[key]) for key in sorted(found)]
+
+
+def _of_canvas(graded: Sequence[GradedNotebook]) -> bool:
+    """Whether all names are as Canvas writes them, with several students: a date in a name is the same for all."""
+    found = [OF_CANVAS.fullmatch(notebook.path.name) for notebook in graded]
+    return all(found) and len({match.groups() for match in found if match}) > 1
 
 
 def _nothing_in(folder: Path, name: str, student: str) -> GradedNotebook:
@@ -133,7 +156,9 @@ def _in_a_folder(notebook: GradedNotebook) -> bool:
 
 def _name_and_id(notebook: GradedNotebook, student: str) -> tuple[str, str]:
     path, below = notebook.path.resolve(), _folders(notebook)
-    matches = [*map(OF_MOODLE.match, (*below, path.parent.name, path.name)), OF_CANVAS.fullmatch(path.name)]
+    matches = [*map(OF_MOODLE.match, (*below, path.parent.name, path.name))]
+    if student == "file":
+        matches.append(OF_CANVAS.fullmatch(path.name))
     if match := next(filter(None, matches), None):
         return match[1], match[2]
     names = {"file": path.stem, "folder": path.parent.name, "outer-folder": path.parent.parent.name}

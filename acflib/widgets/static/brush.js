@@ -64,7 +64,7 @@ export function addBrush(panel, { size, radius, paint, rests = () => false, reac
   stack.addEventListener("keydown", (event) => {
     if (event.key !== " ") return;
     event.preventDefault();
-    begin(cursor);
+    if (!event.repeat) begin(cursor); // a key held down is one stroke
   });
   const toMiddle = () => (cursor = [size()[0] / 2, size()[1] / 2]);
   return { show, toMiddle };
