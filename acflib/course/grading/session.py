@@ -111,13 +111,13 @@ class Session:
         """
         self._execute(f"{self.answers} = {{}}{JUDGING.replace('NAME', self.judging)}", 0)
         found: dict[str, dict] = {}
+        last = {call.check: call for call in calls}  # it counts, and no other sees the inputs that it is judged on
         for index, cell in enumerate(self.cells):
             runs = cell.cell_type == "code" and index not in self.lost
             problem = self._execute(cell.source, index) if runs else self.lost.get(index)
             if problem and problem.startswith(SLOW):
                 self.slow[index] = problem
-            for call in {call.check: call for call in calls if call.cell == index}.values():
-                found.pop(call.check, None)  # the last call of a check counts
+            for call in (call for call in last.values() if call.cell == index):
                 if call.answer is not None:
                     verdict = self._judge(call, seed, self._keep_answer(call, problem))
                     verdict["message"] += self._why_a_name_is_missing(index, verdict["message"])
