@@ -39,11 +39,21 @@ MUTATIONS = [
     Mutation(
         "frozen base networks keep counting their statistics", "acflib/training.py",
         "state.model.base.eval()  #", "pass  #",
-        ("tests/study/test_pairs.py::test_a_frozen_base_stays_as_it_is_and_the_heads_are_trained",),
+        ("tests/training/test_start.py::test_a_frozen_base_stays_as_it_is_and_the_heads_are_trained",),
     ),
     Mutation(
         "rows start from nothing", "acflib/engine/train_state.py", "elif config.start:", "elif False:",
-        ("tests/study/test_pairs.py::test_a_run_starts_from_the_base_network_of_another_one",),
+        ("tests/training/test_start.py::test_a_run_starts_from_the_base_network_of_another_one",),
+    ),
+    Mutation(
+        "a frozen base network of another output stride is taken", "acflib/engine/train_state.py",
+        "if before != now:", "if False:",
+        ("tests/training/test_start.py::test_a_base_network_that_would_compute_something_else_is_refused",),
+    ),
+    Mutation(
+        "float64 weights are rounded where a run goes on", "acflib/engine/train_state.py",
+        "model = model.to(weights_dtype(precision))", "pass",
+        ("tests/training/test_training.py::test_float64_loses_no_digit_in_a_resume_or_an_evaluation",),
     ),
     Mutation(
         "each class turned alike in the world of own hues", "acflib/datasets/streets/color.py",

@@ -32,7 +32,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a process that has ended in good order is missed", "acflib/engine/contact.py",
-        " and GOODBYE not in b", "", CONTACT,
+        " and not has_ended(b)", "", CONTACT,
     ),
     Mutation(
         "the folder is copied from a machine that is behind", "acflib/engine/run_folder.py",
