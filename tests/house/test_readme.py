@@ -55,7 +55,7 @@ def test_networks_trained_without_class_centers():
         assert row_of(title) == [f"{metrics[split]['miou_fine']:.1f}" for split in ("val", "test")]
 
 
-T_975 = {8: 2.364624, 6: 2.570582, 5: 2.776445}  # Student's t of 7, 5 and 4 degrees of freedom at 97.5 %
+T_975 = {8: 2.364624, 6: 2.570582, 5: 2.776445, 3: 4.302653}  # Student's t of n - 1 degrees of freedom at 97.5 %
 
 
 def study_scores(
@@ -109,7 +109,8 @@ def test_every_number_of_the_first_lines_of_the_results():
     known += [over("oracle-centers", own, "test", "oracle-presence")]
     frozen = "own-47-frozen"
     known += [over(row, frozen) for row in ("sum", "global", "center")] + [over("sum", frozen, "test_present")]
-    known += [over("sum", study) for study in ("own-111", "turned-47", "turned-239", "fixed-239")]
+    known += [over("sum", study) for study in ("own-111", "turned-47", "turned-239", "fixed-239", "photographs")]
+    known += [over("psp", "photographs"), over("sum", "photographs", "val", folder="results/study")]
     known += [study_scores(frozen, "self") - study_scores(frozen, "self", which="miou_coarse")]
     texts = {told(values) for values in known}
     texts |= {text.lstrip("+−") for text in texts}
