@@ -69,9 +69,9 @@ COMMANDS = {"evaluate": ["--data", "DATA"], "export": ["--data", "DATA", "--spli
 @pytest.mark.parametrize("command", COMMANDS)
 def test_order_of_memory_and_precision_of_networks_that_only_predict(command, streets, tmp_path, monkeypatch):
     """What a GPU gets, channels last, with weights and images alike; and the precision that is asked for."""
-    monkeypatch.setattr("acflib.engine.devices.memory_format", lambda device: torch.channels_last)
+    monkeypatch.setattr("acflib.engine.devices.memory_format", lambda *_: torch.channels_last)
     for module in ("evaluation", "predicting"):
-        monkeypatch.setattr(f"acflib.predict.{module}.memory_format", lambda device: torch.channels_last)
+        monkeypatch.setattr(f"acflib.predict.{module}.memory_format", lambda *_: torch.channels_last)
     found, forward = [], ACFNet.forward
 
     def noted_forward(model, *inputs, **keywords):
