@@ -128,6 +128,27 @@ def test_every_number_of_the_first_lines_of_the_results():
     assert f"loses {-losses[0]:.2f} to its own coarse result, {-losses[1]:.2f} with one palette" in head
 
 
+def test_how_far_three_seeds_on_photographs_can_be_trusted():
+    section = RESULTS[RESULTS.index("## On real photographs") :]
+    test, val = over("sum", "photographs"), over("sum", "photographs", "val", folder="results/study")
+    for values in (test, val):
+        assert f"({', '.join(f'{value:+.2f}' for value in values)})" in section
+    spreads = test.std(ddof=1), val.std(ddof=1)
+    chance = stats.chi2.cdf(2 * (spreads[0] / spreads[1]) ** 2, 2)
+    half = T_975[3] * spreads[1] / np.sqrt(3)
+    assert f"a spread of {spreads[0]:.3f} over three seeds" in section and f"On val it is {spreads[1]:.2f}" in section
+    assert f"spread in {100 * chance:.1f} % of cases, and the interval would be ± {half:.2f}" in section
+    both = [study_scores("photographs", row) for row in ("sum", "self")]
+    welch = stats.ttest_ind(*both, equal_var=False).confidence_interval(0.95)
+    assert f"Without pairs it is ± {(welch.high - welch.low) / 2:.2f}." in section
+    assert f"*equal* ({told(over('sum', 'photographs', 'test_present'))}†)" in section
+    ahead = [
+        study_scores("photographs", row) - study_scores("photographs", row, which="miou_coarse")
+        for row in ("sum", "self")
+    ]
+    assert f"({told(ahead[0])}†)" in section and f"is {told(ahead[1])}† behind" in section
+
+
 def test_what_pairs_do_beside_the_old_study():
     """The same world and field as then. Independent: Welch's interval of the same runs, by scipy."""
     both = [study_scores("turned-239", row) for row in ("sum", "self")]
