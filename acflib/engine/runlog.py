@@ -4,6 +4,7 @@ import csv
 import io
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -45,7 +46,8 @@ class RunLog:
     def __exit__(self, *_):
         self.bar.close()
         if self.board:
-            self.board.close()
+            with suppress(OSError):  # what it still holds cannot be written: see _curves
+                self.board.close()
 
     def step(self) -> None:
         """One optimizer step was done."""

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD
 
 from acflib import distributed
-from acflib.acfnet import ACFNet, build_model, without_weights
+from acflib.acfnet import ACFNet, ModelConfig, build_model, without_weights
 from acflib.datasets.base import SegmentationDataset
 from acflib.engine.checkpoints import config_as_dict, load_checkpoint, rng_state, save_checkpoint, set_rng_state
 from acflib.engine.config import TrainConfig
@@ -119,8 +119,8 @@ def check_same_kind(path: Path, stored: dict[str, Any], config: TrainConfig) -> 
             f"start={path}: it was trained with norm={stored['norm']!r}, this run has norm={config.norm!r}: "
             '"inplace" has another activation, so both or neither'
         )
-    for name in ("output_stride", "align_corners") if config.freeze == "base" else ():
-        before, now = stored["model"][name], getattr(config.model, name)
+    for name in ("backbone", "output_stride", "align_corners") if config.freeze == "base" else ():
+        before, now = stored["model"].get(name, getattr(ModelConfig(), name)), getattr(config.model, name)
         if before != now:
             raise CheckpointError(
                 f"start={path}: it was trained with {name}={before}, this run has {now} and freezes it: choose {before}"

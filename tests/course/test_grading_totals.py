@@ -169,6 +169,12 @@ def test_a_date_in_the_name_of_a_file_is_no_number_of_canvas(tmp_path: Path, stu
     ]
 
 
+def test_a_year_in_the_names_of_files_is_nobodys_number(tmp_path: Path):
+    notebooks = [handed_in(f"{name}_2026_01_14.ipynb", 3) for name in ("anna", "ben")]
+    rows = totals(tmp_path, "canvas", notebooks)[2:]
+    assert [row[:2] for row in rows] == [["anna_2026_01_14", ""], ["ben_2026_01_14", ""]]
+
+
 @pytest.mark.parametrize("folder", ["", "week 1/"])
 def test_files_of_canvas(tmp_path: Path, folder):
     notebooks = [handed_in(f"{folder}{name}_01.ipynb", 3) for name in ("anna_101_2020", "ben_LATE_102_2021")]

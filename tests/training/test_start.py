@@ -1,12 +1,15 @@
 """Runs that start from the base network of another one, and frozen ones."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from acflib.acfnet import build_model
+from acflib.acfnet import ModelConfig, build_model
 from acflib.engine.checkpoints import load_checkpoint
+from acflib.engine.config import TrainConfig
+from acflib.engine.train_state import check_same_kind
 from acflib.errors import CheckpointError
 from acflib.training import train
 from tests.runs import tiny_config
@@ -89,3 +92,13 @@ def test_a_base_network_that_is_trained_further_may_take_another_output_stride(s
     train(first, progress=False)
     second = replace(first, out=str(tmp_path / "second"), start=str(tmp_path / "first" / "checkpoint.pt"))
     assert train(replace(second, model=replace(first.model, output_stride=16)), progress=False).finished
+
+
+def test_a_frozen_base_network_is_of_the_same_name():
+    """Of timm two may have the same tensors and pad their images differently."""
+    stored = {"norm": "sync", "model": {"backbone": "timm/tf_efficientnet_lite0"}}
+    model = ModelConfig(backbone="timm/efficientnet_lite0", weights=None)
+    config = TrainConfig(model=model, start="there.pt", freeze="base")
+    with pytest.raises(CheckpointError, match="trained with backbone=timm/tf_efficientnet_lite0"):
+        check_same_kind(Path("there.pt"), stored, config)
+    check_same_kind(Path("there.pt"), {**stored, "model": {"backbone": model.backbone}}, config)

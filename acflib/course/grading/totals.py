@@ -118,18 +118,30 @@ def students_of(
     """The students, sorted by name; see :func:`write_totals`."""
     if student is None:
         in_one = len({notebook.path.resolve().parent for notebook in graded}) == 1
-        student = "file" if in_one and not any(map(_folders, graded)) or _of_canvas(graded) else "top-folder"
+        student = "file" if in_one and not any(map(_folders, graded)) or _all_of_canvas(graded) else "top-folder"
+    canvas = student == "file" and _numbers_tell(graded)
     folders = {} if student == "file" else empty or {}
     found: dict[tuple[str, str], list[GradedNotebook]] = {}
     for notebook in (*graded, *(_nothing_in(*pair, student) for pair in folders.items())):
-        found.setdefault(_name_and_id(notebook, student), []).append(notebook)
+        found.setdefault(_name_and_id(notebook, student, canvas), []).append(notebook)
     return [_student(*key, found[key]) for key in sorted(found)]
 
 
-def _of_canvas(graded: Sequence[GradedNotebook]) -> bool:
-    """Whether all names are as Canvas writes them, with several students: a date in a name is the same for all."""
-    found = [OF_CANVAS.fullmatch(notebook.path.name) for notebook in graded]
-    return all(found) and len({match.groups() for match in found if match}) > 1
+def _of_canvas(graded: Sequence[GradedNotebook]) -> list[re.Match[str]]:
+    """The names that are as Canvas writes them, or as a file with a date."""
+    return [match for notebook in graded if (match := OF_CANVAS.fullmatch(notebook.path.name))]
+
+
+def _all_of_canvas(graded: Sequence[GradedNotebook]) -> bool:
+    """Whether all names are of Canvas, with the numbers of several students: a date is the same for all."""
+    found = _of_canvas(graded)
+    return len(found) == len(graded) and len({match[2] for match in found}) > 1
+
+
+def _numbers_tell(graded: Sequence[GradedNotebook]) -> bool:
+    """Whether each name has a number of its own, as Canvas gives; a year is that of several."""
+    found = _of_canvas(graded)
+    return len({match[2] for match in found}) >= len({match[1] for match in found})
 
 
 def _nothing_in(folder: Path, name: str, student: str) -> GradedNotebook:
@@ -154,10 +166,10 @@ def _in_a_folder(notebook: GradedNotebook) -> bool:
     return notebook.name not in ("", str(notebook.path))
 
 
-def _name_and_id(notebook: GradedNotebook, student: str) -> tuple[str, str]:
+def _name_and_id(notebook: GradedNotebook, student: str, canvas: bool) -> tuple[str, str]:
     path, below = notebook.path.resolve(), _folders(notebook)
     matches = [*map(OF_MOODLE.match, (*below, path.parent.name, path.name))]
-    if student == "file":
+    if canvas:
         matches.append(OF_CANVAS.fullmatch(path.name))
     if match := next(filter(None, matches), None):
         return match[1], match[2]

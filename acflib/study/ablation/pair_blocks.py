@@ -205,7 +205,7 @@ def photographs_table(results: PairResults) -> str:
     title = f"**CamVid, ImageNet weights: points of fine mIoU on {results.split}** (*measured here*)"
     note = "- The first is the primary endpoint on photographs; p is corrected over all of the table (Holm)."
     if results.split == "val":
-        note = "- Not tested: the setting and the number of seeds were chosen here."
+        note = "- Not tested: only test is."
     return "\n".join([title, "", *markdown_rows(texts), "", note])
 
 

