@@ -125,7 +125,7 @@ study: $(READY)  ## train the networks of the study of class centers (hours; JOB
 	$(ABLATE) --study crowd-47 --rows $(WORLD_ROWS) --seeds $(SIX)
 	$(ABLATE) --study own-47 --rows oracle-centers oracle-presence oracle-appearance --seeds $(SIX)
 	$(ABLATE) --study turned-239 fixed-239 own-111 turned-111 fixed-111 --rows self sum --seeds $(FIVE)
-	$(ABLATE) --study own-239-anew --rows $(WORLD_ROWS) --seeds $(FIVE)
+	$(ABLATE) --study own-239 --rows global center --seeds $(FIVE)
 	$(ABLATE) --study own-47-frozen --rows self global sum center permuted --seeds $(FIVE)
 
 study-test: $(READY)  ## score the networks of a finished study on its test scenes, once
@@ -135,7 +135,7 @@ study-test: $(READY)  ## score the networks of a finished study on its test scen
 	$(ABLATE) --study crowd-47-test --rows $(WORLD_ROWS) --seeds $(SIX)
 	$(ABLATE) --study own-47-test --rows oracle-centers oracle-presence oracle-appearance --seeds $(SIX)
 	$(ABLATE) --study turned-239-test fixed-239-test own-111-test turned-111-test fixed-111-test --rows self sum --seeds $(FIVE)
-	$(ABLATE) --study own-239-anew-test --rows $(WORLD_ROWS) --seeds $(FIVE)
+	$(ABLATE) --study own-239-test --rows global center --seeds $(FIVE)
 	$(ABLATE) --study own-47-frozen-test --rows self global sum center permuted --seeds $(FIVE)
 
 # Needs CamVid; PHOTOGRAPHS names its folder. The second line looks at its test part.

@@ -16,7 +16,7 @@ from acflib.engine.files import replacing
 from acflib.errors import DataError
 from acflib.study.ablation.conclusions import PRIMARY, collect, differences, gain, parts, seeds_planned
 from acflib.study.ablation.pair_results import PairResults
-from acflib.study.ablation.pairs import ANEW, FIELDS, FIRST_SEED, planned_seeds
+from acflib.study.ablation.pairs import FIELDS, FIRST_SEED, planned_seeds
 from acflib.study.ablation.stats import Interval, mean_interval
 from acflib.study.ablation.verdicts import unpaired_difference
 from acflib.study.figures import BLUE, GRAY, GREEN, ORANGE
@@ -57,7 +57,7 @@ def gain_figure(results: PairResults) -> Figure:
     Raises:
         DataError: none of it has been run.
     """
-    gains = {key: differences(gain(key[0], study_of(*key)), results) for key in curve_keys()}
+    gains = {key: differences(gain(key[0], f"{key[1]}-{key[2]}"), results) for key in curve_keys()}
     shares = {(row, part): differences(c, results) for row in ROW_WORDS for part, c in parts(row).items()}
     curves, rows = any(gains.values()), [row for row in ROW_WORDS if any(shares[row, part] for part in PART_STYLES)]
     if not curves and not rows:
@@ -75,12 +75,6 @@ def gain_figure(results: PairResults) -> Figure:
 
 def curve_keys() -> list[tuple[str, str, int]]:
     return [(row, world, field) for row in ("sum", CONTROL) for world in WORLD_STYLES for field in FIELDS]
-
-
-def study_of(row: str, world: str, field: int) -> str:
-    """The study that has a row of this world and field; what came later has a ``self`` of its own, in ANEW."""
-    name = f"{world}-{field}"
-    return ANEW.name if ANEW.name.startswith(name) and not planned_seeds(name, row) else name
 
 
 def draw_gains(axes: Axes, gains: Mapping[tuple[str, str, int], Mapping[int, float]]) -> None:
@@ -155,7 +149,7 @@ def absent_curves(gains: Mapping[tuple[str, str, int], Mapping[int, float]]) -> 
     """The points of the left panel that the plan has and no seed has yet, a text a row and world."""
     found: dict[str, list[str]] = {}
     for (row, world, field), values in gains.items():
-        if not values and planned_seeds(study_of(row, world, field), row):
+        if not values and planned_seeds(f"{world}-{field}", row):
             found.setdefault(f"{ROW_WORDS[row]}, {world}", []).append(str(field))
     return [f"{name} at {', '.join(fields)}" for name, fields in found.items()]
 

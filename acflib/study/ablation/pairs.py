@@ -1,9 +1,8 @@
 """The studies of when and why class centers help: pairs of rows that start from one trained base network.
 
 A study is a world of Streets and a field of view of the tiny base, named WORLD-FIELD, such as "own-47"; with "-frozen"
-the base network keeps its weights and only heads are trained; with "-anew" all is trained once more, beside what was.
-"base-WORLD-FIELD" trains the base networks, and comes first by itself. "WORLD-FIELD-test" scores the trained networks
-on the test scenes; it is run once, at the end.
+the base network keeps its weights and only heads are trained. "base-WORLD-FIELD" trains the base networks, and comes
+first by itself. "WORLD-FIELD-test" scores the trained networks on the test scenes; it is run once, at the end.
 ``docs/study-plan.md`` says which rows and seeds there are, and what is concluded from them.
 """
 
@@ -28,7 +27,7 @@ PLAN = (
     ("crowd-47", "self sum global center", 6),
     ("own-47", "oracle-centers oracle-presence oracle-appearance", 6),
     ("turned-239 fixed-239 own-111 turned-111 fixed-111", "self sum", 5),
-    ("own-239-anew", "self sum global center", 5),
+    ("own-239", "global center", 5),
     ("own-47-frozen", "self global sum center permuted", 5),
 )
 PHOTOGRAPH_PLAN = ("photographs", "self sum psp", 3)  # the target "photographs" runs the same
@@ -139,14 +138,14 @@ def base_study(world: World, field: int) -> Study:
     )  # fmt: skip
 
 
-def row_study(world: World, field: int, frozen: bool = False, anew: bool = False) -> Study:
+def row_study(world: World, field: int, frozen: bool) -> Study:
     """The rows of a world and a field, each started from the base network of its seed."""
-    name = f"{world.name}-{field}{'-frozen' if frozen else ''}{'-anew' if anew else ''}"
+    name = f"{world.name}-{field}{'-frozen' if frozen else ''}"
     base = replace(
         settings(field), iterations=ROW_ITERATIONS, learning_rate=ROW_LEARNING_RATE, freeze="base" if frozen else None
     )
     rows = HEADS if frozen else (BASELINE, *HEADS)  # nothing of the baseline is left to train where its base is frozen
-    how = ("heads alone trained" if frozen else "end to end") + (", once more" if anew else "")
+    how = "heads alone trained" if frozen else "end to end"
     return Study(
         name, f"{world.name}, field {field}, {how}", data_of(world), f"results/study/{name}", base, rows, VAL, "val",
         "self" if frozen else "baseline", tuple(Line(row.name) for row in rows), PAIRS, start=base_study(world, field),
@@ -172,11 +171,6 @@ def at_test(evaluation: Evaluation) -> Evaluation:
 
 
 BASE_STUDIES = tuple(base_study(world, field) for world in WORLDS for field in FIELDS)
-# Rows that are trained later, on another processor, need a self of that day: the same seed gives another base network.
-ANEW = row_study(WORLDS[2], 239, anew=True)
-ROW_STUDIES = (
-    *(row_study(world, field, frozen) for world in WORLDS for field in FIELDS for frozen in (False, True)),
-    ANEW,
-)
+ROW_STUDIES = tuple(row_study(world, field, frozen) for world in WORLDS for field in FIELDS for frozen in (False, True))
 TEST_STUDIES = tuple(final_study(study) for study in ROW_STUDIES)
 PAIR_STUDIES = (*BASE_STUDIES, *ROW_STUDIES, *TEST_STUDIES)
