@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from acflib.acf import ALL_VARIANTS, ACFModule
 from acflib.errors import ConfigError
-from acflib.functional import sum_to_one
+from acflib.functional import IGNORE_INDEX, sum_to_one
 from acflib.layers.alignment import CellGrid, check_cells, map_size, pad_to_stride, padded_size
 from acflib.layers.bases import IMAGENET_WEIGHTS, ResNetBase
 from acflib.layers.inplace import check_activations
@@ -52,7 +52,8 @@ class ACFNet(nn.Module):
         factorized: False builds the literal tensors of Eq. 3 and 5; the numbers are the same.
 
     Raises:
-        ConfigError: for an unknown variant; or aligned corners for a tapped network of unknown output stride.
+        ConfigError: for an unknown variant, or more than 255 classes; or aligned corners for a tapped network of
+            unknown output stride.
     """
 
     def __init__(
@@ -69,6 +70,8 @@ class ACFNet(nn.Module):
             raise ConfigError(f"variant must be None or one of {', '.join(ALL_VARIANTS)}, got {variant!r}")
         self.base = base
         self.num_classes = cast(int, base.num_classes)
+        if self.num_classes > IGNORE_INDEX:
+            raise ConfigError(f"at most {IGNORE_INDEX} classes: class maps are bytes; got {self.num_classes}")
         self.info: dict[str, Any] = {}  # of trained weights: classes, colors and more, see acflib.load_pretrained
         self.detach = detach
         self.align_corners = getattr(base, "align_corners", False) if align_corners is None else align_corners

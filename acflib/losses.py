@@ -33,8 +33,11 @@ class LossConfig:
     def __post_init__(self):
         if not 0 < self.bootstrap_threshold <= 1:
             raise ConfigError(f"bootstrap_threshold must be in (0, 1], got {self.bootstrap_threshold}")
-        if self.bootstrap_keep <= 0:
-            raise ConfigError(f"bootstrap_keep must be positive, got {self.bootstrap_keep}")
+        if not 0 < self.bootstrap_keep < math.inf:
+            raise ConfigError(f"bootstrap_keep must be positive and finite, got {self.bootstrap_keep}")
+        for name in ("aux_weight", "coarse_weight", "fine_weight", "baseline_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} must be 0 or more, and finite; got {getattr(self, name)}")
 
 
 def pixel_weights(labels: Tensor, class_weights: Tensor | None, ignore_index: int = IGNORE_INDEX) -> Tensor:

@@ -101,6 +101,7 @@ def test_values_out_of_range(changes, message):
         ({"channels": 0}, "channels must be at least 1"),
         ({"num_classes": 0}, "num_classes must be at least 1"),
         ({"num_classes": -1}, "num_classes must be at least 1"),
+        ({"num_classes": 256}, "at most 255 classes: class maps are bytes; got 256"),
         ({"num_classes": None}, "num_classes=None.*data.*give a number"),
         ({"weights": "IMAGENET1K_V1"}, "tiny.*no pretrained weights"),
         ({"backbone": "resnet18", "weights": "IMAGENET22K"}, "IMAGENET1K_V1"),

@@ -196,3 +196,20 @@ def test_labels_out_of_range_are_refused(label):
 def test_wrong_settings_are_named(settings, message):
     with pytest.raises(ConfigError, match=message):
         LossConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bootstrap_keep": float("inf")}, "bootstrap_keep must be positive and finite, got inf"),
+        ({"bootstrap_keep": float("nan")}, "bootstrap_keep must be positive and finite, got nan"),
+        ({"bootstrap_keep": 0}, "bootstrap_keep must be positive"),
+        ({"coarse_weight": -2.0}, "coarse_weight must be 0 or more, and finite; got -2.0"),
+        ({"aux_weight": float("nan")}, "aux_weight must be 0 or more, and finite; got nan"),
+        ({"fine_weight": float("inf")}, "fine_weight must be 0 or more"),
+        ({"baseline_weight": -1.0}, "baseline_weight must be 0 or more"),
+    ],
+)
+def test_settings_that_make_no_loss(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        LossConfig(**changes)

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acflib import distributed
+from acflib.acfnet import ACFNet
 from acflib.cli.common import CHECKPOINT, DATA, network_and_data, require
+from acflib.engine.checkpoints import config_as_dict
 from acflib.engine.files import write_whole
 from acflib.errors import ConfigError
 from acflib.metrics import Scores
 from acflib.options import from_flags, option
 from acflib.predict.evaluation import check_split, evaluate
+from acflib.predict.export import fingerprint
 from acflib.predict.inference import InferenceConfig
 from acflib.study.paper_tables import check_classes_of_table_3, table_beside_paper
 
@@ -46,13 +49,20 @@ def run_evaluate(given: argparse.Namespace) -> int:
         check_split(dataset, config.batch_size)
         scores = evaluate(model, dataset, config.inference, config.batch_size, config.workers, precision)
         if distributed.rank() == 0:
-            report_scores(config, scores, type(dataset).__name__, model.info["position"])
+            report_scores(config, scores, type(dataset).__name__, model)
     return 0
 
 
-def report_scores(config: EvaluateConfig, scores: Scores, dataset: str, iteration: int) -> None:
-    """Write the scores to a file, where one is asked for; print them."""
+def report_scores(config: EvaluateConfig, scores: Scores, dataset: str, model: ACFNet) -> None:
+    """Write the scores to a file, where one is asked for, with what they are scores of; print them."""
     if config.json:  # before anything is printed, which may find no reader
-        found = {"checkpoint": config.checkpoint, "iteration": iteration, "split": config.split}
+        found = {
+            "checkpoint": config.checkpoint,
+            "iteration": model.info["position"],
+            "weights_sha256": fingerprint(model),
+            "dataset": dataset,
+            "split": config.split,
+            "inference": config_as_dict(config.inference),
+        }
         write_whole(Path(config.json), json.dumps({**found, **scores.as_dict()}, indent=2).encode() + b"\n")
     print(table_beside_paper(scores, f"{dataset} {config.split}") if config.beside_paper else scores.table())

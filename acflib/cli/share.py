@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from acflib.acfnet import ACFNet
 from acflib.cli.common import CHECKPOINT, require
 from acflib.errors import ConfigError, DataError
 from acflib.options import from_flags, option
+from acflib.predict.export import fingerprint
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,17 @@ def run_share(given: argparse.Namespace) -> int:
     require(config.checkpoint, "--checkpoint", CHECKPOINT)
     require(config.license, "--license", "that of the weights; mind the terms of the data (docs/data-licenses.md)")
     require(config.data_name, "--data-name", "the name of the data set they were trained on")
-    scores = [read_scores(Path(path)) for path in config.scores or ()]
+    files = {path: read_scores(Path(path)) for path in config.scores or ()}
     notes = _read(Path(config.notes)) if config.notes else ""
     model = load_pretrained(config.checkpoint)
+    scores: dict[str, dict[str, Any]] = {}
+    for path, found in files.items():
+        check_scores(path, found, model)
+        if found["split"] in scores:
+            raise ConfigError(f"--scores {path}: a second file of the split {found['split']}; give one of each")
+        scores[found["split"]] = found
     folder = save_pretrained(
-        model, config.out, license=config.license, data=config.data_name, metrics=dict(scores), notes=notes
+        model, config.out, license=config.license, data=config.data_name, metrics=scores, notes=notes
     )
     print(f"{folder}: weights, configuration and model card; load it with acflib.load_pretrained({str(folder)!r})")
     if not scores:
@@ -44,8 +52,8 @@ def run_share(given: argparse.Namespace) -> int:
     return 0
 
 
-def read_scores(path: Path) -> tuple[str, dict[str, Any]]:
-    """Split and scores of a file that ``acflib evaluate --json`` wrote.
+def read_scores(path: Path) -> dict[str, Any]:
+    """What is in a file that ``acflib evaluate --json`` wrote.
 
     Raises:
         DataError: it cannot be read, or is no such file.
@@ -54,9 +62,24 @@ def read_scores(path: Path) -> tuple[str, dict[str, Any]]:
         found = json.loads(_read(path))
     except ValueError as error:
         raise DataError(f"{path}: no JSON ({error}); give a file that acflib evaluate --json wrote") from error
-    if not isinstance(found, dict) or not {"split", "miou_fine"} <= found.keys():
+    if not isinstance(found, dict) or not {"split", "miou_fine", "iou_fine", "iteration"} <= found.keys():
         raise DataError(f"{path}: no scores; give a file that acflib evaluate --json wrote")
-    return found["split"], found
+    return found
+
+
+def check_scores(path: str, found: dict[str, Any], model: ACFNet) -> None:
+    """See that scores are those of this network.
+
+    Raises:
+        ConfigError: they are of another one.
+    """
+    known = {"weights_sha256": fingerprint(model), "iteration": model.info["position"]}
+    wrong = [key for key, value in known.items() if found.get(key, value) != value]  # older files have no checksum
+    if wrong or list(found["iou_fine"]) != list(model.info["classes"]):
+        raise ConfigError(
+            f"--scores {path}: scores of another network, {found.get('checkpoint')} at iteration {found['iteration']}; "
+            "evaluate this one: acflib evaluate --json FILE"
+        )
 
 
 def _read(path: Path) -> str:

@@ -14,7 +14,7 @@ class CamVid(SegmentationDataset):
     """CamVid driving photographs with 11 classes.
 
     ``SPLIT.txt`` lists one pair a line, ``train/NAME.png trainannot/NAME.png``. Lists that were written on another
-    computer work too: only the last two parts of each path count, with either separator, and
+    computer work too: where there is no file of a whole path, its last two parts count, with either separator, and
     :func:`acflib.datasets.camvid_lists.read_list` tells encodings, quotes and spaces that are understood. Photographs
     may be PNG or JPEG whatever the list says. Label values are 0 to 10, and 11 = void, which becomes 255.
 
@@ -23,7 +23,7 @@ class CamVid(SegmentationDataset):
         split: "train", "val", "trainval" or "test" (with labels, where ``test.txt`` is present).
 
     Raises:
-        DataError: a list is missing or empty, or a file that it names is missing.
+        DataError: a list is missing or empty, or a file that it names is missing, or named twice.
     """
 
     splits = ("train", "val", "trainval", "test")
@@ -55,16 +55,20 @@ def _frames(root: Path, split: str) -> list[Frame]:
     pairs, finder = read_list(listing), Finder(root)
     if not pairs:
         raise DataError(f"{listing}: the split is empty. List pairs, one a line: {example}")
-    frames = []
+    frames: list[Frame] = []
+    lines: dict[Path, int] = {}
     for pair in pairs:
         where = f"({listing}, line {pair.number})"
         photograph, labels = finder.find(pair.image, IMAGE_SUFFIXES), finder.find(pair.labels)
         if photograph is None:
-            missing = root.joinpath(*pair.image)
+            missing = root.joinpath(*pair.image[-2:])
             raise DataError(f"{missing}: image is missing, as .png and as .jpg {where}. {_mend(pair.image, 'it')}")
         if labels is None:
-            missing = root.joinpath(*pair.labels)
+            missing = root.joinpath(*pair.labels[-2:])
             raise DataError(f"{missing}: labels of {photograph.name} are missing {where}. {_mend(pair.labels, 'them')}")
+        if photograph in lines:
+            raise DataError(f"{photograph}: listed twice {where}, first in line {lines[photograph]}. Take one out.")
+        lines[photograph] = pair.number
         frames.append(Frame(photograph.stem, photograph, labels))
     return frames
 

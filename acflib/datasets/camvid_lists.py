@@ -19,7 +19,7 @@ PAIR = re.compile(rf"({NAME})[\s,;]+({NAME})", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Pair:
-    """A line of a list: its number, and the last two parts of both paths, such as ("train", "a.png")."""
+    """A line of a list: its number, and the parts of both paths, such as ("train", "a.png")."""
 
     number: int
     image: tuple[str, ...]
@@ -45,7 +45,7 @@ def read_list(listing: Path) -> list[Pair]:
                 f"{listing}: line {number} has {len(line.split())} words. Write an image, a space, its label file; "
                 'names with spaces in quotes: "train/a b.png" "trainannot/a b.png"'
             )
-        image, labels = map(last_parts, found.groups())
+        image, labels = map(parts_of, found.groups())
         if not is_companion(Path(image[-1])):
             pairs.append(Pair(number, image, labels))
     return pairs
@@ -64,11 +64,11 @@ def decode(content: bytes) -> str:
     return content.decode("latin-1")
 
 
-def last_parts(name: str) -> tuple[str, ...]:
-    r"""``"C:\CamVid\train\a.png"`` -> ("train", "a.png"): without quotes, drive and whatever else stands before."""
+def parts_of(name: str) -> tuple[str, ...]:
+    r"""``"C:\CamVid\train\a.png"`` -> ("CamVid", "train", "a.png"): without quotes and drive."""
     if len(name) > 2 and name[0] == name[-1] and name[0] in "\"'":
         name = name[1:-1].strip()
-    return tuple(part for part in re.split(r"[\\/]+", re.sub(r"^[A-Za-z]:", "", name)) if part)[-2:]
+    return tuple(part for part in re.split(r"[\\/]+", re.sub(r"^[A-Za-z]:", "", name)) if part)
 
 
 class Finder:
@@ -83,12 +83,20 @@ class Finder:
         self._folders: dict[Path, dict[str, list[Path]]] = {}
 
     def find(self, parts: tuple[str, ...], suffixes: tuple[str, ...] = ()) -> Path | None:
-        """The file ``root/parts``, or one beside it that differs in its ending, of ``suffixes``, in this order."""
+        """The file ``root/parts``, else that of the last two parts, as the list may be of another computer.
+
+        Or one beside it that differs in its ending, of ``suffixes``, in this order.
+        """
+        whole = self._below_root(parts, suffixes)
+        return whole or (self._below_root(parts[-2:], suffixes) if len(parts) > 2 else None)
+
+    def _below_root(self, parts: tuple[str, ...], suffixes: tuple[str, ...]) -> Path | None:
         folder = self.root
         for part in parts[:-1]:
             folder = self._match(folder, part) or folder / part
         own = Path(parts[-1])
-        for name in (own.name, *(own.with_suffix(suffix).name for suffix in suffixes)):
+        stem = own.stem if own.suffix.lower() in IMAGE_SUFFIXES else own.name  # "seq.001" has no ending
+        for name in (own.name, *(stem + suffix for suffix in suffixes)):
             path = self._match(folder, name)
             if path is not None and path.is_file():
                 return path

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from acflib.errors import ConfigError
 from acflib.layers.bases import BaseOutput
 
+MAIN = ("out", "logits")  # the names of the main result in a dict, of torchvision and transformers
 _CHECKING = threading.Lock()  # one check at a time: it turns the network to evaluation and back
 
 
@@ -32,12 +33,15 @@ class TappedNetwork(nn.Module):
         seen: list[tuple[Tensor, Tensor]] = []
         own_thread = threading.get_ident()
 
-        def look(_, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        def look(_, inputs: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor) -> None:
             # Calls of other threads pass here too: the layer is theirs as well, and DataParallel's copies share hooks.
             if threading.get_ident() == own_thread:
-                seen.append((inputs[0], output))
+                seen.append(((*inputs, *named.values())[0], output))
+                versions.extend(_versions(*seen[-1]))
 
-        hook = self.network.get_submodule(self.classifier_name).register_forward_hook(look)
+        versions: list[int] = []
+        layer = self.network.get_submodule(self.classifier_name)
+        hook = layer.register_forward_hook(look, with_kwargs=True)
         try:
             output = self.network(x)
         finally:
@@ -52,6 +56,11 @@ class TappedNetwork(nn.Module):
                 if self._to_check:  # no other thread was first
                     check_result(self.network, self.classifier_name, x[:1], self.num_classes)
                     self._to_check.clear()
+        if versions != _versions(features, coarse):
+            raise ConfigError(
+                f'what goes into or comes out of the layer "{self.classifier_name}" is changed in place behind it, by '
+                "relu_ or sigmoid_, say: have the network make a new tensor there, relu or sigmoid"
+            )
         return BaseOutput(features, coarse, aux)
 
 
@@ -154,9 +163,11 @@ def check_result(network: nn.Module, classifier: str, image: Tensor, num_classes
 
 
 def _maps(output: Any) -> list[Tensor]:
-    """What may be the main result (B, N, H, W): a tensor; in a dict all but "aux"; in a sequence those maps."""
+    """What may be the main result (B, N, H, W): a tensor; in a dict that of a usual name; in a sequence those maps."""
     if isinstance(output, dict):
-        parts = [part for name, part in output.items() if name != "aux"]
+        parts = [output[name] for name in MAIN if name in output] or [
+            part for name, part in output.items() if name != "aux"
+        ]
     else:
         parts = list(output) if isinstance(output, list | tuple) else [output]
     return [part for part in parts if torch.is_tensor(part) and part.dim() == 4 and part.is_floating_point()]
@@ -169,3 +180,9 @@ def _check_maps(features: Tensor, coarse: Tensor, num_classes: int, classifier: 
             f'the layer "{classifier}" must map features (B, C, H, W) to logits (B, {num_classes}, H, W); '
             f"it mapped {tuple(features.shape)} to {tuple(coarse.shape)}"
         )
+
+
+def _versions(*maps: Tensor) -> list[int]:
+    """How often each was written into; nothing where torch does not count."""
+    countable = not torch.compiler.is_compiling()
+    return [each._version for each in maps if countable and type(each) is Tensor and not each.is_inference()]

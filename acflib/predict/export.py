@@ -93,9 +93,10 @@ def _write(
 
 
 def fingerprint(model: nn.Module) -> str:
-    """SHA-256 of all weights and buffers, as hexadecimal digits."""
+    """SHA-256 of all weights and buffers as float32, as hexadecimal digits."""
     found = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
+        value = value.float() if value.is_floating_point() else value
         found.update(name.encode())
         found.update(value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy())  # its bytes
     return found.hexdigest()

@@ -41,5 +41,5 @@ class SharedNetwork(ModelHubMixin, library_name="acflib", license="other", tags=
             if Path(hf_hub_download(model_id, WEIGHTS, **wanted)).parent != folder:
                 raise CheckpointError(f"{model_id}: changed on the hub between its two files; load it again")
         network = load_folder(folder)
-        told = {key: network.info.get(key, "") for key in ("license", "data", "metrics", "command")}
+        told = {key: network.info.get(key, "") for key in ("license", "data", "metrics", "notes", "command")}
         return cls(network, told)

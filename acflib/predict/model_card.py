@@ -50,7 +50,11 @@ def _header(name: str, config: dict[str, Any]) -> str:
             "task": {"type": "image-segmentation"},
             "dataset": {"name": config["data"]["name"], "type": _slug(config["data"]["name"]), "split": split},
             "metrics": [
-                {"type": "mean_iou", "name": f"mIoU in %, {part}", "value": round(scores[f"miou_{part}"], 2)}
+                {
+                    "type": "mean_iou",
+                    "name": f"mIoU in %, {part}{_how(scores)}",
+                    "value": round(scores[f"miou_{part}"], 2),
+                }
                 for part in ("fine", "coarse")
                 if scores.get(f"miou_{part}") is not None
             ],
@@ -71,7 +75,7 @@ def _header(name: str, config: dict[str, Any]) -> str:
 def _scores(metrics: dict[str, dict], classes: list[str]) -> str:
     """A table: IoU in % by class, a column for each split and result."""
     columns = [
-        (f"{split}, {part}", scores[f"miou_{part}"], scores[f"iou_{part}"])
+        (f"{split}, {part}{_how(scores)}", scores[f"miou_{part}"], scores[f"iou_{part}"])
         for split, scores in metrics.items()
         for part in ("fine", "coarse")
         if scores.get(f"miou_{part}") is not None
@@ -82,6 +86,15 @@ def _scores(metrics: dict[str, dict], classes: list[str]) -> str:
     rows += [["**mean**", *(f"**{mean:.2f}**" for _, mean, _ in columns)]]
     rows += [[name, *(_cell(by_class.get(name)) for _, _, by_class in columns)] for name in classes]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _how(scores: dict[str, Any]) -> str:
+    """How the images were segmented, where it was not in one pass: " (6 scales, flip, window 769 x 769)"."""
+    found = scores.get("inference") or {}
+    scales, window = found.get("scales") or [1.0], found.get("window")
+    parts = [f"scale {scales[0]:g}" if len(scales) == 1 else f"{len(scales)} scales"] if list(scales) != [1.0] else []
+    parts += ["flip"] * bool(found.get("flip")) + ([f"window {window[0]} x {window[1]}"] if window else [])
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _cell(value: float | None) -> str:

@@ -40,7 +40,7 @@ def load_pretrained(
     Args:
         name: path of the checkpoint of a run, such as "runs/mine/checkpoint.pt"; or one of :func:`available`, such as
             "streets-acf-sum"; or a folder of :func:`acflib.save_pretrained`, or such a folder's name on a hub,
-            "owner/name". A file goes before a name, and both before a hub.
+            "owner/name". A file or such a folder goes before a name, and all before a hub.
         device: "cpu", "auto", "cuda", "cuda:1" or "mps".
         folder: where the weights of that name lie, if not those that come with acflib; no checkpoint is looked for.
         dtype: of the weights; torch.float64 rounds none of a checkpoint trained in it.
@@ -59,7 +59,7 @@ def load_pretrained(
     place = pick_device(device)
     if folder is None and Path(name).is_file():
         return _load_checkpoint(Path(name), dtype).to(place)
-    if folder is None and str(name) not in available():
+    if folder is None and (str(name) not in available() or (Path(name) / CONFIG).is_file()):
         shared = load_shared(str(name))
         if shared is None:
             raise CheckpointError(
@@ -76,6 +76,10 @@ def load_pretrained(
 
 
 def _load_checkpoint(path: Path, dtype: torch.dtype) -> ACFNet:
+    if path.suffix in (".safetensors", ".json"):
+        raise CheckpointError(
+            f"{path}: a part of a network: give its folder, {path.parent}, or the name of its weights"
+        )
     checkpoint = load_checkpoint(path)
     config = checkpoint["config"]
     model = build_stored(path, config["model"], config["norm"], checkpoint["model"], dtype)

@@ -64,7 +64,7 @@ def save_pretrained(
     if not re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", license):
         raise ConfigError(f"license={license!r}: name it as hubs do, such as apache-2.0, mit, cc-by-nc-4.0 or other")
     data = {"name": data} if isinstance(data, str) else data
-    if not data.get("name"):
+    if not isinstance(data, dict) or not data.get("name"):
         raise ConfigError(f'data={data!r}: give the name of the data set, or a dict with "name"')
     _check_folder(folder)
     facts = _facts(model.info)
@@ -80,6 +80,7 @@ def save_pretrained(
         "license": license,
         "data": data,
         "metrics": {split: _scores(split, scores) for split, scores in metrics.items()},
+        "notes": notes,
         "id2label": dict(enumerate(model.info["classes"])),
         "label2id": {name: i for i, name in enumerate(model.info["classes"])},
         "normalization": {"mean": IMAGENET_MEAN, "std": IMAGENET_STD},
@@ -156,8 +157,16 @@ def _check_folder(folder: Path) -> None:
 
 def _scores(split: str, scores: Scores | dict[str, Any]) -> dict[str, Any]:
     found = scores.as_dict() if isinstance(scores, Scores) else scores
-    if "miou_fine" not in found or "iou_fine" not in found:
+    if not isinstance(found, dict) or not all(_is_whole(found, part) for part in ("fine", "coarse")):
         raise ConfigError(
             f"metrics[{split!r}] has no miou_fine and iou_fine: give Scores, or what `acflib evaluate --json` wrote"
         )
-    return {key: value for key, value in found.items() if key.startswith(("miou_", "iou_"))}
+    return {key: value for key, value in found.items() if key.startswith(("miou_", "iou_")) or key == "inference"}
+
+
+def _is_whole(scores: dict[str, Any], part: str) -> bool:
+    """Whether there is a mean, 0 to 100, with an IoU of each class. A baseline has no coarse ones."""
+    mean = scores.get(f"miou_{part}")
+    if mean is None:
+        return part == "coarse"
+    return isinstance(mean, int | float) and 0 <= mean <= 100 and isinstance(scores.get(f"iou_{part}"), dict)

@@ -33,6 +33,7 @@ from acflib.predict.scale import trained_scale
 from acflib.site.front import (
     all_centers,
     doubts,
+    name_of,
     piece,
     presence_given,
     rivals,
@@ -120,7 +121,7 @@ def build_site(
                 from acflib.site.pages import write_pages
 
                 write_pages(new, say)
-            fill_front_page(new, model, Path(checkpoint).stem)
+            fill_front_page(new, model)
             replace_folder(new, out)
     except OSError as error:
         raise TrainingError(f"{out}: cannot be written ({error}); free some space, or pass another --out") from error
@@ -174,7 +175,7 @@ def write_networks(data: Path, model: ACFNet, name: str, baseline: ACFNet | None
         "baseline": baseline is not None,
         "max_side": MAX_SIDE,
         "trained": None if trained is None else asdict(trained),
-        "gallery": write_gallery(data, with_truth=len(classes) == 19),
+        "gallery": write_gallery(data, with_truth=tuple(classes) == CITYSCAPES_CLASSES),
     }
     (data / "network.json").write_text(json.dumps(about), encoding="utf-8")
 
@@ -205,8 +206,9 @@ def copy_static(new: Path) -> None:
         (new / "play" / page).replace(new / page)
 
 
-def fill_front_page(new: Path, model: ACFNet, name: str = "") -> None:
-    """Fill in the front page, and mark the folder as a site. ``name`` is that of the network's weights."""
+def fill_front_page(new: Path, model: ACFNet) -> None:
+    """Fill in the front page, and mark the folder as a site."""
+    name = name_of(model)
     page = (new / "index.html").read_text(encoding="utf-8")
     millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
     page = page.replace("<!-- parameters -->", f"{millions:.1f} million")

@@ -35,6 +35,14 @@ def piece(model: ACFNet, size: tuple[int, int]) -> str:
     return f" (here {pixels} of {size[0]} pixels across)" if pixels < size[0] else ""
 
 
+def name_of(model: ACFNet) -> str:
+    """OF_THE_PAGE where these are its weights; empty for all others, whatever their folder is called."""
+    try:
+        return OF_THE_PAGE if model.info.get("sha256") == pretrained_info(OF_THE_PAGE)["sha256"] else ""
+    except AcflibError:
+        return ""
+
+
 def scores_beside(name: str, split: str = "test") -> dict[str, float]:
     """Scores of the network of the page and of those without class centers; empty for another network."""
     if name != OF_THE_PAGE:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import ipywidgets
 
-from acflib.datasets.labels import TRAIN_ID_OF_ID
+from acflib.datasets.labels import CITYSCAPES_CLASSES, TRAIN_ID_OF_ID
 from acflib.datasets.streets import render_street
 from acflib.errors import AcflibError
 from acflib.predict.pretrained import load_pretrained
@@ -33,15 +33,14 @@ def make_app(checkpoint: str, baseline: str | None = None, photographs: Sequence
     try:
         model = load_pretrained(checkpoint)
         other = None if baseline is None else load_pretrained(baseline)
-        gallery = [Picture(Path(path).name, load_photograph(path)) for path in photographs] or generated_streets()
+        gallery = [Picture(Path(path).name, load_photograph(path)) for path in photographs]
     except AcflibError as error:
         return ipywidgets.Label(str(error))
-    colors = [tuple(color) for color in model.info["colors"]]
-    names = {"classes": model.info["classes"], "colors": colors, "gallery": gallery}
+    gallery = gallery or generated_streets(with_truth=tuple(model.info["classes"]) == CITYSCAPES_CLASSES)
     tabs = {
-        "Similarity explorer": SimilarityExplorer(model, baseline=other, **names),
-        "Class center laboratory": ClassCenterLab(model, **names),
-        "Attention viewer": AttentionViewer(model, **names),
+        "Similarity explorer": SimilarityExplorer(model, baseline=other, gallery=gallery),
+        "Class center laboratory": ClassCenterLab(model, gallery=gallery),
+        "Attention viewer": AttentionViewer(model, gallery=gallery),
     }
     found = ipywidgets.Tab(children=list(tabs.values()), titles=list(tabs))
     found.add_class("acf-app")
@@ -50,7 +49,8 @@ def make_app(checkpoint: str, baseline: str | None = None, photographs: Sequence
     return found
 
 
-def generated_streets() -> list[Picture]:
-    """Streets of the generated data set, with their ground truth."""
+def generated_streets(with_truth: bool = True) -> list[Picture]:
+    """Streets of the generated data set; with their ground truth, which is for networks of the 19 classes alone."""
     streets = {seed: render_street(seed, *STREET_SIZE) for seed in STREET_SEEDS}
-    return [Picture(f"street {seed}", s.image, TRAIN_ID_OF_ID[s.label_ids]) for seed, s in streets.items()]
+    truths = {seed: TRAIN_ID_OF_ID[s.label_ids] if with_truth else None for seed, s in streets.items()}
+    return [Picture(f"street {seed}", s.image, truths[seed]) for seed, s in streets.items()]

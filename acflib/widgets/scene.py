@@ -197,14 +197,15 @@ def analyze(
         model: an ACFNet, or a tapped network (which has one feature map and no class centers).
         baseline: a network without an ACF module, for the first map of Fig. 5; an ACFNet would do too, its feature map
             before coarse is taken.
-        classes, colors: see :func:`name_classes`.
+        classes, colors: those that the network's ``info`` names, if none are given; else see :func:`name_classes`.
         progress: called before each step.
 
     Raises:
         ConfigError, DataError: the networks, the picture and its labels do not go together.
     """
     network = as_network(model)
-    names, shades = name_classes(network.num_classes, classes, colors)
+    about = network.info
+    names, shades = name_classes(network.num_classes, classes or about.get("classes"), colors or about.get("colors"))
     steps = 2 + (baseline is not None)
     progress("reading the picture", 0, steps)
     if picture.truth is not None:

@@ -263,9 +263,10 @@ def test_one_pass(import_script, monkeypatch, tmp_path):
     torch.testing.assert_close(now(), before(), rtol=0, atol=1e-5)
 
 
-def test_import_time(import_script, tmp_path):
+def test_import_time(import_script, tmp_path, monkeypatch):
     script = import_script("import_time")
+    monkeypatch.setattr(script, "IMPORTS", dict.fromkeys(script.IMPORTS, "import json"))  # quick ones
     script.main(["--repeats", "1", "--out", str(tmp_path / "import.json")])
     found = json.loads((tmp_path / "import.json").read_text())["seconds"]
     assert found.keys() == {*script.IMPORTS, "acflib / peer", "help / peer"} and min(found.values()) > 0
-    assert found["acflib / peer"] == pytest.approx(found["acflib"] / found["peer"], abs=0.002)
+    assert found["acflib / peer"] == pytest.approx(found["acflib"] / found["peer"], rel=0.1)  # of rounded seconds

@@ -177,6 +177,7 @@ def test_a_link_carries_the_state(play, browser, address):
         ("#picture=street-99", 'there is no picture "street-99"'),
         ("#picture=street-3&pixel=7,999", "the pixel 7, 999, which is outside"),
         ("#picture=street-3&edits=s99.5.10,10", "there is no class 99"),
+        ("#picture=street-3&edits=s1.5.10,10_9999999,9", "leads off the picture"),
         ("#picture=street-3&edits=%E0%A4%A", "is not well written"),
     ]:
         other.open(link)

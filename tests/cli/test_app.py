@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from acflib.acfnet import ModelConfig, build_model
 from acflib.cli import app as commands_app
 from acflib.cli import parser as cli
 from acflib.cli.app import AppConfig, app_notebook, baseline_of, check, voila_command
@@ -51,6 +52,18 @@ def test_make_app(tmp_path):
     seen = (128, 192)  # at the height of the training pictures
     assert all(child.message == "" and child.scene.size == seen for child in tabs.children)
     assert "no-such-weights" in make_app("no-such-weights").value
+
+
+def test_a_network_of_other_classes_gets_streets_without_truth(monkeypatch):
+    """Their ground truth is that of Cityscapes' classes; the names are those of the network."""
+    from acflib.widgets import app
+
+    model = build_model(ModelConfig(backbone="tiny", channels=8, num_classes=3, align_corners=False, weights=None))
+    model.info = {"classes": ["sky", "tree", "cat"], "colors": [[1, 2, 3]] * 3}
+    monkeypatch.setattr(app, "load_pretrained", lambda name: model)
+    for child in app.make_app("mine").children:
+        assert child.message == "" and child.scene.picture.truth is None
+        assert child.scene.classes == ("sky", "tree", "cat") and child.scene.colors == ((1, 2, 3),) * 3
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,25 @@ def test_a_run_is_shared_by_command(streets, tmp_path, capsys):
     assert cli.main(share) == 0 and "carries no scores" in capsys.readouterr().out
 
 
+def test_scores_of_another_network_are_refused(tmp_path, capsys):
+    """Of another position, weights or classes; and two files of one split, of which one would be lost."""
+    model = load_pretrained("streets-baseline")
+    own = {"checkpoint": "mine", "iteration": model.info["position"], "split": "val", "miou_fine": 50.0}
+    own["iou_fine"] = dict.fromkeys(model.info["classes"], 50.0)
+    share = ["share", "--checkpoint", "streets-baseline", "--out", str(tmp_path / "x"), "--license", "mit"]
+    share += ["--data-name", "Streets", "--scores"]
+    for changes in ({"iteration": 7}, {"weights_sha256": "0" * 64}, {"iou_fine": {"cat": 99.0}}):
+        (tmp_path / "val.json").write_text(json.dumps(own | changes))
+        assert cli.main([*share, str(tmp_path / "val.json")]) == 2
+        assert "val.json: scores of another network, mine at iteration" in capsys.readouterr().err
+    for name in ("val.json", "again.json"):
+        (tmp_path / name).write_text(json.dumps(own))
+    assert cli.main([*share, str(tmp_path / "val.json"), str(tmp_path / "again.json")]) == 2
+    assert "again.json: a second file of the split val" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+    assert cli.main([*share, str(tmp_path / "val.json")]) == 0  # a file of an older acflib, without a checksum
+
+
 @pytest.mark.parametrize(
     "flags, message",
     [

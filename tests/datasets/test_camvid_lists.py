@@ -101,3 +101,29 @@ def test_names_that_differ_in_capitals_alone(camvid):
 def test_lists_that_name_nothing(camvid, content, message):
     with pytest.raises(DataError, match=message):
         frames(camvid, content)
+
+
+def test_the_whole_path_goes_before_its_last_two_parts(camvid):
+    """Two sequences with a folder each; a folder of the same name beside them."""
+    for folder in ("seqA", "seqB", "."):
+        for part, values in (("train", picture(0)), ("trainannot", np.zeros((32, 64), np.uint8))):
+            (camvid / folder / part).mkdir(parents=True, exist_ok=True)
+            save(values, camvid / folder / part / "a.png")
+    (camvid / "train.txt").write_text("".join(f"{s}/train/a.png {s}/trainannot/a.png\n" for s in ("seqA", "seqB")))
+    found = [(frame.image, frame.labels) for frame in CamVid(camvid, "train").frames]
+    assert found == [(camvid / s / "train/a.png", camvid / s / "trainannot/a.png") for s in ("seqA", "seqB")]
+
+
+def test_a_pair_that_is_listed_twice(camvid):
+    with pytest.raises(DataError, match=r"a.png: listed twice \(.*train.txt, line 3\), first in line 2. Take one out"):
+        frames(camvid, PLAIN + "C:/train/a.png C:/trainannot/a.png\n")
+
+
+def test_a_number_behind_a_dot_is_no_ending(camvid):
+    """No photograph seq.001 is there; seq.png is another one."""
+    save(picture(0), camvid / "train" / "seq.png")
+    save(np.zeros((32, 64), np.uint8), camvid / "trainannot" / "seq.png")
+    with pytest.raises(DataError, match="seq.001: image is missing"):
+        frames(camvid, "train/seq.001 trainannot/seq.png\n")
+    save(picture(0), camvid / "train" / "seq.001.png")
+    assert frames(camvid, "train/seq.001 trainannot/seq.png\n") == [("seq.001.png", "seq.png")]

@@ -162,13 +162,57 @@ def test_a_layer_that_does_not_make_the_result_alone_is_noticed(network, layer):
     assert ACFNet(tap(network(), layer, check=False), channels=4)(IMAGES)["out"].shape == (2, 5, 49, 65)
 
 
+class Deep(Side):
+    """Gives its auxiliary result beside the main one, under a name of its own."""
+
+    def forward(self, x):
+        features = self.body(x)
+        return {"deep": self.side(features), "out": self.last(features)}
+
+
+def test_the_main_result_of_a_dict_is_that_of_a_usual_name():
+    tap(Deep(), "last")(IMAGES)
+    with pytest.raises(ConfigError, match='"side" does not make the result'):
+        tap(Deep(), "side")(IMAGES)
+
+
+IN_PLACE = {
+    "logits": lambda layer, features: layer(features).sigmoid_(),
+    "features": lambda layer, features: (layer(features), features.relu_())[0],
+}
+
+
+@pytest.mark.parametrize("kind", IN_PLACE)
+def test_maps_that_are_changed_behind_the_layer_are_noticed(kind):
+    """What the layer made or saw is gone then: a sigmoid in the place of logits, say."""
+
+    class Network(Stranger):
+        def forward(self, x):
+            return IN_PLACE[kind](self.last, self.body(x) - 1)
+
+    for check in (True, False):
+        with pytest.raises(ConfigError, match='layer "last" is changed in place.*make a new tensor'):
+            tap(Network(), "last", check=check)(IMAGES)
+    with torch.inference_mode():  # writes are not counted there
+        tap(Network(), "last", check=False)(IMAGES)
+
+
+def test_a_layer_that_is_called_with_a_named_argument():
+    class Network(Stranger):
+        def forward(self, x):
+            return self.last(input=self.body(x))
+
+    network = Network()
+    assert torch.equal(tap(network, "last")(IMAGES).features, network.body(IMAGES))
+
+
 def test_an_inner_layer_is_noticed():
     """Its channels are not those of the result."""
     network = torchvision.models.segmentation.deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=7)
     for layer, channels in (("classifier.1", 256), ("classifier.0.project.0", 256)):
         message = rf'"{layer}" makes {channels} channels, but the result of the network has 7: .*check=False'
         with pytest.raises(ConfigError, match=message):
-            ACFNet(tap(network, layer), channels=4)(IMAGES)
+            tap(network, layer)(IMAGES)
 
 
 def test_torchvision_lraspp_is_noticed():

@@ -138,6 +138,36 @@ def test_card_is_read_by_huggingface_hub(folder):
     assert found == {("val", "mIoU in %, fine"): 70.83, ("val", "mIoU in %, coarse"): 100.0}
 
 
+@pytest.mark.parametrize(
+    ("inference", "how"),
+    [
+        ({"scales": [1.0], "flip": False, "window": None}, ""),
+        ({"scales": [0.75, 1.0], "flip": True, "window": [769, 769]}, " (2 scales, flip, window 769 x 769)"),
+        ({"scales": [0.5], "flip": False, "window": None}, " (scale 0.5)"),
+    ],
+)
+def test_card_says_how_images_were_segmented(run, tmp_path, inference, how):
+    metrics = {"val": SCORES.as_dict() | {"inference": inference}}
+    folder = save_pretrained(load_pretrained(run), tmp_path / "x", **TOLD | {"metrics": metrics})
+    text = (folder / "README.md").read_text()
+    assert f"| val, fine{how} | val, coarse{how} |" in text and f'"mIoU in %, fine{how}"' in text
+
+
+def test_a_folder_goes_before_weights_of_its_name(run, tmp_path, monkeypatch):
+    """What the card of a shared network says works, whatever it is called."""
+    model = load_pretrained(run)
+    save_pretrained(model, tmp_path / "streets-baseline", **TOLD)
+    monkeypatch.chdir(tmp_path)
+    for name in ("streets-baseline", Path("streets-baseline"), "./streets-baseline"):
+        assert_same_network(load_pretrained(name), model)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_file_of_a_folder_is_told_from_a_damaged_checkpoint(folder, name):
+    with pytest.raises(CheckpointError, match=f"{name}: a part of a network: give its folder, {folder}"):
+        load_pretrained(folder / name)
+
+
 def test_without_scores_the_card_says_so(run, tmp_path):
     model = load_pretrained(run)
     folder = save_pretrained(model, tmp_path / "x", license="other", data="Mine", metrics={})
@@ -165,7 +195,11 @@ def test_card_follows_new_weights_but_no_readme_of_yours_is_lost(folder, run, tm
         ({"license": ""}, "name it as hubs do"),
         ({"data": ""}, "give the name of the data set"),
         ({"data": {"seed": 0}}, "give the name of the data set"),
+        ({"data": None}, "give the name of the data set"),
         ({"metrics": {"val": {"accuracy": 1.0}}}, r"metrics\['val'\] has no miou_fine"),
+        ({"metrics": {"miou_fine": 50.0, "iou_fine": {}}}, r"metrics\['miou_fine'\] has no miou_fine"),
+        ({"metrics": {"val": {"miou_fine": float("nan"), "iou_fine": {}}}}, r"metrics\['val'\] has no miou_fine"),
+        ({"metrics": {"val": {"miou_fine": 1.0, "iou_fine": {}, "miou_coarse": 1.0}}}, r"metrics\['val'\] has no"),
     ],
 )
 def test_what_a_card_needs_is_asked_for(run, tmp_path, changes, message):

@@ -10,6 +10,7 @@ import torch
 
 from acflib.acfnet import ModelConfig, build_model
 from acflib.errors import ConfigError, TrainingError
+from acflib.predict.pretrained import load_pretrained
 from acflib.site import build, front
 
 TINY = ModelConfig("tiny", num_classes=19, channels=8, align_corners=False, weights=None)
@@ -204,6 +205,13 @@ def test_the_networks_without_centers_stand_beside_that_of_the_page():
         if name in (front.OF_THE_PAGE, "streets-self"):
             assert f"{sidecar['metrics']['test']['miou_fine']:.1f}" in front.with_and_without("streets-acf-sum")
     assert front.rivals("streets-self") == front.rivals("mine") == front.with_and_without("streets-self") == ""
+
+
+def test_no_other_network_gets_the_scores_of_the_shipped_one():
+    model = load_pretrained(front.OF_THE_PAGE)
+    assert front.name_of(model) == front.OF_THE_PAGE
+    model.info = model.info | {"sha256": "0" * 64}
+    assert front.name_of(model) == "" == front.name_of(build_model(TINY))
 
 
 @pytest.mark.parametrize("field", [47, 111])

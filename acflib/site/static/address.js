@@ -33,7 +33,7 @@ function writeEdit(edit) {
 }
 
 // What an address says, { picture, pixel, edits }; null where it says nothing. Throws an Error with a line of text where
-// it cannot be understood. `about` holds the number of classes.
+// it cannot be understood. `about` holds the number of classes, and the longest side of a picture in pixels.
 export function fromAddress(hash, about) {
   const given = new Map(hash.replace(/^#/, "").split("&").filter((part) => part.includes("=")).map((part) => {
     const at = part.indexOf("=");
@@ -44,7 +44,7 @@ export function fromAddress(hash, about) {
   if (pixel && pixel.length !== 2) throw new Error(`"${given.get("pixel")}" is no pixel`);
   const edits = given.get("edits") ? given.get("edits").split("~") : [];
   if (edits.length > MAX_EDITS) throw new Error(`${edits.length} edits are too many`);
-  return { picture: given.get("picture"), pixel, edits: edits.map((text) => readEdit(text, about.classes)) };
+  return { picture: given.get("picture"), pixel, edits: edits.map((text) => readEdit(text, about)) };
 }
 
 function decoded(text) {
@@ -66,7 +66,7 @@ function label(text, classes) {
   return found;
 }
 
-function readEdit(text, classes) {
+function readEdit(text, { classes, side }) {
   if (text === "t") return { do: "truth" };
   if (text === "e") return { do: "alike" };
   if (text[0] === "a") return { do: "absent", label: label(text.slice(1), classes) };
@@ -81,6 +81,7 @@ function readEdit(text, classes) {
     const places = step.split(",").map(whole);
     if (places.length !== 2) throw new Error(`"${step.slice(0, 40)}" is no point`);
     last = [last[0] + places[0], last[1] + places[1]];
+    if (last.some((place) => Math.abs(place) > 20 * side)) throw new Error(`"${step.slice(0, 40)}" leads off the picture`);
     return last.map((place) => place / 10);
   });
   return { do: "stroke", label: label(parts[0], classes), radius, points };

@@ -216,7 +216,7 @@ async function follow() {
   let given = null;
   let wrong = "";
   try {
-    given = fromAddress(location.hash, { classes: network.about.classes.length });
+    given = fromAddress(location.hash, { classes: network.about.classes.length, side: network.about.max_side });
     if (given?.picture === OWN) return await followOwn();
     if (given && !gallery.some(({ name }) => name === given.picture)) throw new Error(`there is no picture "${given.picture.slice(0, 40)}"`);
     const item = gallery.find(({ name }) => name === given?.picture);
