@@ -47,8 +47,9 @@ def class_centers(features: Tensor, probabilities: Tensor) -> Tensor:
 def hard_class_centers(features: Tensor, labels: Tensor, num_classes: int, ignore_index: int = IGNORE_INDEX) -> Tensor:
     """Eq. 1: the mean feature of the pixels that carry each label.
 
-    Labels finer than the features (as in a network of output stride 8) are averaged down as one-hot maps, so that each
-    label pixel counts once and thin objects keep their share.
+    Labels finer than the features (as in a network of output stride 8) are averaged down as one-hot maps, so that thin
+    objects keep their share. Each label pixel counts once where cells divide the labels evenly; else one that two cells
+    share counts in both.
 
     Args:
         features: F, (B, C, H, W).

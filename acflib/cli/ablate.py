@@ -59,6 +59,9 @@ def run_ablate(given: argparse.Namespace) -> int:
     without_use = [f"--{name}" for name in RUNNING if name in given]
     if without_use:
         raise ConfigError(f"{', '.join(without_use)}: of no use where nothing is run; leave it out")
+    for name, shown in {"results": SHOWING[:3], "on": SHOWING[:4]}.items():
+        if getattr(config, name) and not any(getattr(config, each) for each in shown):
+            raise ConfigError(f"--{name}: only --{', --'.join(shown)} heed it; leave it out, or give one of these too")
     return show_results(config, studies)
 
 

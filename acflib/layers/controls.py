@@ -19,8 +19,9 @@ PYRAMID = (1, 2, 3, 6)  # regions a side, as in PSPNet
 def permute_centers(centers: Tensor, training: bool) -> Tensor:
     """Class centers (B, N, C) in another order for each image: what is left of them without their classes?
 
-    In training the orders are drawn anew each time, from torch's global generator. In evaluation image k of a batch
-    always has the same one, so that a score can be repeated.
+    On average one class of an image keeps its own center. In training the orders are drawn anew each time, from torch's
+    global generator. In evaluation image k of a batch always has the same one, so that a score can be repeated; batches
+    of another size give other orders.
     """
     generator = None if training else torch.Generator().manual_seed(0)
     order = torch.rand(centers.shape[:2], generator=generator).argsort(dim=1).to(centers.device)  # (B, N)

@@ -41,8 +41,8 @@ def export_onnx(
 
     Args:
         model: any ACFNet, tapped ones too.
-        out: folder, made if missing; older files of these names are replaced, a head.onnx that the network does not
-            have is removed.
+        out: folder, made if missing; older graphs in it are replaced, or removed where this call writes none of the
+            name, so that all are of one network.
         classes, colors: names and (red, green, blue), in train-id order.
         name: of the network, for the metadata.
         only: the graphs to write.
@@ -71,8 +71,8 @@ def export_onnx(
                 differences[path.name] = check_graph(path, graph)
             for file in differences:
                 os.replace(Path(folder) / file, out / file)
-            if model.acf is None:
-                (out / "head.onnx").unlink(missing_ok=True)
+            for other in set(GRAPHS) - {graph.name for graph in graphs}:
+                (out / f"{other}.onnx").unlink(missing_ok=True)
     except OSError as error:
         raise TrainingError(f"{out}: cannot be written ({error}); free some space, or pass another --out") from error
     return differences

@@ -130,6 +130,14 @@ def test_files_give_the_numbers_of_pytorch(name, tmp_path):
             assert not (tmp_path / "head.onnx").exists()
 
 
+@needs_onnx
+def test_no_graph_of_another_network_stays(tmp_path):
+    for name in ("head.onnx", "whole.onnx", "mine.onnx"):
+        (tmp_path / name).write_bytes(b"of another network")
+    export_onnx(network("sum"), tmp_path, NAMES, COLORS, only=("base",))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["base.onnx", "mine.onnx"]
+
+
 def check_head(model, folder, image, base):
     """The head gives what ``inspect`` finds; with other class maps, what the network gives for those."""
     own = base["coarse_logits"].softmax(1)

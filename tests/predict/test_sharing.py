@@ -8,37 +8,17 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-import yaml
 
 import acflib
 from acflib.cli import parser as cli
 from acflib.datasets import open_dataset
 from acflib.errors import CheckpointError, ConfigError
-from acflib.metrics import Scores
 from acflib.predict.pretrained import available, load_pretrained, pretrained_info
 from acflib.predict.scale import trained_scale
 from acflib.predict.sharing import save_pretrained
 from acflib.training import train
+from tests.predict.conftest import TOLD
 from tests.runs import tiny_config
-
-# Two classes: IoU 3 / (3 + 1 + 0) = 75 % and 2 / (2 + 0 + 1) = 66.67 %, the mean 70.83 %. The coarse one is perfect.
-SCORES = Scores(("a", "b"), torch.tensor([[3, 0], [1, 2]]), torch.tensor([[4, 0], [0, 2]]))
-TOLD = {"license": "apache-2.0", "data": {"name": "Streets 64x32", "seed": 0}, "metrics": {"val": SCORES}}
-
-
-@pytest.fixture(scope="module")
-def run(streets, tmp_path_factory):
-    """The checkpoint of a finished run."""
-    config = tiny_config(streets, tmp_path_factory.mktemp("runs") / "run", iterations=2, eval_every=0)
-    train(config, progress=False)
-    return Path(config.out) / "checkpoint.pt"
-
-
-@pytest.fixture
-def folder(run, tmp_path):
-    model = load_pretrained(run)
-    own = {"notes": "**Mine.**", "command": "acflib train"}
-    return save_pretrained(model, tmp_path / "my-network", **TOLD, **own)
 
 
 def assert_same_network(model, other):
@@ -112,47 +92,6 @@ def test_leaky_network_comes_back(streets, tmp_path):
     assert_same_network(load_pretrained(save_pretrained(model, tmp_path / "leaky", **TOLD)), model)
 
 
-# ---- the model card
-
-
-def test_card_carries_scores_data_and_license(folder):
-    text = (folder / "README.md").read_text()
-    _, header, body = text.split("---\n", 2)
-    meta = yaml.safe_load(header)
-    assert (meta["license"], meta["library_name"]) == ("apache-2.0", "acflib")
-    assert meta["pipeline_tag"] == "image-segmentation"
-    (result,) = meta["model-index"][0]["results"]
-    assert meta["model-index"][0]["name"] == "my-network"
-    assert result["dataset"] == {"name": "Streets 64x32", "type": "streets-64x32", "split": "val"}
-    assert [(m["type"], m["value"]) for m in result["metrics"]] == [("mean_iou", 70.83), ("mean_iou", 100.0)]
-    assert "| IoU in % | val, fine | val, coarse |" in body and "| **mean** | **70.83** | **100.00** |" in body
-    assert "**Mine.**" in body and "Streets 64x32 (seed: 0)" in body and "`acflib train`" in body
-    assert 'acflib.load_pretrained("my-network")' in body
-
-
-def test_card_is_read_by_huggingface_hub(folder):
-    hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed: pip install acflib[hub]")
-    card = hub.ModelCard.load(folder / "README.md")
-    assert card.data.license == "apache-2.0" and card.data.library_name == "acflib"
-    found = {(e.dataset_split, e.metric_name): e.metric_value for e in card.data.eval_results}
-    assert found == {("val", "mIoU in %, fine"): 70.83, ("val", "mIoU in %, coarse"): 100.0}
-
-
-@pytest.mark.parametrize(
-    ("inference", "how"),
-    [
-        ({"scales": [1.0], "flip": False, "window": None}, ""),
-        ({"scales": [0.75, 1.0], "flip": True, "window": [769, 769]}, " (2 scales, flip, window 769 x 769)"),
-        ({"scales": [0.5], "flip": False, "window": None}, " (scale 0.5)"),
-    ],
-)
-def test_card_says_how_images_were_segmented(run, tmp_path, inference, how):
-    metrics = {"val": SCORES.as_dict() | {"inference": inference}}
-    folder = save_pretrained(load_pretrained(run), tmp_path / "x", **TOLD | {"metrics": metrics})
-    text = (folder / "README.md").read_text()
-    assert f"| val, fine{how} | val, coarse{how} |" in text and f'"mIoU in %, fine{how}"' in text
-
-
 def test_a_folder_goes_before_weights_of_its_name(run, tmp_path, monkeypatch):
     """What the card of a shared network says works, whatever it is called."""
     model = load_pretrained(run)
@@ -166,23 +105,6 @@ def test_a_folder_goes_before_weights_of_its_name(run, tmp_path, monkeypatch):
 def test_a_file_of_a_folder_is_told_from_a_damaged_checkpoint(folder, name):
     with pytest.raises(CheckpointError, match=f"{name}: a part of a network: give its folder, {folder}"):
         load_pretrained(folder / name)
-
-
-def test_without_scores_the_card_says_so(run, tmp_path):
-    model = load_pretrained(run)
-    folder = save_pretrained(model, tmp_path / "x", license="other", data="Mine", metrics={})
-    text = (folder / "README.md").read_text()
-    assert "No scores were given" in text and "model-index" not in text
-
-
-def test_card_follows_new_weights_but_no_readme_of_yours_is_lost(folder, run, tmp_path):
-    model = load_pretrained(run)
-    save_pretrained(model, folder, **TOLD | {"license": "mit"})
-    assert 'license: "mit"' in (folder / "README.md").read_text()
-    (folder / "README.md").write_text("# My project\n")
-    with pytest.raises(ConfigError, match="README.md: is no model card of acflib and would be lost"):
-        save_pretrained(model, folder, **TOLD)
-    assert (folder / "README.md").read_text() == "# My project\n"
 
 
 # ---- what can be wrong
@@ -292,7 +214,7 @@ def test_mixin_goes_there_and_back(folder, run, tmp_path, monkeypatch):
     from acflib.predict.hub import SharedNetwork
 
     model = load_pretrained(run)
-    shared = SharedNetwork(model, TOLD)
+    shared = SharedNetwork(model, TOLD | {"notes": "Mine."})
     assert isinstance(shared, hub.ModelHubMixin)
     shared.save_pretrained(tmp_path / "again")
     assert sorted(path.name for path in (tmp_path / "again").iterdir()) == sorted(p.name for p in folder.iterdir())
@@ -300,6 +222,7 @@ def test_mixin_goes_there_and_back(folder, run, tmp_path, monkeypatch):
     found = SharedNetwork.from_pretrained(tmp_path / "again")
     assert_same_network(found.network, model)
     found.save_pretrained(tmp_path / "third")
+    assert "\nMine.\n" in (tmp_path / "third" / "README.md").read_text()
     assert (tmp_path / "third" / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
 
     pushed = {}

@@ -20,7 +20,7 @@ from acflib.study.ablation.conclusions import (
 )
 from acflib.study.ablation.pair_blocks import verdict_lines
 from acflib.study.ablation.pair_results import PairResults
-from acflib.study.ablation.pair_tables import power_table
+from acflib.study.ablation.pair_tables import pairing_table, power_table, rows_table, worlds_table
 from acflib.study.ablation.pairs import PHOTOGRAPH_PLAN, PLAN
 from acflib.study.ablation.studies import STUDIES
 from tests.study.ablation_cases import write_plan
@@ -110,7 +110,11 @@ def test_the_family_is_corrected_only_when_it_is_whole(invented):
 
 
 def test_seeds_that_were_not_planned_do_not_count(invented, monkeypatch):
-    before, told = by_name(invented), [verdict_lines(invented), power_table(invented)]
+    def tables(results):
+        rows, worlds, pairing = rows_table("own-47", results), worlds_table(results), pairing_table(results)
+        return [verdict_lines(results), power_table(results), rows, worlds, pairing]
+
+    before, told = by_name(invented), tables(invented)
 
     def wild(study, row, seed):
         return {"fine": 90.0 if row == "sum" else 10.0}
@@ -118,9 +122,20 @@ def test_seeds_that_were_not_planned_do_not_count(invented, monkeypatch):
     monkeypatch.setattr("tests.study.ablation_cases.FIRST_SEED", 18)
     write_plan(invented.root, monkeypatch, wild, "val", PRIMARY_RUNS)
     again = PairResults("val", invented.root)
-    assert 18 in again.scores("own-47/sum") and 18 not in differences(PRIMARY, again)
-    assert [verdict_lines(again), power_table(again)] == told
+    assert 18 in again.runs("own-47", "sum") and 18 not in again.scores("own-47/sum")
+    assert 18 not in differences(PRIMARY, again) and tables(again) == told
     assert {name: each.found for name, each in by_name(again).items()} == {n: e.found for n, e in before.items()}
+
+
+def test_nothing_is_tested_on_val(invented, monkeypatch, capsys):
+    """The plan: val is shown with intervals, tested nowhere."""
+    said = verdict_lines(invented)
+    assert "*not tested*" in said and "±" in said and not re.search(r"\*\*(shown|equal|not shown)|, p ", said)
+    monkeypatch.chdir(invented.root)
+    monkeypatch.setattr(conclusions.sys, "argv", ["conclusions", "val"])
+    assert conclusions.main() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("not tested: all choices were made here") and not any(" p " in line for line in lines)
 
 
 def test_a_damaged_file_is_named(invented):

@@ -121,6 +121,9 @@ def test_command_prints_tables_and_names_what_it_leaves_out(study, capsys, tmp_p
         (["--on", "val"], "--on chooses what --table"),
         (["--plot", "plot.svg"], "ends with .png"),
         (["--write-tables", "missing.md"], "missing.md: cannot be read"),
+        (["--write-tables", "x.md", "--results", "mine"], "--results: only --table, --markdown, --plot heed it"),
+        (["--figures", "x", "--results", "mine"], "--results: only --table, --markdown, --plot heed it"),
+        (["--write-tables", "x.md", "--on", "val"], "--on: only --table, --markdown, --plot, --figures heed it"),
     ],
 )
 def test_command_refuses(study, capsys, arguments, message):

@@ -1,7 +1,7 @@
 """The conclusions of ``docs/study-plan.md`` from the result files: the primary endpoint, the family, the photographs.
 
 python -m acflib.study.ablation.conclusions          on the test scenes
-python -m acflib.study.ablation.conclusions val      the same on val
+python -m acflib.study.ablation.conclusions val      the differences on val, where nothing is tested
 """
 
 import sys
@@ -196,6 +196,9 @@ def main() -> int:
             continue
         interval = each.found.interval
         numbers = f"{interval.mean:+.2f} ± {interval.half:.2f} (n = {interval.n})"
+        if split == "val":
+            print(begin, numbers, "not tested: all choices were made here")
+            continue
         print(f"{begin} {numbers:<24} p {each.found.adjusted:.4f}  {each.verdict}")
     return 0
 

@@ -110,7 +110,7 @@ def verdict_lines(results: PairResults) -> str:
     for name in QUESTIONS:
         of_it = [each for each in found if each.contrast.hypothesis == name]
         begun = [each for each in of_it if each.values]
-        said[name] = [f"{WORDS[each.contrast.name]}: {number_and_word(each)}" for each in begun]
+        said[name] = [f"{WORDS[each.contrast.name]}: {number_and_word(each, results.split)}" for each in begun]
         if len(begun) < len(of_it):  # the table of all comparisons names them
             few = f"{len(of_it) - len(begun)} of its {len(of_it)} comparisons: " if begun else ""
             said[name].append(f"{few}*not run yet*")
@@ -118,12 +118,14 @@ def verdict_lines(results: PairResults) -> str:
     return "\n".join(f"- **{name}**, {QUESTIONS[name]} On {results.split}: {'; '.join(said[name])}." for name in said)
 
 
-def number_and_word(conclusion: Conclusion) -> str:
-    """Such as "**shown: above 0**, +0.62 ± 0.21 (n = 8, p 0.0004)"."""
+def number_and_word(conclusion: Conclusion, split: str) -> str:
+    """Such as "**shown: above 0**, +0.62 ± 0.21 (n = 8, p 0.0004)"; on val without a word, for nothing is tested."""
     if not conclusion.whole:
         return f"*{missing(conclusion)}*"
     interval = mean_interval([*conclusion.values.values()])
     number = minus(signed(interval))
+    if split == "val":
+        return f"{number} (n = {len(conclusion.values)}), *not tested*"
     if conclusion.found is None:
         return f"{number} (n = {len(conclusion.values)}), *{missing(conclusion)}*"
     p = f"p {p_value(conclusion.found.adjusted)}" + ("" if conclusion.contrast == PRIMARY else " after Holm")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from acflib.errors import ConfigError
+from acflib.study.ablation.pairs import FIRST_SEED, planned_seeds
 from acflib.study.ablation.results import Loaded, RunResult, load_sound
 from acflib.study.ablation.studies import find_study
 from acflib.study.ablation.table import scores
@@ -44,12 +45,16 @@ class PairResults:
     def scores(self, name: str, output: str = "fine") -> dict[int, float]:
         """Seed -> mIoU in percent of STUDY/ROW or STUDY/ROW/KIND; see :class:`Contrast` for the kinds.
 
+        Of a row of the plan its seeds alone count, whatever else was run.
+
         Args:
             name: which row, and how it is scored.
             output: "fine" or "coarse"; a baseline has no coarse result.
         """
         study, row, *kind = name.split("/")
-        return scores(self.runs(study, row), "_".join([self.split, *kind]), output)
+        found = scores(self.runs(study, row), "_".join([self.split, *kind]), output)
+        planned = planned_seeds(study, row)
+        return {seed: value for seed, value in found.items() if not planned or 0 <= seed - FIRST_SEED < planned}
 
     def head_parameters(self, study: str, row: str) -> int | None:
         """Number of parameters beside those of the base network; None where no result file tells it."""

@@ -8,6 +8,7 @@ SHARING, CARD = "acflib/predict/sharing.py", "acflib/predict/model_card.py"
 PRETRAINED = "acflib/predict/pretrained.py"
 TIMM_TESTS, TAP_TESTS = "tests/layers/test_timm_base.py", ("tests/layers/test_tapping.py",)
 SHARING_TESTS = ("tests/predict/test_sharing.py",)
+CARD_TESTS = ("tests/predict/test_model_card.py",)
 
 MUTATIONS = [
     Mutation(
@@ -72,10 +73,10 @@ MUTATIONS = [
     ),
     Mutation(
         "shared: a README of the user's is lost", SHARING,
-        "    _check_folder(folder)\n", "", SHARING_TESTS,
+        "    _check_folder(folder)\n", "", CARD_TESTS,
     ),
     Mutation(
         "model card: coarse score under the name of fine", CARD,
-        '"value": round(scores[f"miou_{part}"], 2)}', '"value": round(scores["miou_coarse"], 2)}', SHARING_TESTS,
+        '"value": round(scores[f"miou_{part}"], 2)', '"value": round(scores["miou_coarse"], 2)', CARD_TESTS,
     ),
 ]  # fmt: skip
