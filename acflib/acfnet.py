@@ -52,8 +52,7 @@ class ACFNet(nn.Module):
         factorized: False builds the literal tensors of Eq. 3 and 5; the numbers are the same.
 
     Raises:
-        ConfigError: for an unknown variant, or more than 255 classes; or aligned corners for a tapped network of
-            unknown output stride.
+        ConfigError: an unknown variant, over 255 classes, or aligned corners for a tapped network of unknown stride.
     """
 
     def __init__(

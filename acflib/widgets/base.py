@@ -38,8 +38,7 @@ class AcfWidget(anywidget.AnyWidget):
         model: an ACFNet, or a network wrapped by :func:`acflib.tap`.
         image: a path, the bytes of a picture file, or an array (H, W, 3).
         labels: ground truth, train ids (H, W), 255 = ignore; may be missing.
-        classes, colors: names and colors in train-id order; by default those of the model's ``info``, else those of
-            Cityscapes (19 classes) or CamVid (11).
+        classes, colors: names and colors in train-id order; by default the model's own, else known for 19 and 11.
         gallery: further pictures to choose from in the widget.
         scale: at which height the network sees a picture: "trained" (as it is where the training pictures had such
             heights, else at their height), "own" (as it is), or a number of training heights. What is shown, its pixels
