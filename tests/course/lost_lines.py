@@ -127,7 +127,7 @@ LOST = {
         (2,): ["ignored", "certain ones"],
     },
     "losses_of_parts": {  # the common denominator, weights instead of counts
-        (0,): ["unlabeled part", "sum at least 1", "numbers", "parts taken out"],
+        (0,): ["unlabeled part", "unlabeled batch", "sum at least 1", "numbers", "parts taken out"],
         (1,): ["count", "all pixels", "no weights"],
     },
     "log_rows": {  # the means, the last row
@@ -204,7 +204,7 @@ LOST = {
     "within_between": {  # the two means, leaving each pixel's pair with itself out, ignored pixels
         (0,): [
             "products", "swapped", "classes", "classes, both", "all pairs", "three classes", "class by class",
-            "in place", "at least 1",
+            "in place", "at least 1", "not protected",
         ],
         (1,): ["itself", "by value"],
         (2,): ["255"],

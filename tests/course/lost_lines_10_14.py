@@ -58,7 +58,7 @@ LOST_10_14 = {
             "result of the network", "probabilities", "before the activation", "evaluation mode", "one name",
             "no gradient", "mode of the whole", "frozen", "a copy",
         ],
-        (1,): ["hook stays", "hooks cleared"],
+        (1,): ["hook stays", "hooks cleared", "forward stays", "hook on all"],
     },
     "coarse_to_fine": {  # the centers, the attention, the concatenation
         (0,): ["sums", "at least 1", "at least 0.1", "detached", "in place"],
@@ -78,7 +78,7 @@ LOST_10_14 = {
     },
     "class_contrast": {  # the two means, leaving out the pixel itself, the ignored cells
         (0,): ["sign", "sums", "all", "ratio", "in place"],
-        (1,): ["itself", "below the line", "by value"],
+        (1,): ["itself", "below the line", "by value", "1 taken off"],
         (2,): ["ignored"],
         (1, 2): ["both"],
     },

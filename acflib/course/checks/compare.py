@@ -11,6 +11,7 @@ from torch import Tensor
 from acflib.functional import IGNORE_INDEX
 
 Number = (int, float)
+TOO_COARSE = "is too coarse"
 
 
 def copied(value: Any) -> Any:
@@ -107,7 +108,7 @@ def general_complaint(answer: Any, target: Any, inputs: str, rtol: float, atol: 
     if target.is_floating_point() and answer.dtype != target.dtype:
         scale = target.detach().abs().max().item()
         if (answer.detach().double() - target.detach().double()).abs().max().item() < 1e-2 * scale:
-            return f"on {inputs} {what} is too coarse: it is {answer.dtype}. Compute in {target.dtype}."
+            return f"on {inputs} {what} {TOO_COARSE}: it is {answer.dtype}. Compute in {target.dtype}."
     place = far.nonzero()[0].tolist()
     got, wanted = (value.detach()[tuple(place)].item() for value in (answer, target))
     count = f"{int(far.sum())} of {far.numel()} values, at {place} " if place else ""

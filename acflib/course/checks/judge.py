@@ -18,7 +18,7 @@ import torch
 
 from acflib.course.checks import lines_01_04, lines_05_09, lines_10_14
 from acflib.course.checks.catalog import LinePoints, RubricLine, exercise_of
-from acflib.course.checks.compare import holds_tensor
+from acflib.course.checks.compare import TOO_COARSE, holds_tensor
 from acflib.course.checks.rubric import Rubric, dented_lines, lost_lines
 from acflib.course.checks.trying import (
     BORROWED,
@@ -121,7 +121,7 @@ def judge(
     rubric: str | Rubric | None = None,
     lines: Sequence[RubricLine] = (),
     rtol: float = 1e-5,
-    atol: float = 1e-8,
+    atol: float = 1e-6,
 ) -> Verdict:
     """Run the student's function on all cases and say what is wrong with it, if anything.
 
@@ -168,6 +168,8 @@ def first_complaint(task: Task, student: Answer) -> str | None:
         return complaint
     for message, case in task.corners.items():
         if came := about_corner(task, student, case):
+            if TOO_COARSE in came:
+                return came
             return f"{slip_in_corner(task, student, case) or message} (Here {came})"
     for message, holds in task.demands.items():
         if failed := about_demand(student, message, holds):

@@ -1,5 +1,6 @@
 """Exercises of lesson 04: sizes, parameters and the parts of ACFNet put together."""
 
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -66,7 +67,10 @@ def acf_parameters(student: Answer) -> Verdict:
 
     def every_variant(count: Answer) -> Answer:
         def counts(*sizes: int) -> dict[str, object] | None:
-            found = {variant: count(*sizes, variant) for variant in VARIANTS}
+            found: dict[str, object] = dict.fromkeys(VARIANTS)
+            for variant in VARIANTS:
+                with suppress(NotImplementedError):  # one that is not written yet
+                    found[variant] = count(*sizes, variant)
             return None if set(found.values()) == {None} else found
 
         return counts

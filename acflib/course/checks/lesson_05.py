@@ -240,6 +240,7 @@ def losses_of_parts(student: Answer) -> Verdict:
         ),
         BELOW_1: ([small[:2]], small[2]),
         extremes.LOGARITHM: ([(extremes.far_apart(logits), labels) for logits, labels in parts], weights),
+        "A whole batch may be without any label. Then each loss is 0, not 0 / 0.": ([unlabeled], weights),
     }
     return judge(
         student, cases, divided(total_weight), mistakes, corners=corners, gradients=(0,), rubric="losses_of_parts"

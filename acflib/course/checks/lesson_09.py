@@ -131,7 +131,9 @@ def within_between(student: Answer) -> Verdict:
     }
     pixels = torch.tensor([[[1.0, 0.6, 0.0]], [[0.0, 0.8, 1.0]]], dtype=torch.float64)  # (2, 1, 3)
     alone = "A class with one pixel has no pair within it, and must not spoil the mean of the others."
-    corners = {alone: (pixels, torch.tensor([[0, 0, 1]]))}
+    zero = torch.cat([pixels, torch.zeros_like(pixels[..., :1])], dim=2)  # (2, 1, 4)
+    nothing = "A feature of zeros is similar to nothing, itself too: its similarity is 0, not 0 / 0, and not 1."
+    corners = {alone: (pixels, torch.tensor([[0, 0, 1]])), nothing: (zero, torch.tensor([[0, 1, 1, 0]]))}
     return judge(
         student, random_cases(_labeled_case), means, mistakes, corners=corners, hints=PAIRS, rubric="within_between"
     )

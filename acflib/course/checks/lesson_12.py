@@ -147,6 +147,11 @@ def hooked_layer(student: Answer) -> Verdict:
         "Your hook is still on the layer. It would run at every later forward, and keep its tensors: remove it.": (
             tapping.leaves_no_hook
         ),
+        "A layer still has a forward of yours in the place of its own. Use a hook, and remove it.": (
+            tapping.leaves_the_forward
+        ),
+        "Your hook is still there, on all modules of torch. It would run in every network: put it on one layer alone, "
+        "and remove it.": tapping.leaves_no_hook_on_all,
         "A hook of somebody else is gone. Remove your own alone: register_forward_hook gives a handle with remove().": (
             tapping.leaves_other_hooks
         ),
@@ -166,16 +171,11 @@ def hooked_layer(student: Answer) -> Verdict:
     cases = random_cases(_network_case)
     network, _, images = cases[0]
     corners = {"You tap the same layer, whatever `name` says.": (network, "body.first", images)}
-    return judge(
-        student,
-        cases,
-        tapping.tapped,
-        mistakes,
-        corners=corners,
-        demands=demands,
-        gradients=(2,),
-        rubric="hooked_layer",
-    )
+    with tapping.hooks_of_all_put_back():
+        return judge(
+            student, cases, tapping.tapped, mistakes, corners=corners, demands=demands, gradients=(2,),
+            rubric="hooked_layer",
+        )  # fmt: skip
 
 
 def coarse_to_fine(student: Answer) -> Verdict:
@@ -248,10 +248,12 @@ def given_either(student: Answer) -> Answer:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # numpy's, of an array and a tensor in one sum
                 return student(photo)
-        except (TypeError, AttributeError) as error:
+        except NotImplementedError:
+            raise
+        except Exception as error:  # whatever a function for arrays makes of a tensor
             try:
                 return student(photo.numpy())
-            except (TypeError, AttributeError):
+            except Exception:
                 raise error from None
 
     return answer

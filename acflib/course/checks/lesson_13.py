@@ -14,6 +14,9 @@ SIMILAR = Hints(
     swapped="Height and width are swapped.",
     whole="similarities are floats.",
 )
+NOTHING = (
+    "The asked pixel may have the feature 0, and the similarity 0 to itself: leave it out by its place, do not take 1."
+)
 ALIKE = "Another pixel may have exactly the similarity 1. Leave the asked pixel out by its place, not by its value."
 
 
@@ -65,7 +68,7 @@ def cell_under_pixel(student: Answer) -> Verdict:
     picture (H, W) and cells (h, w); each cell covers an equal part of the picture.
     """
     mistakes = {
-        "You round. The left half of a cell then falls to its neighbor, and the last pixels fall outside: cut off, "
+        "You round. The second half of a cell then falls to its neighbor, and the last pixels fall outside: cut off, "
         "with //.": lambda r, c, p, n: (round(r * n[0] / p[0]), round(c * n[1] / p[1])),
         "You round up. The first pixel belongs to cell 0: cut off, with //.": (
             lambda r, c, p, n: (math.ceil(r * n[0] / p[0]), math.ceil(c * n[1] / p[1]))
@@ -127,7 +130,8 @@ def class_contrast(student: Answer) -> Verdict:
         ),
     }
     values = torch.tensor([[1.0, 1.0, 0.6, 0.2]], dtype=torch.float64)
-    corners = {ALIKE: (values, torch.tensor([[0, 0, 0, 1]]), 0, 0)}
+    labels = torch.tensor([[0, 0, 0, 1]])
+    corners = {ALIKE: (values, labels, 0, 0), NOTHING: (torch.zeros_like(values), labels, 0, 0)}
     return judge(student, random_cases(_contrast_case), _contrast, mistakes, corners=corners, rubric="class_contrast")
 
 

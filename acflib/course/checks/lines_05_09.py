@@ -231,7 +231,7 @@ RUBRICS = {
             0: (
                 "means of scalar products", "may be shorter than 1", "the classes 0, 1 and 2", "are swapped",
                 "You average the classes", "averages of classes", "mean over all pairs. Leave",
-                "A class with one pixel",
+                "A class with one pixel", "A feature of zeros",
             ),
             1: ("compared with itself", "by place, i = j"),
             2: ("take part",),

@@ -125,7 +125,7 @@ RUBRICS = {
                 "You tap the same layer", "training mode before", "in another mode", "The weights, or",
                 "from a copy of the network",
             ),
-            1: ("still on the layer", "hook of somebody else"),
+            1: ("still on the layer", "hook of somebody else", "a forward of yours", "on all modules of torch"),
         }
     ),
     # 0 the centers, 1 the attention, 2 the concatenation
@@ -160,7 +160,7 @@ RUBRICS = {
     "class_contrast": Rubric(
         {
             0: ("sign is turned", "These are sums", "compare with all pixels", "divide the two means"),
-            1: ("pixel itself counts", "still counted below", "exactly the similarity 1"),
+            1: ("pixel itself counts", "still counted below", "exactly the similarity 1", "similarity 0 to itself"),
             2: ("gnored pixels (255)",),
         }
     ),

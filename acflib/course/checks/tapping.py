@@ -1,7 +1,8 @@
 """A network for the exercise with hooks (lesson 12), the right answer to it, and what must be left as it was."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from acflib.course.checks.judge import Answer
+
+OF_ALL = (nn.modules.module._global_forward_hooks, nn.modules.module._global_forward_pre_hooks)
 
 
 class Network(nn.Module):
@@ -57,6 +60,30 @@ def _hooks(network: nn.Module) -> list[Any]:
 def leaves_no_hook(student: Answer) -> bool:
     """Whether no hook is left after the call."""
     return not _hooks(_after(student, lambda network: None))
+
+
+def leaves_the_forward(student: Answer) -> bool:
+    """Whether each layer computes by its own ``forward`` after the call."""
+    return not any("forward" in vars(module) for module in _after(student, lambda network: None).modules())
+
+
+def leaves_no_hook_on_all(student: Answer) -> bool:
+    """Whether no hook on all modules of torch has come by the call."""
+    before = list(map(dict, OF_ALL))
+    _after(student, lambda network: None)
+    return list(map(dict, OF_ALL)) == before
+
+
+@contextmanager
+def hooks_of_all_put_back() -> Iterator[None]:
+    """Context manager: hooks on all modules of torch that come inside, those of a wrong answer, go with it."""
+    before = list(map(dict, OF_ALL))
+    try:
+        yield
+    finally:
+        for hooks, known in zip(OF_ALL, before, strict=True):
+            hooks.clear()
+            hooks.update(known)
 
 
 def leaves_other_hooks(student: Answer) -> bool:

@@ -158,7 +158,11 @@ ANSWERS = {
         },
     },
     "fine_logits": {
-        "right": [head(), head(gather=lambda p: p.sum(2)[..., None] + 1e-6)],
+        "right": [
+            head(),
+            head(gather=lambda p: p.sum(2)[..., None] + 1e-6),
+            lambda *a: head()(*(x.float() for x in a)),
+        ],
         "mistakes": {
             "logits": (head(lambda z: z), "softmax is forgotten"),
             "rows": (head(lambda z: z.softmax(2)), "over the rows"),

@@ -80,11 +80,16 @@ def each_image(z, y, t, k):
 def in_parts(parts, w, denominator=None):
     found = [pixels(z, y, w) for z, y in parts]
     total = sum(weight.sum() for _, weight in found) if denominator is None else denominator
-    return [(weight * ce).sum() / total for ce, weight in found]
+    return [(weight * ce).sum() / (total or 1.0) for ce, weight in found]
+
+
+def not_protected(parts, w):
+    total = sum(pixels(z, y, w)[1].sum() for z, y in parts)
+    return [(weight * ce).sum() / total for ce, weight in (pixels(z, y, w) for z, y in parts)]
 
 
 def totals(parts, w):
-    return [sum(pixels(z, y, w)[1].sum() for z, y in parts)] * len(parts)
+    return [sum(pixels(z, y, w)[1].sum() for z, y in parts) or torch.ones(())] * len(parts)
 
 
 def sum_at_least_1(parts, w):
@@ -228,6 +233,7 @@ ANSWERS = {
             "no weights": (lambda parts, w: in_parts(parts, torch.ones_like(w)), "weights are forgotten"),
             "sums": (lambda parts, w: in_parts(parts, w, 1.0), "These are sums"),
             "unlabeled part": (share_of_weights, "A part may be without any label"),
+            "unlabeled batch": (not_protected, "A whole batch may be without any label"),
             "sum at least 1": (sum_at_least_1, "clamp(min=1)"),
             "log of softmax": (
                 lambda parts, w: [

@@ -143,7 +143,11 @@ ANSWERS = {
         },
     },
     "mirrored_mean": {
-        "right": [both, lambda z, m: torch.stack([z.softmax(1), m.flip(dims=[3]).softmax(1)]).mean(0)],
+        "right": [
+            both,
+            lambda z, m: torch.stack([z.softmax(1), m.flip(dims=[3]).softmax(1)]).mean(0),
+            lambda z, m: both(z.float(), m.float()),
+        ],
         "mistakes": {
             "not back": (lambda z, m: (z.softmax(1) + m.softmax(1)) / 2, "not mirrored back"),
             "rows": (lambda z, m: (z.softmax(1) + m.softmax(1).flip(2)) / 2, "top to bottom"),
@@ -168,7 +172,7 @@ ANSWERS = {
         },
     },
     "scales_mean": {
-        "right": scales,
+        "right": [scales, lambda z, s: scales([each.float() for each in z], s)],
         "mistakes": {
             "resized logits": (lambda z, s: logits_resized(z, s).softmax(2).mean(0), "resize the logits"),
             "mean of logits": (lambda z, s: logits_resized(z, s).mean(0).softmax(1), "You average the logits. Average"),

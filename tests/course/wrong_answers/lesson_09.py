@@ -41,10 +41,10 @@ def units_in_place(x):
     return dots(x)
 
 
-def pair_means(x, y, itself=False, ignore=True, unit=True):
+def pair_means(x, y, itself=False, ignore=True, unit=True, eps=1e-12):
     pixels, y = x.flatten(1).T, y.flatten()
     if unit:
-        pixels = pixels / pixels.norm(dim=1, keepdim=True)
+        pixels = pixels / pixels.norm(dim=1, keepdim=True).clamp(min=eps)
     same, other = [], []
     for i in range(len(y)):
         for j in range(len(y)):
@@ -220,6 +220,7 @@ ANSWERS = {
     "within_between": {
         "right": [
             pair_means,
+            lambda x, y: pair_means(x / (x.norm(dim=0) + 1e-6), y, unit=False),
             lambda x, y: tuple(float(v) for v in pair_means(x, y)),
             lambda x, y: [float(v) for v in pair_means(x, y)],
         ],
@@ -234,6 +235,7 @@ ANSWERS = {
             "all pairs": (all_pairs, "mean over all pairs"),
             "one number": (lambda x, y: pair_means(x, y)[0], "not a tuple"),
             "three classes": (pairs_of_three, "classes 0, 1 and 2"),
+            "not protected": (lambda x, y: pair_means(x, y, eps=0), "A feature of zeros"),
             "by value": (pairs_by_value, "may have the same feature"),
             "class by class": (pairs_class_by_class, "has no pair"),
             "in place": (pairs_in_place, "changes its argument `y`"),

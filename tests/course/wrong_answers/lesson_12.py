@@ -4,6 +4,7 @@ import copy
 
 import torch
 from torch import nn
+from torchvision.transforms import v2
 
 from acflib.datasets.transforms import normalize_image
 from acflib.functional import attend_sum, class_centers
@@ -32,6 +33,12 @@ def from_numpy(photo):
 def from_array_alone(photo):
     scaled = photo.astype("float64").transpose(2, 0, 1) / 255
     return (torch.from_numpy(scaled) - MEAN[:, None, None]).div(STD[:, None, None]).unsqueeze(0)
+
+
+def by_torchvision(photo):
+    """Wants an array, and says so by a RuntimeError."""
+    steps = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN.tolist(), STD.tolist())]
+    return v2.Compose(steps)(photo)[None]
 
 
 def ids(values, table):
@@ -92,6 +99,31 @@ def hooked(network, name, images, remove=True):
     if remove:
         handle.remove()
     return tuple(seen)
+
+
+def forward_replaced(network, name, images):
+    layer, seen = network.get_submodule(name), []
+    forward = layer.forward
+
+    def look(x):
+        seen.extend([x, forward(x)])
+        return seen[1]
+
+    layer.forward = look
+    network(images)
+    return seen[0], seen[1]
+
+
+def hook_on_all(network, name, images):
+    layer, seen = network.get_submodule(name), []
+
+    def look(module, given, result):
+        if module is layer:
+            seen.extend([given[0], result])
+
+    torch.nn.modules.module.register_module_forward_hook(look)
+    network(images)
+    return seen[0], seen[1]
 
 
 def with_pre_hook(network, name, images):
@@ -178,7 +210,7 @@ def winner(f, z):
 
 ANSWERS = {
     "photo_to_batch": {
-        "right": [batch, in_double, from_numpy, from_array_alone],
+        "right": [batch, in_double, from_numpy, from_array_alone, by_torchvision],
         "mistakes": {
             "0 to 255": (lambda x: axis_first((x - MEAN) / STD), "Divide by 255 first"),
             "no mean and std": (lambda x: axis_first(x / 255), "mean and std are missing"),
@@ -225,6 +257,8 @@ ANSWERS = {
             "before the activation": (before_relu, "before the activation"),
             "evaluation mode": (lambda network, *a: hooked(network.eval(), *a), "in training mode before"),
             "hook stays": (lambda *a: hooked(*a, remove=False)[:2], "still on the layer"),
+            "forward stays": (forward_replaced, "a forward of yours"),
+            "hook on all": (hook_on_all, "on all modules of torch"),
             "swapped": (lambda *a: hooked(*a)[::-1], "value 1 of 2 has the shape"),
             "features alone": (lambda *a: hooked(*a)[0], "not a tuple"),
             "tuple of inputs": (lambda *a: ((hooked(*a)[0],), hooked(*a)[1]), "returns a tuple, not a tensor"),
@@ -237,7 +271,7 @@ ANSWERS = {
         },
     },
     "coarse_to_fine": {
-        "right": [fine, lambda f, z: at_least(f, z, 0, 1e-6)],
+        "right": [fine, lambda f, z: at_least(f, z, 0, 1e-6), lambda f, z: fine(f.float(), z.float())],
         "mistakes": {
             "no softmax": (without_softmax, "softmax is forgotten"),
             "no softmax, by acflib": (

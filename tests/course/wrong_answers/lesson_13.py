@@ -119,6 +119,12 @@ def against_all(v, y, row, column):
     return own.mean() - torch.cat([own, other]).mean()
 
 
+def one_taken_off(values, labels, row, column):
+    own = labels == labels[row, column]
+    other = ~own & (labels != 255)
+    return (values[own].sum() - 1) / (own.sum() - 1) - values[other].mean()
+
+
 ANSWERS = {
     "pixel_similarity": {
         "right": [cosine, cosine_by_torch],
@@ -172,6 +178,7 @@ ANSWERS = {
             "own alone": (lambda *a: without_itself(*a)[0].mean(), "own class alone"),
             "ratio": (lambda *a: without_itself(*a)[0].mean() / without_itself(*a)[1].mean(), "divide the two means"),
             "by value": (by_value, "exactly the similarity 1"),
+            "1 taken off": (one_taken_off, "leave it out by its place"),
             "in place": (contrast_in_place, "changes its argument `y`"),
         },
     },
