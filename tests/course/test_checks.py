@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from acflib.course import checks
 from acflib.course.checks.compare import all_close, describe_case
 from acflib.course.checks.judge import Hints, Verdict, distinct_sizes, judge, random_cases, with_seed
+from tests.course.wrong_answers.lesson_04 import parameters
 
 CASES = [(2, 3), (4, 5)]
 
@@ -213,3 +215,22 @@ def test_sizes_differ_and_keep_their_bounds():
 @pytest.mark.parametrize("right, wrong", [(1_000_000, 1_000_001), (torch.tensor([10**6]), torch.tensor([10**6 + 1]))])
 def test_a_large_whole_number_is_right_or_wrong(right, wrong):
     assert all_close(right, right, 1e-5, 1e-8) and not all_close(wrong, right, 1e-5, 1e-8)
+
+
+def test_in_a_corner_too_coarse_goes_before_what_a_wrong_answer_there_means():
+    """A student who does use torch's softmax is not told to, but to compute in the precision of the inputs."""
+    corner = (torch.tensor([1000.01, 1000.0], dtype=torch.float64),)
+    cases = [(torch.tensor([1.5, 0.5], dtype=torch.float64),)]
+    found = judge(lambda x: x.float() - x.float().max(), cases, lambda x: x - x.max(), {}, corners={"Hint.": corner})
+    assert "is too coarse: it is torch.float32. Compute in torch.float64." in found.message
+    assert "Hint." not in found.message
+
+
+def test_one_variant_that_is_not_written_yet_leaves_the_points_of_the_others():
+    def partly(features, classes, channels, variant):
+        if variant == "center":
+            raise NotImplementedError
+        return parameters(features, classes, channels, variant)
+
+    found = checks.acf_parameters(partly)
+    assert not found.solved and "nothing" not in found.message and sum(line.earned for line in found.lines) > 0
