@@ -81,7 +81,7 @@ def over(
 def test_the_gain_of_class_centers():
     """By numpy from the result files."""
     gains = [over("sum", "own-47"), over("sum", "own-239"), over("sum", "own-47", "test_present")]
-    for values in (*gains, gains[0] - gains[1]):
+    for values in (*gains, gains[0] - gains[1], over("global", "own-239")):
         assert told(values) in README and told(values) in RESULTS
     heads = {"sum": "ACF (sum)", "center": "class center (a larger head)", "global": "global average: no classes"}
     for row, title in heads.items():
@@ -109,7 +109,10 @@ def test_every_number_of_the_first_lines_of_the_results():
     known += [over("oracle-centers", own, "test", "oracle-presence")]
     frozen = "own-47-frozen"
     known += [over(row, frozen) for row in ("sum", "global", "center")] + [over("sum", frozen, "test_present")]
-    known += [over("sum", study) for study in ("own-111", "turned-47", "turned-239", "fixed-239", "photographs")]
+    known += [over("sum", f"{world}-{field}") for world in ("own", "turned", "fixed") for field in (47, 111, 239)]
+    known += [over("sum", "photographs"), over("sum", "own-239", "test", "global")]
+    known += [over("global", "own-239"), over("center", "own-239")]
+    known += [over("global", "own-47")[:5] - over("global", "own-239")]  # the seeds that both have
     known += [over("psp", "photographs"), over("sum", "photographs", "val", folder="results/study")]
     known += [study_scores(frozen, "self") - study_scores(frozen, "self", which="miou_coarse")]
     texts = {told(values) for values in known}
