@@ -1,6 +1,7 @@
 """Exercises of lesson 04: sizes, parameters and the parts of ACFNet put together."""
 
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import torch
@@ -75,12 +76,7 @@ def acf_parameters(student: Answer) -> Verdict:
 
         return counts
 
-    def right(features: int, classes: int, channels: int, variant: str) -> int:
-        with torch.device("meta"):
-            module = ACFModule(features, classes, channels, variant)
-            classifier = nn.Conv2d(channels, classes, 1)
-        return sum(value.numel() for part in (module, classifier) for value in part.parameters())
-
+    right = _parameters
     mistakes = {
         "The BatchNorms are forgotten: each has a scale and a shift for each channel.": (
             lambda f, n, c, v: right(f, n, c, v) - 2 * c * _norms(v)
@@ -127,6 +123,15 @@ def acf_parameters(student: Answer) -> Verdict:
     return judge(
         every_variant(student), random_cases(_channels_case), every_variant(right), named, rubric="acf_parameters"
     )
+
+
+@cache
+def _parameters(features: int, classes: int, channels: int, variant: str) -> int:
+    """Parameters of the ACF module and of the fine classifier, counted in the modules themselves."""
+    with torch.device("meta"):
+        module = ACFModule(features, classes, channels, variant)
+        classifier = nn.Conv2d(channels, classes, 1)
+    return sum(value.numel() for part in (module, classifier) for value in part.parameters())
 
 
 def fine_logits(student: Answer) -> Verdict:

@@ -45,13 +45,13 @@ def pair_means(x, y, itself=False, ignore=True, unit=True, eps=1e-12):
     pixels, y = x.flatten(1).T, y.flatten()
     if unit:
         pixels = pixels / pixels.norm(dim=1, keepdim=True).clamp(min=eps)
-    same, other = [], []
+    similarity, y, same, other = (pixels @ pixels.T).tolist(), y.tolist(), [], []
     for i in range(len(y)):
         for j in range(len(y)):
             if (ignore and 255 in (y[i], y[j])) or (i == j and not itself):
                 continue
-            (same if y[i] == y[j] else other).append(pixels[i] @ pixels[j])
-    return torch.stack(same).mean(), torch.stack(other).mean()
+            (same if y[i] == y[j] else other).append(similarity[i][j])
+    return torch.tensor(same, dtype=x.dtype).mean(), torch.tensor(other, dtype=x.dtype).mean()
 
 
 def class_means(x, y):
