@@ -2,6 +2,8 @@
 
     python tools/rerun.py own-47-frozen/self/10 own-47-frozen/sum/10 base-own-47/base/10
 
+    python tools/rerun.py --trained ../elsewhere base-own-239/base/10        what was trained again there
+
 A run is named STUDY/ROW/SEED; its base network is trained again too. Writes results/rerun.json: for each run whether
 every score of every class is the same to the last digit, and the base network to the last bit. That is promised on the
 same kind of processor with the same versions alone; the file says what both were.
@@ -39,18 +41,23 @@ def compare(name: str, first: dict, again: dict) -> dict:
     }
 
 
-def rerun(names: list[str]) -> list[dict]:
-    """Train the runs in an empty folder; one comparison each.
+def rerun(names: list[str], trained: Path | None = None) -> list[dict]:
+    """Train the runs in an empty folder, or take what was trained in another clone; one comparison each.
 
     Raises:
-        SystemExit: a committed result is missing.
+        SystemExit: a result is missing.
         ConfigError: there is no such study.
         subprocess.CalledProcessError: a run failed.
     """
     runs = [name.split("/") for name in names]
-    committed = [result_path(ROOT / find_study(study).results, row, int(seed)) for study, row, seed in runs]
-    if missing := [str(path) for path in committed if not path.exists()]:
+    paths = [result_path(Path(find_study(study).results), row, int(seed)) for study, row, seed in runs]
+    committed = [ROOT / path for path in paths]
+    there = [trained / path for path in paths] if trained else []
+    if missing := [str(path) for path in (*committed, *there) if not path.exists()]:
         sys.exit(f"nothing to hold the new numbers against: no {', '.join(missing)}")
+    if trained:
+        three = zip(names, committed, there, strict=True)
+        return [compare(name, *(json.loads(path.read_bytes()) for path in pair)) for name, *pair in three]
     compared = []
     with tempfile.TemporaryDirectory() as folder:
         for name, (study, row, seed), path in zip(names, runs, committed, strict=True):
@@ -67,12 +74,14 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", metavar="STUDY/ROW/SEED", help="such as own-47-frozen/sum/10")
+    parser.add_argument("--trained", type=Path, help="a clone in which the runs were made already; nothing is trained")
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     if unsound := [name for name in args.runs if name.count("/") != 2 or not name.rpartition("/")[2].isdigit()]:
         parser.error(f"{', '.join(unsound)}: name a run as STUDY/ROW/SEED, such as own-47-frozen/sum/10")
-    compared = rerun(args.runs)
-    write_result(args.out, f"python tools/rerun.py {' '.join(args.runs)}", runs=compared)
+    compared = rerun(args.runs, args.trained)
+    where = f"--trained {args.trained} " if args.trained else ""
+    write_result(args.out, f"python tools/rerun.py {where}{' '.join(args.runs)}", runs=compared)
     for run in compared:
         same = "the same digits" if run["same_scores"] else f"differs by up to {run['largest_difference']:.2f} points"
         print(f"{run['run']}: {same}")

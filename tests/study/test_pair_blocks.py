@@ -191,6 +191,14 @@ def test_worlds_tell_what_is_not_planned_from_what_is_not_run(primary):
     assert table["turned, 111"][:4] == ["not run yet", "not run yet", "-", "-"]
 
 
+def test_worlds_and_parts_show_another_sign_on_val(whole, monkeypatch):
+    assert "on val" not in block("worlds:test", whole) + block("parts:test", whole)
+
+    loses = lambda *run: {"fine": BASE[run[2]] - 0.4 * (run[:2] == ("own-47", "sum")), "present": BASE[run[2]]}  # noqa: E731
+    write_plan(whole, monkeypatch, loses, "val", PRIMARY_RUNS)
+    assert all(", n = 8 (on val −0.40 ± 0.00)" in block(f"{name}:test", whole) for name in ("worlds", "parts"))
+
+
 def test_oracles_stand_beside_presence(tmp_path, monkeypatch):
     values = {"fine": 40.0, "coarse": 39.0, "present": 47.0, "centers": 42.0, "presence": 43.0, "appearance": 39.5}
     values |= {f"{kind}_present": 46.0 for kind in ("centers", "presence", "appearance")}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.rerun import OUT, compare
+from tools.rerun import OUT, compare, rerun
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = {
@@ -87,3 +87,27 @@ def test_the_old_code_gives_the_base_network_of_the_other_processor():
     assert old["base_sha256"] == frozen["base_sha256"] != committed["base_sha256"]
     words = "the commit of the first day, run on that other kind with the same versions, gives the base network of the"
     assert f"{words} frozen rows" in " ".join((ROOT / "RESULTS.md").read_text().split())
+
+
+def test_global_and_center_at_239_are_pairs_with_the_self_of_the_first_day():
+    """Their base networks were trained again, and are the committed ones; the committed files are of another commit."""
+    found = json.loads((ROOT / "results" / "rerun_own_239.json").read_text())["runs"]
+    assert [run["run"] for run in found] == [f"base-own-239/base/{seed}" for seed in range(10, 15)]
+    assert all(run["same_base"] and run["same_scores"] for run in found)
+    for row in ("global", "center"):
+        for seed in range(10, 15):
+            path = ROOT / f"results/study/own-239/{row}/seed-{seed}.json"
+            assert json.loads(path.read_text())["machine"]["commit"] != found[0]["first_machine"]["commit"]
+
+
+def test_runs_of_another_clone_are_held_against_the_committed(tmp_path):
+    """Without training. A score that is not the same is found."""
+    name = Path("results/study/base-own-239/base/seed-10.json")
+    content = json.loads((ROOT / name).read_text())
+    content["evaluations"]["val"]["miou_fine"] += 0.5
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text(json.dumps(content))
+    (run,) = rerun(["base-own-239/base/10"], tmp_path)
+    assert run["same_base"] and not run["same_scores"] and run["largest_difference"] == pytest.approx(0.5)
+    with pytest.raises(SystemExit, match="seed-11.json"):
+        rerun(["base-own-239/base/11"], tmp_path)

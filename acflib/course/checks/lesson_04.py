@@ -13,9 +13,7 @@ from acflib.acf import VARIANTS, ACFModule
 from acflib.course.checks import extremes
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 
-HARDLY_THERE = (
-    "A class may be hardly there: the sum of its probabilities lies below 1. clamp(min=1) makes its center too small."
-)
+HARDLY_THERE = "A class may be hardly there: its probabilities sum to below 1. clamp(min=1) makes its center too small."
 
 
 def conv_size(student: Answer) -> Verdict:
@@ -69,14 +67,19 @@ def acf_parameters(student: Answer) -> Verdict:
     def every_variant(count: Answer) -> Answer:
         def counts(*sizes: int) -> dict[str, object] | None:
             found: dict[str, object] = dict.fromkeys(VARIANTS)
-            for variant in VARIANTS:
-                with suppress(NotImplementedError):  # one that is not written yet
+            for variant in found:
+                with suppress(NotImplementedError):
                     found[variant] = count(*sizes, variant)
             return None if set(found.values()) == {None} else found
 
         return counts
 
-    right = _parameters
+    @cache
+    def right(features: int, classes: int, channels: int, variant: str) -> int:
+        with torch.device("meta"):
+            parts = ACFModule(features, classes, channels, variant), nn.Conv2d(channels, classes, 1)
+        return sum(value.numel() for part in parts for value in part.parameters())
+
     mistakes = {
         "The BatchNorms are forgotten: each has a scale and a shift for each channel.": (
             lambda f, n, c, v: right(f, n, c, v) - 2 * c * _norms(v)
@@ -90,8 +93,8 @@ def acf_parameters(student: Answer) -> Verdict:
         "You count the weights of the convolutions alone. Add the BatchNorms, and the bias of the fine classifier.": (
             lambda f, n, c, v: right(f, n, c, v) - 2 * c * _norms(v) - n
         ),
-        "The fine classifier is forgotten: a 1x1 convolution to N classes, with bias.": (
-            lambda f, n, c, v: right(f, n, c, v) - n * c - n
+        "The fine classifier is forgotten: a 1x1 convolution to N classes, with bias.": lambda f, n, c, v: (
+            right(f, n, c, v) - n * c - n
         ),
         "A BatchNorm has a scale *and* a shift for each channel: you count one of them.": (
             lambda f, n, c, v: right(f, n, c, v) - c * _norms(v)
@@ -120,18 +123,8 @@ def acf_parameters(student: Answer) -> Verdict:
         ),
     }
     named = {message: every_variant(mistake) for message, mistake in mistakes.items()}
-    return judge(
-        every_variant(student), random_cases(_channels_case), every_variant(right), named, rubric="acf_parameters"
-    )
-
-
-@cache
-def _parameters(features: int, classes: int, channels: int, variant: str) -> int:
-    """Parameters of the ACF module and of the fine classifier, counted in the modules themselves."""
-    with torch.device("meta"):
-        module = ACFModule(features, classes, channels, variant)
-        classifier = nn.Conv2d(channels, classes, 1)
-    return sum(value.numel() for part in (module, classifier) for value in part.parameters())
+    cases = random_cases(_channels_case)
+    return judge(every_variant(student), cases, every_variant(right), named, rubric="acf_parameters")
 
 
 def fine_logits(student: Answer) -> Verdict:

@@ -134,9 +134,8 @@ def within_between(student: Answer) -> Verdict:
     zero = torch.cat([pixels, torch.zeros_like(pixels[..., :1])], dim=2)  # (2, 1, 4)
     nothing = "A feature of zeros is similar to nothing, itself too: its similarity is 0, not 0 / 0, and not 1."
     corners = {alone: (pixels, torch.tensor([[0, 0, 1]])), nothing: (zero, torch.tensor([[0, 1, 1, 0]]))}
-    return judge(
-        student, random_cases(_labeled_case), means, mistakes, corners=corners, hints=PAIRS, rubric="within_between"
-    )
+    cases = random_cases(_labeled_case)
+    return judge(student, cases, means, mistakes, corners=corners, hints=PAIRS, rubric="within_between")
 
 
 def nearest_center_map(student: Answer) -> Verdict:

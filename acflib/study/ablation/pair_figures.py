@@ -3,6 +3,7 @@
 What has not been run yet is not drawn; the figure says so. ``acflib ablate --figures FOLDER`` writes both.
 """
 
+import math
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,8 +91,9 @@ def draw_gains(axes: Axes, gains: Mapping[tuple[str, str, int], Mapping[int, flo
                 whisker(axes, places[place], means[place], color, marker)
             if found:
                 label = f"{ROW_WORDS[row]}, {world}, n = {count_text([*means.values()])}"
-                heights = [mean.mean for mean in means.values()]
-                axes.plot([*places.values()], heights, line, color=color, marker=marker, label=label)
+                heights = [means[place].mean if place in means else math.nan for place in range(len(FIELDS))]
+                across = [place + start + 0.1 * k for place in range(len(FIELDS))]  # no line across what was not run
+                axes.plot(across, heights, line, color=color, marker=marker, label=label)
     axes.axhline(0, color=GRAY, linewidth=1, zorder=0)
     axes.set_xticks(range(len(FIELDS)), [str(field) for field in FIELDS])
     axes.set(xlim=(-0.4, len(FIELDS) - 0.5), xlabel="field of view of the base network, in pixels of 128 x 64")

@@ -76,9 +76,10 @@ def gain_text(row: str, values: Mapping[int, float], own: Mapping[int, float]) -
 def parts_table(results: PairResults) -> str:
     """The three parts of what a row's look at the whole image brings."""
     texts = [["row", "gain, own", "presence", "the palette", "what each class looks like"]]
+    val = val_beside(results)
     for row in PART_ROWS:
         found = [gain(row, "own-47"), *parts(row).values()]
-        texts.append([find_study("own-47").row(row).title, *(shown(contrast, results) for contrast in found)])
+        texts.append([find_study("own-47").row(row).title, *(shown(contrast, results, val) for contrast in found)])
     notes = (
         "*presence*: gain minus gain with presence given, in own. *the palette*: gain with presence given, turned "
         "minus fixed. *what each class looks like*: the same, own minus fixed. Points of fine mIoU, field 47; shown, "
@@ -88,12 +89,24 @@ def parts_table(results: PairResults) -> str:
     return titled("Three differences of gains over an equal head (no sum)", results, texts, *notes)
 
 
-def shown(contrast: Contrast, results: PairResults) -> str:
-    """Mean and interval of a contrast with its number of seeds; what is not planned, or not run yet, is told apart."""
+def shown(contrast: Contrast, results: PairResults, val: PairResults | None) -> str:
+    """Mean and interval of a contrast with its number of seeds; what is not planned, or not run yet, is told apart.
+
+    Args:
+        val: where a mean of the other sign stands beside; None on val itself.
+    """
     found = over_seeds(differences(contrast, results))
     if found is None:
         return NOT_RUN if seeds_planned(contrast) else NOTHING
-    return f"{signed(found)}, n = {found.n}"
+    there = over_seeds(differences(contrast, val)) if val else None
+    other = there is not None and found.mean * there.mean < 0
+    beside = f" (on val {signed(there)})".replace("-", "−") if other else ""
+    return f"{signed(found)}, n = {found.n}{beside}"
+
+
+def val_beside(results: PairResults) -> PairResults | None:
+    """The results on val, beside those on test."""
+    return PairResults("val", results.root) if results.split == "test" else None
 
 
 def worlds_table(results: PairResults) -> str:
@@ -101,12 +114,12 @@ def worlds_table(results: PairResults) -> str:
     rows = ("sum", "global", "center")
     given = "presence given"
     heading = ["world, field", "self", *(f"{r} - self" for r in rows), *(f"{given}: {r} - self" for r in rows)]
-    texts = [heading]
+    texts, val = [heading], val_beside(results)
     for study in WORLD_STUDIES:
         own = over_seeds(results.scores(f"{study}/self"))
         line = [study.replace("-", ", "), NOT_RUN if own is None else f"{unsigned(own)}, n = {own.n}"]
         for kind in ("", "present"):
-            line += [shown(gain(row, study, kind), results) for row in rows]
+            line += [shown(gain(row, study, kind), results, val) for row in rows]
         texts.append(line)
     notes = (
         "Points of fine mIoU. own: each class its own hue in each image; turned: one turn of the hue for all classes; "
