@@ -60,6 +60,7 @@ def assert_numbers(found: dict, labels: dict) -> None:
     assert all(text.split()[0].strip(":,") in ("measured", "projected") for text in labels.values())
 
 
+@pytest.mark.slow
 def test_training_step(training_step, folder, monkeypatch, tmp_path, capsys):
     """On noise and from the files of a folder, in one run."""
     arguments = ["--size", "33", "--batch", "2", "--iterations", "1", "--data", str(folder), "--workers", "0"]
@@ -203,6 +204,7 @@ def test_doctor_reads_what_training_step_writes(training_step, import_script, mo
     assert measured_seconds("r101-acf-sum", "H100", "float32", out) is None
 
 
+@pytest.mark.slow
 def test_inference(inference, monkeypatch, tmp_path):
     content = run_main(inference, monkeypatch, tmp_path / "inference.json", "--height", "32")
     results = content["results"]

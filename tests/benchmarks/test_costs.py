@@ -31,6 +31,7 @@ def test_published_shares(costs):
     assert shares.keys() == costs.RESNET50.keys() == CONTENT["resnet50_shares"].keys()
 
 
+@pytest.mark.slow
 def test_the_committed_counts_are_those_of_this_code(costs):
     """Parameters of all presets, against the count by hand; all numbers of a peer, and those of the two GPU bars."""
     results = CONTENT["results"]

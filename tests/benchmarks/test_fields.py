@@ -18,7 +18,9 @@ def fields():
         yield script("fields")
 
 
-@pytest.mark.parametrize(("backbone", "field"), [("tiny", 47), ("tiny", 239), ("resnet18", None)])
+@pytest.mark.parametrize(
+    ("backbone", "field"), [("tiny", 47), ("tiny", 239), pytest.param("resnet18", None, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("size", [(64, 128), (73, 121)])
 def test_the_central_feature_alone_is_that_of_the_whole_network(fields, backbone, field, size):
     """Even and odd maps: 8 x 16 and 10 x 16 cells, of which the dilated layers look at all or at some."""

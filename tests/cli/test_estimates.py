@@ -124,6 +124,7 @@ def test_arithmetic_equals_the_count_by_hand(name, heads):
     assert count_training_flops(PRESETS[name]) == 2 * 8 * (2 * STEM + 3 * (LAYERS + heads))
 
 
+@pytest.mark.slow
 def test_arithmetic_of_other_settings():
     """Cut into passes, a batch costs the same; recomputing runs the four layers of the trunk forward once more."""
     whole = count_training_flops(PRESETS["r101-acf-sum"])

@@ -98,7 +98,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="breaks Linux's way t
 
 @linux
 @pytest.mark.parametrize("fault", SAID)
-@pytest.mark.parametrize("command", ["train", "evaluate"])
+@pytest.mark.parametrize("command", ["train", pytest.param("evaluate", marks=pytest.mark.slow)])
 def test_broken_loader_processes_end_the_work_and_are_named(streets, tmp_path, command, fault):
     arguments = [sys.executable, "-c", BROKEN, str(streets), str(tmp_path / "run"), command, fault]
     found = subprocess.run(arguments, capture_output=True, text=True, timeout=50)  # kill() would sleep for longer
@@ -107,6 +107,7 @@ def test_broken_loader_processes_end_the_work_and_are_named(streets, tmp_path, c
         assert words in found.stdout, found.stdout + found.stderr
 
 
+@pytest.mark.slow
 def test_small_shared_memory_for_real(streets, tmp_path):
     """/dev/shm of a megabyte, as a container may have it: private to the processes of this test."""
     mount = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=64k tmpfs /dev/shm && exec "$@"', "sh"]

@@ -10,8 +10,15 @@ from tools import tapped_networks
 from tools.tapped_cases import CASES, OneClassifier, of_torchvision
 from tools.tapped_networks import BEGIN, END, PAGE, examine
 
+LARGE = ("fcn_resnet50", "deeplabv3_resnet50", "UPerNet", "MAnet")  # they take two thirds of the time
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.library}-{case.name}")
+
+def param(case):
+    marks = [pytest.mark.slow] * (case.name in LARGE)
+    return pytest.param(case, id=f"{case.library}-{case.name}", marks=marks)
+
+
+@pytest.mark.parametrize("case", map(param, CASES))
 def test_tapped_network(case):
     """Features, centers and attention by the equations; gradients everywhere; 20 steps of training lower the loss."""
     if not case.is_installed():

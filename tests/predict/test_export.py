@@ -164,6 +164,7 @@ def test_command_line(checkpoint, streets, tmp_path, capsys, monkeypatch):
     assert "--checkpoint is missing" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_two_processes_write_what_one_writes(checkpoint, streets, tmp_path):
     arguments = ["export", "--checkpoint", checkpoint, "--data", str(streets), "--split", "val", "--device", "cpu"]
     assert cli.main([*arguments, "--out", str(tmp_path / "1")]) == 0

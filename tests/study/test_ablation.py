@@ -175,7 +175,7 @@ def rows_in(run: Run) -> int:
     return len(read_csv(run.folder / "log.csv"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGKILL, marks=pytest.mark.slow), signal.SIGINT])
 def test_grid_that_is_stopped_loses_nothing_but_steps_of_the_run_in_flight(tmp_path, number):
     """The first run is finished, the second one on its way: afterwards the first is as it was, the second goes on."""
     study = small_study(tmp_path, iterations=STOPPED_ITERATIONS)
@@ -209,7 +209,13 @@ BACKGROUND = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # SIGINT is ignored w
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
-@pytest.mark.parametrize("everybody", [False, True], ids=["the grid alone", "every process, as a batch system does"])
+@pytest.mark.parametrize(
+    "everybody",
+    [
+        pytest.param(False, id="the grid alone"),
+        pytest.param(True, id="every process, as a batch system does", marks=pytest.mark.slow),
+    ],
+)
 def test_grid_in_the_background_ends_with_sigterm(tmp_path, everybody):
     """Within the 30 s after which a batch system kills, with the run at work saved, and without the next run."""
     study = small_study(tmp_path, iterations=STOPPED_ITERATIONS)

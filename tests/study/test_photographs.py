@@ -43,6 +43,7 @@ def small(study, folder: Path):
     return replace(study, base=base, data=data, results=str(folder / study.results))
 
 
+@pytest.mark.slow
 def test_the_grid_goes_from_the_base_network_to_the_test_part(tmp_path):
     study = replace(small(PHOTOGRAPH_PAIRS, tmp_path), start=small(PHOTOGRAPH_BASES, tmp_path))
     data, runs = str(write_camvid(tmp_path / "camvid")), str(tmp_path / "runs")
