@@ -17,6 +17,7 @@ from tests.browser.playground import LAPTOP, Playground
 REASON = lab.missing()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip all where something is missing. Side by side, one process has JupyterLab, and another one the site."""
     for item in items:
