@@ -88,7 +88,7 @@ test: $(READY)  ## all quick tests, the widgets in a browser, then every noteboo
 		report="$$report$$name: $$found\n"; \
 	}; \
 	part "quick tests" $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal; \
-	part "browser tests" $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m browser -rs tests/browser; \
+	part "browser tests" $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m browser -rs tests/browser; \
 	part "notebooks" $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval notebooks/; \
 	printf "\n$$report"; \
 	exit $$failed

@@ -17,14 +17,9 @@ from tests.browser.playground import LAPTOP, Playground
 REASON = lab.missing()
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip all where something is missing. Side by side, one process has JupyterLab, and another one the site."""
     for item in items:
-        if item.path.parent.name != "browser":
-            continue
-        item.add_marker(pytest.mark.xdist_group("site" if item.path.name.startswith("test_site") else "jupyterlab"))
-        if REASON is not None:
+        if REASON is not None and item.path.parent.name == "browser":
             item.add_marker(pytest.mark.skip(reason=f"browser tests: {REASON}"))
 
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = {
     "quick tests": "-m pytest -n auto --dist worksteal",
-    "browser tests": "-m pytest -n auto --dist loadgroup -m browser",
+    "browser tests": "-m pytest -n auto --dist loadfile -m browser",
     "notebooks": "-m pytest -n auto --dist loadfile --nbval",
 }
 
