@@ -18,7 +18,7 @@ def param(case):
     return pytest.param(case, id=f"{case.library}-{case.name}", marks=marks)
 
 
-@pytest.mark.parametrize("case", map(param, CASES))
+@pytest.mark.parametrize("case", [param(case) for case in CASES])
 def test_tapped_network(case):
     """Features, centers and attention by the equations; gradients everywhere; 20 steps of training lower the loss."""
     if not case.is_installed():
