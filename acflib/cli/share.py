@@ -62,7 +62,8 @@ def read_scores(path: Path) -> dict[str, Any]:
         found = json.loads(_read(path))
     except ValueError as error:
         raise DataError(f"{path}: no JSON ({error}); give a file that acflib evaluate --json wrote") from error
-    if not isinstance(found, dict) or not {"split", "miou_fine", "iou_fine", "iteration"} <= found.keys():
+    wanted = {"split", "miou_fine", "iou_fine", "iteration"}
+    if not isinstance(found, dict) or not wanted <= found.keys() or not isinstance(found["iou_fine"], dict):
         raise DataError(f"{path}: no scores; give a file that acflib evaluate --json wrote")
     return found
 

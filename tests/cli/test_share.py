@@ -54,11 +54,13 @@ def test_scores_of_another_network_are_refused(tmp_path, capsys):
         (["--license", "mit", "--data-name", "x", "--scores", "gone.json"], "gone.json: cannot be read"),
         (["--license", "mit", "--data-name", "x", "--scores", "config.json"], "config.json: no scores"),
         (["--license", "mit", "--data-name", "x", "--scores", "README.md"], "README.md: no JSON"),
+        (["--license", "mit", "--data-name", "x", "--scores", "none.json"], "none.json: no scores"),
     ],
 )
 def test_share_says_what_is_missing(tmp_path, monkeypatch, capsys, flags, message):
     monkeypatch.chdir(tmp_path)
     Path("config.json").write_text("{}")
     Path("README.md").write_text("# Mine")
+    Path("none.json").write_text('{"split": "val", "miou_fine": 1, "iou_fine": null, "iteration": 1}')
     assert cli.main(["share", "--checkpoint", "streets-baseline", "--out", "x", *flags]) == 2
     assert re.search(message, capsys.readouterr().err)

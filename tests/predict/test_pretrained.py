@@ -25,14 +25,6 @@ from tests.runs import tiny_config
 ABOUT = {"command": "python x.py", "data": {"name": "Streets", "seed": 0}, "metrics": {"val": {"miou_fine": 1.5}}}
 
 
-@pytest.fixture(scope="module")
-def run(streets, tmp_path_factory):
-    """The checkpoint of a finished run."""
-    config = tiny_config(streets, tmp_path_factory.mktemp("runs") / "run", iterations=2, eval_every=0)
-    train(config, progress=False)
-    return Path(config.out) / "checkpoint.pt"
-
-
 @pytest.fixture
 def folder(run, tmp_path):
     """A folder with the weights "small"."""

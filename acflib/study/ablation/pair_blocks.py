@@ -213,10 +213,7 @@ def photographs_table(results: PairResults) -> str:
 
 def differs_on_val(conclusion: Conclusion, val: Conclusion) -> str:
     """The value on val where it has the other sign."""
-    here, there = (mean_interval([*each.values.values()]) for each in (conclusion, val))
-    if here is None or there is None or here.mean * there.mean >= 0:
-        return ""
-    return f" (on val {minus(signed(there))})"
+    return pair_tables.other_sign(*(mean_interval([*each.values.values()]) for each in (conclusion, val)))
 
 
 def recompute_text(results: PairResults) -> str:

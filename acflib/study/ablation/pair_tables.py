@@ -99,9 +99,14 @@ def shown(contrast: Contrast, results: PairResults, val: PairResults | None) -> 
     if found is None:
         return NOT_RUN if seeds_planned(contrast) else NOTHING
     there = over_seeds(differences(contrast, val)) if val else None
-    other = there is not None and found.mean * there.mean < 0
-    beside = f" (on val {signed(there)})".replace("-", "−") if other else ""
-    return f"{signed(found)}, n = {found.n}{beside}"
+    return f"{signed(found)}, n = {found.n}{other_sign(found, there)}"
+
+
+def other_sign(here: Interval | None, there: Interval | None) -> str:
+    """The value on val where it has the other sign, as the plan wants it; else nothing."""
+    if here is None or there is None or here.mean * there.mean >= 0:
+        return ""
+    return f" (on val {signed(there)})".replace("-", "−")
 
 
 def val_beside(results: PairResults) -> PairResults | None:
