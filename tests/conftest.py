@@ -1,11 +1,14 @@
 """Fixtures for all tests."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from acflib.datasets.streets import write_streets
+from tests.warm import LAUNCHER, Stove, WarmPopen
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, nohup a closed terminal; so do all processes
 # that they start.
@@ -27,3 +30,23 @@ def streets(tmp_path_factory):
     root = tmp_path_factory.mktemp("data") / "streets"
     write_streets(root, width=64, height=32, train=12, val=5, test=2, seed=0, progress=False)
     return root
+
+
+@pytest.fixture(scope="session")
+def stove():
+    """A process with torch loaded, to fork from; None where nothing is forked."""
+    found = Stove() if sys.platform == "linux" else None
+    yield found
+    if found:
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def warm_python(stove):
+    """Commands and kernels of this Python begin at once: see ``tests/warm.py``."""
+    with pytest.MonkeyPatch.context() as patch:
+        if stove:
+            patch.setattr(WarmPopen, "stove", stove)
+            patch.setattr(subprocess, "Popen", WarmPopen)
+            patch.setattr(f"{LAUNCHER}.Popen", WarmPopen)
+        yield

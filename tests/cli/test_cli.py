@@ -22,6 +22,8 @@ from acflib.predict.pictures import add_legend, color_labels, overlay
 from acflib.predict.pretrained import available
 from tests.runs import assert_same_run, flags, tiny_config
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 @pytest.fixture(scope="module")
 def run_folder(streets, tmp_path_factory):

@@ -16,6 +16,8 @@ from acflib.engine.machine import _git
 from tests.course.test_grading import RIGHT, write
 from tests.runs import flags, tiny_config
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 FOLDER = "город"  # letters that neither ASCII nor code page 1252 has
 ROOT = Path(__file__).resolve().parents[2]
 

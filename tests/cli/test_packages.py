@@ -11,6 +11,8 @@ from acflib.errors import package_fault
 from tests.course.test_grading import ROWS, write
 from tests.runs import flags, tiny_config
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).resolve().parents[2]
 BROKEN = ("tensorboard", "matplotlib", "safetensors", "voila", "anywidget", "nbclient", "nbformat")
 FAULT = "raise TypeError('Descriptors cannot be created directly.')\n"

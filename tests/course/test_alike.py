@@ -12,6 +12,8 @@ from acflib.cli.parser import main
 from acflib.course.grading.alike import alike, plain_body
 from acflib.course.material.students import student_forms, student_of, write_student_forms
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 NAMES = ("anna", "boris", "clara", "dora", "emil")
 BODY = """
     share = {0} // {1}

@@ -15,8 +15,7 @@ from acflib.course.material.forms import Form, said, solution, tasks, units_of
 from acflib.course.material.kinds import KINDS
 from acflib.course.material.trial import published_solutions
 from tests.course.test_forms import SOLUTIONS, all_changes, written
-from tests.course.test_rubric import points
-from tests.course.test_wrong_answers import ANSWERS, EXERCISES
+from tests.course.test_wrong_answers import ANSWERS, EXERCISES, points
 
 every_exercise = pytest.mark.parametrize("check", sorted(tasks()))
 LESSON = {name: lesson for lesson, name in EXERCISES}

@@ -10,6 +10,7 @@ import torch
 
 from acflib.course import checks
 from acflib.course.checks.catalog import exercises
+from acflib.course.checks.judge import without_points
 from acflib.course.material.dealing import draw_form
 from acflib.course.material.form_notebooks import draw_forms, write_forms
 from acflib.course.material.form_verdict import form_check
@@ -46,8 +47,9 @@ def all_changes(check: str) -> list[tuple]:
 
 
 def is_right(form: Form, answer) -> bool:
-    """As form_check says, without a message."""
-    return getattr(checks, form.check)(adapted(form, answer)).solved
+    """As form_check says, without a message and points."""
+    with without_points():
+        return getattr(checks, form.check)(adapted(form, answer)).solved
 
 
 def test_every_exercise_has_forms_with_the_arguments_of_its_check():

@@ -21,6 +21,8 @@ from acflib.course.grading.totals import write_totals
 from acflib.errors import ConfigError
 from tests.course.test_grading import RIGHT, ROWS, found, grade, write
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 # ---- several at once
 
 

@@ -8,6 +8,8 @@ import pytest
 from acflib.course.grading.clock import PATIENCE, Clock, processor_seconds
 from tests.course.test_grading import RIGHT, found, grade, write
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 @pytest.mark.parametrize(
     ("what", "processor", "seconds", "over"),
@@ -42,8 +44,8 @@ def test_processor_seconds_are_those_of_the_process():
 
 def test_a_cell_that_waits_for_the_machine_earns_its_points(tmp_path):
     """A sleep stands for a machine that gives the cell no processor."""
-    path = write(tmp_path / "a.ipynb", "import time\ntime.sleep(17)", RIGHT["hard_centers"])
-    graded = grade(path, timeout=15)
+    path = write(tmp_path / "a.ipynb", "import time\ntime.sleep(8)", RIGHT["hard_centers"])
+    graded = grade(path, timeout=6)
     assert graded.notes == () and found(graded)["hard_centers"].startswith("Right")
 
 
@@ -51,10 +53,10 @@ def test_a_cell_that_is_broken_off_leaves_a_line_and_what_follows_says_so(tmp_pa
     """Cell 3 has an exercise and would define `eps`; the answer of cell 4 needs it."""
     loop = RIGHT["hard_centers"] + "\nwhile True:\n    pass\neps = 1e-9"
     needs = RIGHT["centers_from_logits"].replace("P.sum((2, 3))", "(P.sum((2, 3)) + eps)")
-    messages = found(graded := grade(write(tmp_path / "a.ipynb", loop, needs), timeout=15))
-    assert graded.notes == ("Cell 3 ran longer than 15 seconds.",)
-    assert messages["hard_centers"] == "The cell ran longer than 15 seconds"
+    messages = found(graded := grade(write(tmp_path / "a.ipynb", loop, needs), timeout=6))
+    assert graded.notes == ("Cell 3 ran longer than 6 seconds.",)
+    assert messages["hard_centers"] == "The cell ran longer than 6 seconds"
     assert "NameError: name 'eps' is not defined" in messages["centers_from_logits"]
     assert messages["centers_from_logits"].endswith(
-        " (Cell 3 before it ran longer than 15 seconds, so names may be missing.)"
+        " (Cell 3 before it ran longer than 6 seconds, so names may be missing.)"
     )

@@ -17,6 +17,8 @@ from acflib.course.grading.grade import grade_notebook
 from acflib.errors import ConfigError, DataError
 from tests.course.test_grading import RIGHT, ROWS, SOLUTIONS, found, grade, write
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 # ---- files and installations that do not do
 
 NO_NOTEBOOKS = {

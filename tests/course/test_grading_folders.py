@@ -13,6 +13,8 @@ from acflib.course.grading.cells import find_notebooks, without_notebooks
 from acflib.course.grading.grade import GradedNotebook
 from acflib.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 MOODLE = "Jörg Müller_417_assignsubmission_file_"
 NOTEBOOKS = (
     "anna/01_class_centers.ipynb",

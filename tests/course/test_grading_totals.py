@@ -14,6 +14,8 @@ from acflib.course.material.students import write_student_forms
 from tests.course.test_grading_class import graded, table
 from tests.course.test_student_forms import solved
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 PLATFORMS = ("nbgrader", "moodle", "canvas")
 # The folder that was given is /srv/class/in; lesson 01 has 12 points, 4 an exercise.
 FOREIGN = "Forms of another student: they are those of anna, the path names dev."

@@ -18,6 +18,8 @@ from acflib.course.material.form_verdict import form_lines
 from acflib.course.material.template import new_exercise
 from acflib.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).parents[2]
 RIGHT = """
 def my_answer(predicted, labels):

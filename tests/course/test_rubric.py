@@ -22,16 +22,6 @@ def lost(found: Verdict) -> tuple[int, ...]:
     return tuple(place for place, line in enumerate(found.lines) if not line.earned)
 
 
-def points(name: str, label: str) -> list[int]:
-    """What each line earns, by the tables."""
-    full = [line.points for line in exercise_of(name).lines]
-    for line, labels in ONE_POINT.get(name, {}).items():
-        if label in labels:
-            return [have - (place == line) for place, have in enumerate(full)]
-    lines = next((lines for lines, labels in LOST[name].items() if label in labels), range(len(full)))
-    return [0 if place in lines else have for place, have in enumerate(full)]
-
-
 def test_the_table_names_answers_that_are_there_and_each_once():
     assert sorted(LOST) == sorted(CHECKS)
     for lesson, name in EXERCISES:
@@ -47,13 +37,6 @@ def test_lines_sum_to_the_points():
         "absent classes 0/1",
         "ignored pixels 0/1",
     ], "as lesson 01 says"
-
-
-@pytest.mark.parametrize(("lesson", "name", "label"), WRONG, ids=["-".join(names) for names in WRONG])
-def test_a_mistake_costs_the_lines_that_it_is_about(lesson: str, name: str, label: str):
-    answer, _ = ANSWERS[lesson][name]["mistakes"][label]
-    for seed in (0, 1):
-        assert [line.earned for line in verdict(name, answer, seed).lines] == points(name, label), f"seed {seed}"
 
 
 @every_exercise

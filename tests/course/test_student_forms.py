@@ -16,6 +16,8 @@ from acflib.course.material.folder import KEY, FormsOwner, material_folders, rea
 from acflib.course.material.students import read_students, student_forms, student_of, write_student_forms
 from acflib.errors import ConfigError, DataError
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 NAMES = ("anna", "anna b", "Jörg Müller", "4711")
 
 

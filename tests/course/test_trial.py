@@ -13,6 +13,8 @@ from acflib.course.material.template import new_exercise
 from acflib.course.material.trial import lines_lost, try_exercise
 from tests.course.test_material import changed
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ALL_LINES = """
 
 def all_lines(judge):

@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from acflib.course import checks
+from acflib.course.checks.catalog import exercise_of
 from acflib.course.checks.compare import all_close
-from acflib.course.checks.judge import Verdict
+from acflib.course.checks.judge import Verdict, without_points
+from tests.course.lost_lines import LOST, ONE_POINT
 
 FOLDER = Path(__file__).with_name("wrong_answers")
 LESSONS = sorted(path.stem for path in FOLDER.glob("lesson_*.py"))
@@ -29,6 +31,24 @@ every_exercise = pytest.mark.parametrize(("lesson", "name"), EXERCISES)
 def verdict(name: str, answer: Callable, seed: int = 0) -> Verdict:
     with checks.with_seed(seed):
         return getattr(checks, name)(answer)
+
+
+def message(name: str, answer: Callable, seed: int = 0) -> str:
+    """Of a wrong answer."""
+    with without_points():
+        found = verdict(name, answer, seed)
+    assert not found.solved and found.lines == ()
+    return found.message
+
+
+def points(name: str, label: str) -> list[int]:
+    """What each line earns, by the tables."""
+    full = [line.points for line in exercise_of(name).lines]
+    for line, labels in ONE_POINT.get(name, {}).items():
+        if label in labels:
+            return [have - (place == line) for place, have in enumerate(full)]
+    lines = next((lines for lines, labels in LOST[name].items() if label in labels), range(len(full)))
+    return [0 if place in lines else have for place, have in enumerate(full)]
 
 
 def recorded_inputs(name: str, seed: int) -> list[tuple]:
@@ -77,11 +97,14 @@ def test_unsolved(lesson: str, name: str):
 
 
 @pytest.mark.parametrize(("lesson", "name", "label"), WRONG, ids=["-".join(names) for names in WRONG])
-def test_mistakes_are_named(lesson: str, name: str, label: str):
+def test_mistakes_are_named_and_cost_the_lines_that_they_are_about(lesson: str, name: str, label: str):
     answer, piece = ANSWERS[lesson][name]["mistakes"][label]
-    for seed in SEEDS:
+    for seed in SEEDS[:2]:
         found = verdict(name, answer, seed)
         assert not found.solved and piece in found.message, f"seed {seed}: {found}"
+        assert [line.earned for line in found.lines] == points(name, label), f"seed {seed}: {found}"
+    for seed in SEEDS[2:]:
+        assert piece in message(name, answer, seed), f"seed {seed}"
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
@@ -96,7 +119,7 @@ def test_a_mistake_is_named_by_whatever_way_it_came(lesson: str):
 
 @every_exercise
 def test_at_least_three_wrong_answers_each_with_its_own_message(lesson: str, name: str):
-    messages = [verdict(name, answer).message for answer, _ in ANSWERS[lesson][name]["mistakes"].values()]
+    messages = [message(name, answer) for answer, _ in ANSWERS[lesson][name]["mistakes"].values()]
     assert len(messages) >= 3
     assert len(set(messages)) == len(messages), messages
 

@@ -23,6 +23,8 @@ from acflib.datasets.transforms import SeededAugmentation, class_balance, traini
 from acflib.errors import DataError
 from tests.datasets.conftest import picture, save
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory) -> Streets:

@@ -45,12 +45,17 @@ def model():
 
 def test_cityscapes_and_its_doctor(cityscapes):
     before = [f.image for f in Cityscapes(cityscapes, "train").frames]
-    report = [str(finding) for finding in check_data(cityscapes)]
+    report = without_the_disk(cityscapes)
     strew(cityscapes)
     for city in (cityscapes / "leftImg8bit" / "train" / ".Spotlight-V100", cityscapes / "leftImg8bit/train/@eaDir"):
         save(picture(0), city / f"{city.name}_000000_000019_leftImg8bit.png")
     assert [f.image for f in Cityscapes(cityscapes, "train").frames] == before
-    assert [str(finding) for finding in check_data(cityscapes)] == report
+    assert without_the_disk(cityscapes) == report
+
+
+def without_the_disk(root):
+    """What doctor says but for the free space, which other programs change meanwhile."""
+    return [str(finding) for finding in check_data(root) if "GB free" not in str(finding)]
 
 
 def test_a_folder_that_only_a_companion_makes_cityscapes(tmp_path):

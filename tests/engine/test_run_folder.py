@@ -23,6 +23,8 @@ from acflib.errors import CheckpointError, ConfigError, TrainingError
 from acflib.training import train
 from tests.runs import flags, tiny_config
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 CPU = torch.device("cpu")
 # Holds a lock file until it is killed.
 HOLDER = """

@@ -6,6 +6,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 PROGRAM = textwrap.dedent("""
     import sys
     from acflib import training

@@ -20,6 +20,8 @@ from acflib.predict.export import export_predictions
 from benchmarks.full_size_folder import write_full_size
 from tests.benchmarks.scripts import benchmark_scripts
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "cityscapes.md").read_text(encoding="utf-8")
 CODE = re.findall(r"(?:^    .*\n)+", GUIDE.replace("\\\n", " "), re.MULTILINE)

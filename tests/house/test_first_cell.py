@@ -25,6 +25,8 @@ from tests.house.test_packaging import PROJECT
 from tools.first_cell import NOWHERE, TAG, first_cell, main, put_first_cell
 from tools.notebook_cells import lessons
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).resolve().parents[2]
 GIT = shutil.which("git")
 FAKE_PIP = """

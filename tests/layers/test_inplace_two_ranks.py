@@ -10,6 +10,8 @@ import torch
 
 from tests.layers import two_ranks_inplace
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).resolve().parents[2]
 CLOSE = dict(rtol=0, atol=1e-10)
 

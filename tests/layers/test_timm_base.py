@@ -40,8 +40,15 @@ DILATED = (LITE, "resnet18", "mobilenetv3_small_050", "regnety_002", "convnext_a
 PYRAMIDS = ("swin_s3_tiny_224", "pvt_v2_b0", "hrnet_w18_small", "densenet121", "edgenext_xx_small")
 
 
-@pytest.mark.parametrize("output_stride", [8, 16, 32])
-@pytest.mark.parametrize("name", DILATED + PYRAMIDS)
+ALL_STRIDES = (LITE, "swin_s3_tiny_224")  # one of each kind; of the others 8, the rest being slow
+FEATURES = [
+    pytest.param(name, stride, marks=[pytest.mark.slow] * (stride > 8 and name not in ALL_STRIDES))
+    for name in DILATED + PYRAMIDS
+    for stride in (8, 16, 32)
+]
+
+
+@pytest.mark.parametrize(("name", "output_stride"), FEATURES)
 def test_features_have_the_size_that_the_output_stride_says(name, output_stride):
     """Of any image: 75 x 101 pixels are 10 x 13 cells of 8."""
     with torch.device("meta"):

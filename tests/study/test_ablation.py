@@ -30,8 +30,10 @@ from acflib.study.corrections import measure_corrections
 from acflib.training import train
 from tests.study.ablation_cases import runs_of, small_study
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).resolve().parents[2]
-STOPPED_ITERATIONS = 150  # of a grid that is stopped: enough for the signal to come in the middle of a run
+STOPPED_ITERATIONS = 80  # of a grid that is stopped: enough for the signal to come in the middle of a run
 
 
 def content(run: Run) -> dict:

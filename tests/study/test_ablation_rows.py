@@ -24,6 +24,8 @@ from acflib.study.ablation.studies import STUDIES
 from acflib.training import make_loader
 from tests.study.ablation_cases import runs_of, small_study
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 def test_rows_differ_in_what_they_say_and_nothing_else(study):

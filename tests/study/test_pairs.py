@@ -32,6 +32,8 @@ from acflib.study.ablation.results import load_results
 from acflib.study.ablation.rows import Line, config_of, evaluations_of
 from tests.study.ablation_cases import small_study
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 OWN = next(world for world in WORLDS if world.name == "own")
 SMALL = {"backbone": "tiny", "channels": 16, "align_corners": False, "weights": None}
 

@@ -10,6 +10,8 @@ import pytest
 
 from tools.rerun import OUT, compare, rerun
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = {
     "machine": {"cpu": "one"},

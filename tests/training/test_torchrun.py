@@ -13,6 +13,8 @@ from acflib.engine.checkpoints import load_checkpoint
 from acflib.engine.runlog import read_csv
 from tests.runs import flags, tiny_config
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 def torchrun(processes, *arguments):
     """Run ``python -m acflib`` in several processes; their joint output."""

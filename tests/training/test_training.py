@@ -29,6 +29,8 @@ from acflib.predict.pretrained import load_pretrained
 from acflib.training import train
 from tests.runs import assert_same_run, final_weights, flags, tiny_config
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 @pytest.fixture(scope="module")
 def finished(streets, tmp_path_factory):

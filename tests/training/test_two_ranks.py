@@ -14,6 +14,8 @@ import torch
 from acflib.engine.run_folder import what_to_copy
 from tests.training import two_ranks
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 ROOT = Path(__file__).resolve().parents[2]
 CLOSE = dict(rtol=0, atol=1e-10)
 

@@ -19,6 +19,8 @@ from traitlets.log import get_logger
 from acflib.widgets import AttentionViewer, ClassCenterLab, SimilarityExplorer, base
 from tests.widgets.cases import CLASSES, network, png_bytes, tell
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 def test_first_frame(widget):
     assert widget.picked == (32, 64) and widget.message == "" and widget.frame["version"] == 1

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from acflib import functional
 from acflib.course.checks import attending
-from acflib.course.checks.demands import largest_tensor, operation_count
+from acflib.course.checks.demands import fewer_operations, largest_tensor
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, judge, random_cases
 
 WEIGHTED = Hints(
@@ -53,7 +53,7 @@ def attend_sum(student: Answer) -> Verdict:
     many = attending.many_classes()
     demands = {
         "The numbers are right, but you loop over classes or pixels. One matrix product, or one einsum, does all of "
-        "them.": (lambda f: operation_count(f, many) < many[0].shape[1])
+        "them.": (lambda f: fewer_operations(f, many, many[0].shape[1]))
     }
     return _judge(
         student, cases, functional.attend_sum, mistakes, demands=demands, gradients=(0, 1), rubric="attend_sum"
@@ -129,7 +129,7 @@ def attend_concat_conv(student: Answer) -> Verdict:
         ),
         "The numbers are right, but you loop over pixels or rows, and so multiply at each pixel. Multiply each center "
         "with its W_i before any pixel comes in, then take one weighted sum.": (
-            lambda f: operation_count(f, large) < large[1].shape[2]
+            lambda f: fewer_operations(f, large, large[1].shape[2])
         ),
     }
     return _judge(

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from acflib.course.checks.demands import operation_count
+from acflib.course.checks.demands import fewer_operations
 from acflib.course.checks.judge import Answer, Case, Hints, Verdict, distinct_sizes, judge, random_cases
 from acflib.functional import IGNORE_INDEX
 from acflib.similarity import unit_features
@@ -66,7 +66,7 @@ def similarity_matrix(student: Answer) -> Verdict:
     }
     cases = random_cases(_feature_case)
     message = "The values are right, but you go from pixel to pixel. One matrix product gives all pairs at once."
-    demands = {message: lambda f: operation_count(f, cases[0]) < 40}
+    demands = {message: lambda f: fewer_operations(f, cases[0], 40)}
     return judge(student, cases, right, mistakes, hints=SIMILARITY, demands=demands, rubric="similarity_matrix")
 
 

@@ -138,11 +138,11 @@ def _and_the_rest(
     references = [task.right, *mistakes]
     lost = set(lost)
     for message, case in task.corners.items():
-        said = _said(task, student, message, case)
-        if rubric.is_small(said):
+        if _as_one(task, student, references, [case]):
             continue
+        said = _said(task, student, message, case)
         cost = rubric.cost(said) or [MAIN]
-        if not lost.intersection(cost) and not _as_one(task, student, references, [case]):
+        if not rubric.is_small(said) and not lost.intersection(cost):
             lost.add(cost[0])
     for message, holds in task.demands.items():
         if rubric.is_small(message):

@@ -14,6 +14,8 @@ from acflib.datasets.streets import MANIFEST, write_streets
 from acflib.datasets.streets import folder as module
 from acflib.errors import ConfigError, DataError
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 def small(root, **changes):
     """Write a set of four tiny scenes."""
