@@ -75,23 +75,33 @@ lessons: $(READY)  ## your own copies of the lessons, not run yet, in my-lessons
 lab: lessons  ## open the lessons in JupyterLab (your copies)
 	$(BIN)/python -m jupyter lab --FileContentsManager.preferred_dir=my-lessons $(AS_ROOT) $(LAB_FLAGS)
 
-# Tests at a time: as many as cores, each with one thread. WORKERS=0: one after another, in one process.
+# Tests at a time in each part: as many as cores, each with one thread. WORKERS=0: one after another, in one process.
 WORKERS ?= auto
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 
-# All three parts run, whatever fails before; then a line for each, and the exit status of them all.
+# The quick tests are shown as they run. The others often wait for a browser or a kernel, so they run beside them and are
+# shown afterwards. All three parts run, whatever fails; then a line for each, and the exit status of them all.
 test: $(READY)  ## all quick tests, the widgets in a browser, then every notebook against its stored output
-	@report=; failed=0; \
+	@folder=$$(mktemp -d) || exit 1; \
+	trap 'rm -rf "$$folder"' EXIT; \
+	trap 'trap - TERM; kill 0' INT TERM; \
 	part() { \
 		name=$$1; shift; \
 		printf '\n%s: %s\n' "$$name" "$$*"; \
-		if "$$@"; then found="no failures"; else found="FAILED (exit status $$?)"; failed=1; fi; \
-		report="$$report$$name: $$found\n"; \
+		if "$$@"; then found="no failures"; else found="FAILED (exit status $$?)"; fi; \
+		echo "$$name: $$found" >"$$folder/$$name"; \
 	}; \
-	part "quick tests" $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal; \
-	part "browser tests" $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m browser -rs tests/browser; \
-	part "notebooks" $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval notebooks/; \
-	printf "\n$$report"; \
-	exit $$failed
+	{ \
+		part "browser tests" $(PYTEST) -m "browser and not slow" -rs tests/browser; \
+		part "notebooks" $(PYTEST) --dist loadfile --nbval notebooks/; \
+	} >"$$folder/others" 2>&1 & \
+	part "quick tests" $(PYTEST) --dist worksteal; \
+	printf '\nwaiting for the browser tests and the notebooks\n'; \
+	wait; \
+	cat "$$folder/others"; \
+	echo; \
+	cat "$$folder/quick tests" "$$folder/browser tests" "$$folder/notebooks"; \
+	! grep -q FAILED "$$folder/quick tests" "$$folder/browser tests" "$$folder/notebooks"
 
 test-slow: $(READY)  ## the slow proofs
 	$(BIN)/python -m pytest -m slow

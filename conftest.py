@@ -6,6 +6,7 @@ They hold for tests alone. A student who opens the same notebook in JupyterLab k
 """
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -67,5 +68,13 @@ def _patch_nbval() -> None:
         # store_history=True as in JupyterLab: only then does a trailing `;` keep a cell silent.
         return self.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
 
+    if "PYTEST_XDIST_WORKER" in os.environ and sys.platform == "linux":  # as `make test` does, for speed
+        import jupyter_client.launcher
+
+        from tests.warm import FOR_KERNELS, Stove, WarmPopen
+
+        os.environ.update(KERNEL_ENVIRONMENT)
+        WarmPopen.stove = Stove(FOR_KERNELS)
+        jupyter_client.launcher.Popen = WarmPopen
     nbval.kernel.start_new_kernel = start_with_environment
     nbval.kernel.RunningKernel.execute_cell_input = execute_with_history

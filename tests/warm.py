@@ -22,9 +22,11 @@ import subprocess
 import sys
 import threading
 import types
+from collections.abc import Sequence
 
 LAUNCHER = "jupyter_client.launcher"
-LOADED = ("torch", "torch._dynamo", "torchvision", "matplotlib.figure", "ipykernel.kernelapp", LAUNCHER)
+FOR_KERNELS = ("torch", "torch._dynamo", "torchvision", "ipykernel.kernelapp", LAUNCHER)
+LOADED = (*FOR_KERNELS, "matplotlib.figure")  # which reads its backend once: kernels that draw need it afresh
 LONGEST = 2**18  # bytes of a request: a command and its environment
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")  # as Popen names its ends of pipes
 REAL = subprocess.Popen
@@ -33,14 +35,15 @@ REAL = subprocess.Popen
 class Stove:
     """The process that commands are forked from, or the line to one. It ends when nobody is left to ask it."""
 
-    def __init__(self, line: socket.socket | None = None) -> None:
+    def __init__(self, loaded: Sequence[str] = LOADED, line: socket.socket | None = None) -> None:
         if line is not None:
             self.line = line
             return
         self.line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST)
         with theirs:
-            self.process = REAL([sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()])
+            command = [sys.executable, __file__, str(theirs.fileno()), *loaded]
+            self.process = REAL(command, pass_fds=[theirs.fileno()])
 
     def start(self, request: dict, files: list[int]) -> tuple[int, socket.socket]:
         """Have a command run; its process id, and the socket from which its exit status will come."""
@@ -95,10 +98,11 @@ class WarmPopen(REAL):
 
 
 def is_plain(command: object) -> bool:
-    """Whether it is this Python with -m, -c or a script, and no other option."""
-    if not isinstance(command, (list, tuple)) or len(command) < 2 or command[0] != sys.executable:
+    """Whether it is this Python with -m, -c or a script, and no other option but -u."""
+    if not isinstance(command, (list, tuple)) or command[0] != sys.executable:
         return False
-    return command[1] in ("-m", "-c") or not os.fspath(command[1]).startswith("-")
+    rest = [os.fspath(part) for part in command[1:] if part != "-u"]
+    return bool(rest) and (rest[0] in ("-m", "-c") or not rest[0].startswith("-"))
 
 
 def number_from(line: socket.socket) -> int:
@@ -153,7 +157,7 @@ def become(request: dict) -> list[str]:
         os.dup2(file, number)
         os.close(file)
     os.set_inheritable(line, False)
-    WarmPopen.stove = Stove(socket.socket(fileno=line))
+    WarmPopen.stove = Stove(line=socket.socket(fileno=line))
     subprocess.Popen = WarmPopen
     sys.modules[LAUNCHER].Popen = WarmPopen
     os.chdir(request["folder"])
@@ -180,6 +184,9 @@ def paths_of_environment() -> list[str]:
 
 def run(command: list[str]) -> None:
     """As Python does: the first place of its path is the folder of the program."""
+    if command[0] == "-u":
+        sys.stdout.reconfigure(write_through=True)
+        return run(command[1:])
     if command[0] == "-m":
         sys.argv[:] = command[1:]
         sys.path.insert(0, os.getcwd())
@@ -213,7 +220,7 @@ def run_and_leave(command: list[str]) -> None:
 
 if __name__ == "__main__":
     del sys.path[0]  # the folder of this file
-    for name in LOADED:
+    for name in sys.argv[2:]:
         importlib.import_module(name)
     gc.freeze()
     run_and_leave(become(serve(socket.socket(fileno=int(sys.argv[1])))))

@@ -7,6 +7,7 @@ minutes.
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,18 @@ from tests.browser.opened import Opened
 from tests.browser.playground import LAPTOP, Playground
 
 REASON = lab.missing()
+IN_JUPYTERLAB = ("test_explorer", "test_kernel_gone", "test_laboratory", "test_reading", "test_screen")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """All that opens the lessons in one process, all that opens the page in another: each is opened or built once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "lessons" if Path(nodeid.split("::")[0]).stem in IN_JUPYTERLAB else "pages"
+
+    return Groups(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

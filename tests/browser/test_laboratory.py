@@ -117,8 +117,9 @@ def test_the_other_edits(laboratory, widget):
     laboratory.press(widget, "Reset")
 
 
-def test_quick_strokes_and_clicks(laboratory, widget):
-    """200 of them: no stroke is lost, the last pixel is shown, and the page does not grow.
+@pytest.mark.parametrize("number", [60, pytest.param(200, marks=pytest.mark.slow)])
+def test_quick_strokes_and_clicks(laboratory, widget, number):
+    """No stroke is lost, the last pixel is shown, and the page does not grow.
 
     The kernel does not grow either: widgets/test_actions.py.
     """
@@ -139,9 +140,9 @@ def test_quick_strokes_and_clicks(laboratory, widget):
     lab.wait_for_pixel(widget, page, go(30), seconds=120)
     laboratory.press(widget, "Reset")
     heap, nodes = laboratory.heap()
-    last = go(200)
+    last = go(number)
     lab.wait_for_pixel(widget, page, last, seconds=240)
-    wait_for_edits(laboratory, widget, "Edits: 94 earlier; " + "; ".join(["stroke of sky"] * 6))
+    wait_for_edits(laboratory, widget, f"Edits: {number // 2 - 6} earlier; " + "; ".join(["stroke of sky"] * 6))
     page.wait_for_timeout(500)
     assert widget.get_attribute("data-pixel") == f"{last[0]},{last[1]}"  # and it stays
     laboratory.press(widget, "Reset")

@@ -102,13 +102,14 @@ def test_corner_pixels(play):
     assert play.page.get_by_text("Ground truth: road").is_visible()  # what lies under the pointer has a name
 
 
-def test_two_hundred_quick_clicks_and_strokes(play, model):
+@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.slow)])
+def test_quick_clicks_and_strokes(play, model, count):
     """Every stroke is kept, the last pixel is the one shown, and memory does not grow."""
     random = np.random.default_rng(0)
     work(play, random, 40)  # warm
     play.settle()
     play.press("Reset")
-    before, (strokes, last) = heap(play.page), work(play, random, 200)
+    before, (strokes, last) = heap(play.page), work(play, random, count)
     play.settle()
     state = play.state()
     assert len(state["edits"]) == strokes and tuple(state["pixel"]) == last

@@ -39,15 +39,20 @@ def tensors_of(state) -> list[torch.Tensor]:
 TINY = replace(PRESETS["tiny-acf-sum"], crop_size=(129, 257), batch_size=4)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bf16"])
+INPLACE = replace(TINY, loss=replace(TINY.loss, bootstrap=True), norm="inplace")
+RECOMPUTE = replace(TINY, model=replace(TINY.model, recompute=True), micro_steps=2)
+
+
 @pytest.mark.parametrize(
-    "config",
+    ("config", "precision"),
     [
-        TINY,
-        replace(TINY, loss=replace(TINY.loss, bootstrap=True), norm="inplace"),
-        replace(TINY, model=replace(TINY.model, recompute=True), micro_steps=2),
+        pytest.param(TINY, "float32", id="tiny"),
+        pytest.param(INPLACE, "bf16", id="inplace-bf16"),
+        pytest.param(RECOMPUTE, "float32", id="recompute"),
+        pytest.param(TINY, "bf16", id="tiny-bf16", marks=pytest.mark.slow),
+        pytest.param(INPLACE, "float32", id="inplace", marks=pytest.mark.slow),
+        pytest.param(RECOMPUTE, "bf16", id="recompute-bf16", marks=pytest.mark.slow),
     ],
-    ids=["tiny", "inplace", "recompute"],
 )
 def test_counted_memory_is_that_of_real_steps(config, precision):
     """All tensors of real steps, and never more than the allocator gave out.

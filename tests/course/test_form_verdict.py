@@ -51,10 +51,10 @@ def is_units_alone(found: Verdict) -> bool:
 
 @every_exercise
 def test_an_answer_in_the_units_of_the_lesson_loses_the_line_of_the_units_alone(check: str, published: dict):
-    """Each way to write a value, and two at once."""
+    """Each way to write a value, and some two at once."""
     units = [change for change in all_changes(check) if change[0][0] == "kinds"]
     pairs = [pair for pair in combinations(units, 2) if pair[0][0] != pair[1][0]]
-    for changes in [(change,) for change in units] + pairs[:6]:
+    for changes in [(change,) for change in units] + pairs[:2]:
         form = written(check, changes)
         answer = solution(lesson_units(form), published[check][0])
         found = form_check(form, answer)

@@ -51,8 +51,19 @@ def camvid(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default set: 200, 100 and 100 scenes, written once for all workers of pytest-xdist. Tests only read it."""
+    """The default set, with 10 and 5 scenes in val and test: tests only read it."""
+    return written_once(tmp_path_factory, "streets-few", val=10, test=5)
+
+
+@pytest.fixture(scope="session")
+def all_streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default set as it is: 200, 100 and 100 scenes."""
+    return written_once(tmp_path_factory, "streets-all")
+
+
+def written_once(tmp_path_factory: pytest.TempPathFactory, name: str, **counts: int) -> Path:
+    """For all workers of pytest-xdist."""
     here = tmp_path_factory.getbasetemp()
-    folder = (here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / "streets-default"
+    folder = (here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / name
     with FileLock(f"{folder}.lock"):
-        return write_streets(folder, progress=False)  # one that is there is kept
+        return write_streets(folder, progress=False, **counts)  # one that is there is kept

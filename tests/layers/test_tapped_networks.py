@@ -10,7 +10,9 @@ from tools import tapped_networks
 from tools.tapped_cases import CASES, OneClassifier, of_torchvision
 from tools.tapped_networks import BEGIN, END, PAGE, examine
 
-LARGE = ("fcn_resnet50", "deeplabv3_resnet50", "UPerNet", "MAnet")  # they take two thirds of the time
+# The slow ones; of each library at least one is left.
+LARGE = ("fcn_resnet50", "deeplabv3_resnet50", "deeplabv3_mobilenet_v3_large", "Unet", "FPN", "DeepLabV3Plus")
+LARGE = (*LARGE, "UPerNet", "MAnet")
 
 
 def param(case):

@@ -83,7 +83,7 @@ def check_memory(model, height, width, window):
 
 @pytest.mark.parametrize("names", [("out",), ("out", "coarse")])
 def test_all_scales_take_one_accumulator_more_at_most(names):
-    check_memory(Cheap(names), 256, 512, 129)
+    check_memory(Cheap(names), 128, 256, 65)
 
 
 @pytest.mark.slow

@@ -92,10 +92,8 @@ def network(name: str) -> ACFNet:
     return model.eval()
 
 
-QUICK = ("sum",)
 WITHOUT_ATTENTION = ("none", "self", "global", "psp", "center")
-SLOW = (*WITHOUT_ATTENTION, "none+psp", "tapped", "concat", "literal", "sum+aspp", "inplace", "align corners")
-NETWORKS = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+WITH_ATTENTION = ("none+psp", "tapped", "sum", "concat", "literal", "sum+aspp", "inplace", "align corners")
 
 
 def run(folder, graph, **given):
@@ -109,12 +107,17 @@ def run(folder, graph, **given):
 
 
 @needs_onnx
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.slow  # the quick one is test_command_and_metadata
+@pytest.mark.parametrize("name", WITHOUT_ATTENTION + WITH_ATTENTION)
 def test_files_give_the_numbers_of_pytorch(name, tmp_path):
-    """At sizes that neither the export nor its own check uses, one with a side below the stride."""
     model = network(name)
     export_onnx(model, tmp_path, NAMES, COLORS)
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+    check_files(model, tmp_path)
+
+
+def check_files(model, tmp_path):
+    """At sizes that neither the export nor its own check uses, one with a side below the stride."""
     for seed, (batch, height, width) in enumerate([(1, 7, 50), (2, 41, 66), (1, 128, 56)]):
         torch.manual_seed(seed)
         image = torch.randn(batch, 3, height, width)
@@ -200,6 +203,7 @@ def test_command_and_metadata(tmp_path, capsys, monkeypatch):
         for value in onnx.load(tmp_path / "new" / "whole.onnx").graph.input
     }
     assert shapes == {"image": ["batch", 3, "height", "width"]}
+    check_files(load_pretrained("streets-acf-sum"), tmp_path / "new")
     run_the_document(tmp_path, capsys, monkeypatch)
 
 
