@@ -92,10 +92,10 @@ test: $(READY)  ## all quick tests, the widgets in a browser, then every noteboo
 		echo "$$name: $$found" >"$$folder/$$name"; \
 	}; \
 	{ \
-		part "browser tests" $(PYTEST) -m "browser and not slow" -rs tests/browser; \
+		part "browser tests" $(PYTEST) -p no:nbval -m "browser and not slow" -rs tests/browser; \
 		part "notebooks" $(PYTEST) --dist loadfile --nbval notebooks/; \
 	} >"$$folder/others" 2>&1 & \
-	part "quick tests" $(PYTEST) --dist worksteal; \
+	part "quick tests" $(PYTEST) -p no:nbval --dist worksteal; \
 	printf '\nwaiting for the browser tests and the notebooks\n'; \
 	wait; \
 	cat "$$folder/others"; \

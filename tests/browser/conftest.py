@@ -4,6 +4,7 @@ Skipped, with the reason, where there is no Chromium or no playwright. A machine
 minutes.
 """
 
+import contextlib
 import os
 import shutil
 import sys
@@ -14,6 +15,7 @@ import pytest
 from tests.browser import lab
 from tests.browser.opened import Opened
 from tests.browser.playground import LAPTOP, Playground
+from tests.warm import WarmPopen
 
 REASON = lab.missing()
 IN_JUPYTERLAB = ("test_explorer", "test_kernel_gone", "test_laboratory", "test_reading", "test_screen")
@@ -47,9 +49,14 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def server(folder):
-    """A JupyterLab: its address and its process."""
-    with lab.jupyterlab(folder) as found:
+def server(folder, stove):
+    """A JupyterLab, whose kernels begin at once (``tests/warm.py``): its address and its process."""
+    with contextlib.ExitStack() as running:
+        with pytest.MonkeyPatch.context() as patch:
+            if stove:
+                patch.setattr(WarmPopen, "stove", stove)
+                patch.setattr(lab.subprocess, "Popen", WarmPopen)
+            found = running.enter_context(lab.jupyterlab(folder))
         yield found
 
 

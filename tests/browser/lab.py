@@ -120,7 +120,7 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
         "IPYTHONDIR": str(state / "ipython"),
     }
     command = [
-        *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ServerApp.ip=127.0.0.1"),
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1"),
         *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token="),
         *(f"--ServerApp.root_dir={folder}", "--ServerApp.allow_root=True"),
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
@@ -158,6 +158,11 @@ def open_notebook(page, address: str, name: str) -> None:
     toolbar = page.locator(".jp-NotebookPanel-toolbar")
     toolbar.locator(".jp-Toolbar-kernelName", has_text="Python").wait_for(timeout=WAIT_MS)
     toolbar.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=WAIT_MS)
+    run_all(page)
+
+
+def run_all(page) -> None:
+    """Have all cells of the notebook run, by the menu."""
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = {
-    "quick tests": "-m pytest -n auto --dist worksteal",
-    "browser tests": "-m pytest -n auto -m browser and not slow",
+    "quick tests": "-m pytest -n auto -p no:nbval --dist worksteal",
+    "browser tests": "-m pytest -n auto -p no:nbval -m browser and not slow",
     "notebooks": "-m pytest -n auto --dist loadfile --nbval",
 }
 
@@ -49,7 +49,7 @@ def make(target: str, folder: Path, fails: str) -> tuple[int, str, list[str]]:
         ("nothing", set()),
         ("*worksteal", {"quick tests"}),
         ("*browser*", {"browser tests"}),
-        ("*nbval*", {"notebooks"}),
+        ("*--nbval*", {"notebooks"}),
         ("*", set(PARTS)),
     ],
 )

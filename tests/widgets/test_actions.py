@@ -160,9 +160,10 @@ def kept():
     return tracemalloc.get_traced_memory()[0], len(found)
 
 
+@pytest.mark.parametrize("actions", [60, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", CLASSES)
-def test_two_hundred_quick_actions_leave_nothing_behind(kind, model, pictures):
-    """The memory after 200 actions is that after the first ones: frames, maps and tensors are let go."""
+def test_quick_actions_leave_nothing_behind(kind, actions, model, pictures):
+    """The memory after many actions is that after the first ones: frames, maps and tensors are let go."""
     found = CLASSES[kind](model, gallery=pictures)
     generator = np.random.default_rng(0)
 
@@ -179,7 +180,7 @@ def test_two_hundred_quick_actions_leave_nothing_behind(kind, model, pictures):
     try:
         go(10)
         size, tensors = kept()
-        go(100 if kind == "lab" else 200)  # two actions a round there
+        go(actions // 2 if kind == "lab" else actions)  # two actions a round there
         size_after, tensors_after = kept()
     finally:
         tracemalloc.stop()
