@@ -79,8 +79,8 @@ lab: lessons  ## open the lessons in JupyterLab (your copies)
 WORKERS ?= auto
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 
-# The quick tests are shown as they run. The others often wait for a browser or a kernel, so they run beside them and are
-# shown afterwards. All three parts run, whatever fails; then a line for each, and the exit status of them all.
+# The quick tests first; then, side by side, the browser tests, which often wait, and the notebooks, shown afterwards.
+# All three parts run, whatever fails before; then a line for each, and the exit status of them all.
 test: $(READY)  ## all quick tests, the widgets in a browser, then every notebook against its stored output
 	@folder=$$(mktemp -d) || exit 1; \
 	trap 'rm -rf "$$folder"' EXIT; \
@@ -91,14 +91,11 @@ test: $(READY)  ## all quick tests, the widgets in a browser, then every noteboo
 		if "$$@"; then found="no failures"; else found="FAILED (exit status $$?)"; fi; \
 		echo "$$name: $$found" >"$$folder/$$name"; \
 	}; \
-	{ \
-		part "browser tests" $(PYTEST) -p no:nbval -m "browser and not slow" -rs tests/browser; \
-		part "notebooks" $(PYTEST) --dist loadfile --nbval notebooks/; \
-	} >"$$folder/others" 2>&1 & \
 	part "quick tests" $(PYTEST) -p no:nbval --dist worksteal; \
-	printf '\nwaiting for the browser tests and the notebooks\n'; \
+	part "notebooks" $(PYTEST) --dist loadfile --nbval notebooks/ >"$$folder/output" 2>&1 & \
+	part "browser tests" $(PYTEST) -p no:nbval -m "browser and not slow" -rs tests/browser; \
 	wait; \
-	cat "$$folder/others"; \
+	cat "$$folder/output"; \
 	echo; \
 	cat "$$folder/quick tests" "$$folder/browser tests" "$$folder/notebooks"; \
 	! grep -q FAILED "$$folder/quick tests" "$$folder/browser tests" "$$folder/notebooks"

@@ -1,5 +1,8 @@
 """Small training runs for tests."""
 
+import contextlib
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -39,6 +42,16 @@ def flags(config: TrainConfig) -> list[str]:
         texts += ["--" + name.replace("_", "-"), str(getattr(config, name))]
     texts += ["--learning-rate", str(config.learning_rate), "--eval-batch-size", "1"]
     return [*texts, "--no-tensorboard", "--quiet"]
+
+
+@contextlib.contextmanager
+def in_the_background() -> Iterator[None]:
+    """What is started inside ignores Ctrl-C, as where a script starts a command with &."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def final_weights(folder: Path) -> dict[str, torch.Tensor]:

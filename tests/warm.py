@@ -29,6 +29,7 @@ FOR_KERNELS = ("torch", "torch._dynamo", "torchvision", "ipykernel.kernelapp", L
 LOADED = (*FOR_KERNELS, "matplotlib.figure")  # which reads its backend once: kernels that draw need it afresh
 LONGEST = 2**18  # bytes of a request: a command and its environment
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")  # as Popen names its ends of pipes
+MAYBE_IGNORED = ("SIGINT", "SIGHUP")  # by what starts a command in the background
 REAL = subprocess.Popen
 
 
@@ -74,6 +75,7 @@ class WarmPopen(REAL):
             "folder": os.fspath(given["cwd"] or os.getcwd()),
             "environment": dict(os.environ if given["env"] is None else given["env"]),
             "session": bool(given["start_new_session"]),
+            "ignored": [name for name in MAYBE_IGNORED if signal.getsignal(getattr(signal, name)) is signal.SIG_IGN],
         }
         asked = [given["p2cread"], given["c2pwrite"], given["errwrite"]]
         files = [own if file == -1 else file for own, file in enumerate(asked)]
@@ -148,6 +150,8 @@ def end_with(answer: socket.socket) -> None:
 def become(request: dict) -> list[str]:
     """Make this process what was asked for; the command. What it starts comes from the stove, too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in request["ignored"]:
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
     *files, line, answer = request["files"]
     if request["session"]:
         os.setsid()

@@ -128,10 +128,11 @@ def test_small_shared_memory_for_real(streets, tmp_path):
 
 STUCK = textwrap.dedent("""
     import pathlib, sys, time
-    from torch.utils.data import DataLoader
+    from torch.utils.data import DataLoader, _utils
     from acflib.engine.workers import ended_with, ignore_interrupts
 
     sign = pathlib.Path(sys.argv[1])
+    _utils.MP_STATUS_CHECK_INTERVAL = 1  # seconds; else torch waits for 5, twice
 
     class Disk:
         def __len__(self):

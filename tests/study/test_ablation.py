@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from acflib.study.ablation.run import training_seconds
 from acflib.study.ablation.studies import STUDIES
 from acflib.study.corrections import measure_corrections
 from acflib.training import train
+from tests.runs import in_the_background
 from tests.study.ablation_cases import runs_of, small_study
 
 pytestmark = pytest.mark.usefixtures("warm_python")
@@ -159,9 +159,9 @@ def test_failing_run_is_named_with_its_log_and_the_grid_goes_on(tmp_path, capsys
     assert (tmp_path / "results" / "self" / "seed-0.json").exists()
 
 
-def start_grid(folder: Path, *flags: str, start: Sequence[str] = ()) -> subprocess.Popen:
+def start_grid(folder: Path, *flags: str) -> subprocess.Popen:
     arguments = [str(folder), str(STOPPED_ITERATIONS), "--jobs", "1", "--quiet", *flags]
-    command = [*start, sys.executable, "-m", "tests.study.ablation_grid", *arguments]
+    command = [sys.executable, "-m", "tests.study.ablation_grid", *arguments]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -207,9 +207,6 @@ def test_grid_that_is_stopped_loses_nothing_but_steps_of_the_run_in_flight(tmp_p
     assert content(unbroken)["seconds"]["parts"] == 1
 
 
-BACKGROUND = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # SIGINT is ignored where a script starts a command with &
-
-
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
 @pytest.mark.parametrize(
     "everybody",
@@ -222,7 +219,8 @@ def test_grid_in_the_background_ends_with_sigterm(tmp_path, everybody):
     """Within the 30 s after which a batch system kills, with the run at work saved, and without the next run."""
     study = small_study(tmp_path, iterations=STOPPED_ITERATIONS)
     first, second = runs_of(study, ["baseline", "sum"])
-    process = start_grid(tmp_path, "--rows", "baseline", "sum", "--seeds", "0", start=BACKGROUND)
+    with in_the_background():
+        process = start_grid(tmp_path, "--rows", "baseline", "sum", "--seeds", "0")
     wait_for(lambda: rows_in(first) >= 5, process)
     for number in [process.pid, *(children_of(process.pid) if everybody else [])]:
         os.kill(number, signal.SIGTERM)

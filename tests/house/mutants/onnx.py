@@ -16,12 +16,12 @@ MUTATIONS = [
     Mutation(
         "ONNX: class maps of others not scaled to sum 1", GRAPHS,
         "sum_to_one(attention_probs)", "attention_probs",
-        (f"{ONNX}test_files_give_the_numbers_of_pytorch",),
+        (f"{ONNX}test_command_and_metadata",),
     ),
     Mutation(
         "ONNX: logits called probabilities", GRAPHS,
         '["out"].float().softmax(dim=1)', '["out"].float()',
-        (f"{ONNX}test_files_give_the_numbers_of_pytorch",),
+        (f"{ONNX}test_command_and_metadata",),
     ),
     Mutation(
         "ONNX: a file with other numbers is kept", EXPORT, "if not found <= TOLERANCE", "if not found <= 1e6",
