@@ -75,30 +75,24 @@ lessons: $(READY)  ## your own copies of the lessons, not run yet, in my-lessons
 lab: lessons  ## open the lessons in JupyterLab (your copies)
 	$(BIN)/python -m jupyter lab --FileContentsManager.preferred_dir=my-lessons $(AS_ROOT) $(LAB_FLAGS)
 
-# Tests at a time in each part: as many as cores, each with one thread. WORKERS=0: one after another, in one process.
+# Tests at a time: as many as cores, each with one thread. WORKERS=0: one after another, in one process.
 WORKERS ?= auto
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 
-# The quick tests first; then, side by side, the browser tests, which often wait, and the notebooks, shown afterwards.
 # All three parts run, whatever fails before; then a line for each, and the exit status of them all.
 test: $(READY)  ## all quick tests, the widgets in a browser, then every notebook against its stored output
-	@folder=$$(mktemp -d) || exit 1; \
-	trap 'rm -rf "$$folder"' EXIT; \
-	trap 'trap - TERM; kill 0' INT TERM; \
+	@report=; failed=0; \
 	part() { \
 		name=$$1; shift; \
 		printf '\n%s: %s\n' "$$name" "$$*"; \
-		if "$$@"; then found="no failures"; else found="FAILED (exit status $$?)"; fi; \
-		echo "$$name: $$found" >"$$folder/$$name"; \
+		if "$$@"; then found="no failures"; else found="FAILED (exit status $$?)"; failed=1; fi; \
+		report="$$report$$name: $$found\n"; \
 	}; \
 	part "quick tests" $(PYTEST) -p no:nbval --dist worksteal; \
-	part "notebooks" $(PYTEST) --dist loadfile --nbval notebooks/ >"$$folder/output" 2>&1 & \
 	part "browser tests" $(PYTEST) -p no:nbval -m "browser and not slow" -rs tests/browser; \
-	wait; \
-	cat "$$folder/output"; \
-	echo; \
-	cat "$$folder/quick tests" "$$folder/browser tests" "$$folder/notebooks"; \
-	! grep -q FAILED "$$folder/quick tests" "$$folder/browser tests" "$$folder/notebooks"
+	part "notebooks" $(PYTEST) --dist loadfile --no-loadscope-reorder --nbval notebooks/; \
+	printf "\n$$report"; \
+	exit $$failed
 
 test-slow: $(READY)  ## the slow proofs
 	$(BIN)/python -m pytest -m slow

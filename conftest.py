@@ -26,6 +26,8 @@ KERNEL_ENVIRONMENT = {
     "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])),
 }
 
+LONGEST = ("10_", "08_")
+
 # Warnings hold process ids and paths, HTML and SVG hold random ids and times. The text/plain beside them is compared.
 NOT_COMPARED = ("stderr", "text/html", "image/svg+xml")
 
@@ -36,6 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.option.nbval_kernel_name:
         config.option.nbval_current_env = True  # the kernel is the Python that runs pytest
     _patch_nbval()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the notebooks the longest first, or one worker would still be at it when all others have ended."""
+    items.sort(key=lambda item: not item.path.name.startswith(LONGEST))
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.browser import lab
 from tests.browser.opened import Opened
@@ -18,16 +19,20 @@ from tests.browser.playground import LAPTOP, Playground
 from tests.warm import WarmPopen
 
 REASON = lab.missing()
-IN_JUPYTERLAB = ("test_explorer", "test_kernel_gone", "test_laboratory", "test_reading", "test_screen")
+# Tests that share what takes long to open stay in one process, whichever has nothing to do.
+GROUPS = {
+    "lessons": ("test_explorer", "test_kernel_gone", "test_laboratory", "test_reading", "test_screen"),
+    "numbers of the page": ("test_site", "test_served", "test_slides"),
+}
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
-    """All that opens the lessons in one process, all that opens the page in another: each is opened or built once."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Groups(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "lessons" if Path(nodeid.split("::")[0]).stem in IN_JUPYTERLAB else "pages"
+            file = Path(nodeid.split("::")[0]).stem
+            return next((name for name, files in GROUPS.items() if file in files), "words of the page")
 
     return Groups(config, log)
 
@@ -96,14 +101,18 @@ def laboratory(lesson_14):
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """The folder, without lessons. Skipped where packages, npm or a network for npm are missing."""
+    """The folder, without lessons, built once for all processes. Skipped where packages or npm are missing."""
     from acflib.errors import ConfigError
-    from acflib.site.build import build_site
+    from acflib.site.build import MARK, build_site
 
-    out = tmp_path_factory.mktemp("site") / "out"
+    here = tmp_path_factory.getbasetemp()
+    out = (here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / "site"
     os.environ.setdefault("npm_config_fetch_retries", "0")  # without a network npm would wait for more than a minute
     try:
-        build_site(out, "streets-acf-sum", "streets-baseline", os.environ.get("ACFLIB_ORT_WEB"), lessons=False)
+        with FileLock(f"{out}.lock"):
+            if not (out / MARK).exists():
+                runtime = os.environ.get("ACFLIB_ORT_WEB")
+                build_site(out, "streets-acf-sum", "streets-baseline", runtime, lessons=False)
     except ConfigError as error:
         if "npm" in str(error) or "[onnx]" in str(error):
             pytest.skip(f"the site cannot be built here: {error}")
