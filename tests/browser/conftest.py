@@ -19,20 +19,17 @@ from tests.browser.playground import LAPTOP, Playground
 from tests.warm import WarmPopen
 
 REASON = lab.missing()
-# Tests that share what takes long to open stay in one process, whichever has nothing to do.
-GROUPS = {
-    "lessons": ("test_explorer", "test_kernel_gone", "test_laboratory", "test_reading", "test_screen"),
-    "numbers of the page": ("test_site", "test_served", "test_slides"),
-}
+IN_JUPYTERLAB = ("test_explorer", "test_kernel_gone", "test_laboratory", "test_reading", "test_screen")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """A file stays in one process, and so do all that open the lessons: each is opened and run once."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Groups(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = Path(nodeid.split("::")[0]).stem
-            return next((name for name, files in GROUPS.items() if file in files), "words of the page")
+            file = nodeid.split("::")[0]
+            return "lessons" if Path(file).stem in IN_JUPYTERLAB else file
 
     return Groups(config, log)
 

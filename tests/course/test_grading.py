@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import nbformat
@@ -56,6 +57,9 @@ def by_row(x, z):
 
 checks.centers_from_logits(by_row)
 """
+
+# Seconds of the processor for a cell: more than the first needs to load torch, where it is not loaded already.
+LIMIT = 4 if sys.platform == "linux" else 15
 
 
 def write(path: Path, *sources: str, title: str = TITLE) -> Path:
@@ -132,9 +136,8 @@ def test_endless_loop(tmp_path, monkeypatch, stubborn):
     if stubborn:
         monkeypatch.setattr(grading_session, "ANSWER_TIME", 2)
         loop = loop.replace("pass\n", "try:\n            while True: pass\n        except BaseException: pass\n")
-    timeout = 6  # seconds of the processor: the other cell needs less of them, however busy the machine is
-    messages = found(grade(write(tmp_path / "a.ipynb", loop, RIGHT["centers_from_logits"]), timeout=timeout))
-    assert messages["hard_centers"].startswith(f"The cell ran longer than {timeout} seconds")
+    messages = found(grade(write(tmp_path / "a.ipynb", loop, RIGHT["centers_from_logits"]), timeout=LIMIT))
+    assert messages["hard_centers"].startswith(f"The cell ran longer than {LIMIT} seconds")
     assert messages["centers_from_logits"].startswith("Right")
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from acflib.course.grading.clock import PATIENCE, Clock, processor_seconds
-from tests.course.test_grading import RIGHT, found, grade, write
+from tests.course.test_grading import LIMIT, RIGHT, found, grade, write
 
 pytestmark = pytest.mark.usefixtures("warm_python")
 
@@ -44,8 +44,8 @@ def test_processor_seconds_are_those_of_the_process():
 
 def test_a_cell_that_waits_for_the_machine_earns_its_points(tmp_path):
     """A sleep stands for a machine that gives the cell no processor."""
-    path = write(tmp_path / "a.ipynb", "import time\ntime.sleep(8)", RIGHT["hard_centers"])
-    graded = grade(path, timeout=6)
+    path = write(tmp_path / "a.ipynb", f"import time\ntime.sleep({LIMIT + 2})", RIGHT["hard_centers"])
+    graded = grade(path, timeout=LIMIT)
     assert graded.notes == () and found(graded)["hard_centers"].startswith("Right")
 
 
@@ -53,10 +53,10 @@ def test_a_cell_that_is_broken_off_leaves_a_line_and_what_follows_says_so(tmp_pa
     """Cell 3 has an exercise and would define `eps`; the answer of cell 4 needs it."""
     loop = RIGHT["hard_centers"] + "\nwhile True:\n    pass\neps = 1e-9"
     needs = RIGHT["centers_from_logits"].replace("P.sum((2, 3))", "(P.sum((2, 3)) + eps)")
-    messages = found(graded := grade(write(tmp_path / "a.ipynb", loop, needs), timeout=6))
-    assert graded.notes == ("Cell 3 ran longer than 6 seconds.",)
-    assert messages["hard_centers"] == "The cell ran longer than 6 seconds"
+    messages = found(graded := grade(write(tmp_path / "a.ipynb", loop, needs), timeout=LIMIT))
+    assert graded.notes == (f"Cell 3 ran longer than {LIMIT} seconds.",)
+    assert messages["hard_centers"] == f"The cell ran longer than {LIMIT} seconds"
     assert "NameError: name 'eps' is not defined" in messages["centers_from_logits"]
     assert messages["centers_from_logits"].endswith(
-        " (Cell 3 before it ran longer than 6 seconds, so names may be missing.)"
+        f" (Cell 3 before it ran longer than {LIMIT} seconds, so names may be missing.)"
     )

@@ -54,7 +54,7 @@ def zeros(value):
 
 
 @every_exercise
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_an_answer_without_sense_earns_nothing(lesson: str, name: str, seed: int):
     """Zeros of the right form, ones, the first argument, nothing at all."""
     right = right_answers(lesson, name)[0]

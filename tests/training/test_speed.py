@@ -79,7 +79,7 @@ def traced_only(monkeypatch):
     monkeypatch.setattr(train_state.torch, "compile", partial(torch.compile, backend="eager"))
 
 
-@pytest.mark.parametrize("norm", ["sync", "inplace"])
+@pytest.mark.parametrize("norm", [pytest.param("sync", marks=pytest.mark.slow), "inplace"])
 def test_traced_training_is_close_to_eager(traced_only, norm):
     assert_close_to_eager(replace(CONFIG, precision="float32", norm=norm))
 
