@@ -1,4 +1,4 @@
-"""A Python that has torch loaded already, for tests that start many commands: a command begins at once, not after 3 s.
+"""A Python that has torch loaded already, for tests that start many commands: a command begins at once.
 
 The fixture ``warm_python`` (``tests/conftest.py``) puts :class:`WarmPopen` in the place of ``subprocess.Popen``.
 Commands of this Python are then forked from a process that has imported what stands in ``LOADED``, and nothing of ours:

@@ -132,7 +132,7 @@ def test_stopped_in_the_background(tmp_path):
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     waited_for = [tmp_path / "reached", tmp_path / "g.csv"]  # boris is at work, anna is written
-    while not all(path.exists() for path in waited_for) and time.monotonic() < deadline:
+    while not all(path.exists() and path.read_text() for path in waited_for) and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(1)  # and counted
     kernel = psutil.Process(int((tmp_path / "reached").read_text()))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from tests.house.test_makefile import PYTHON
@@ -75,3 +76,18 @@ def test_make_lab_gives_students_all_lessons_and_no_solution(pushed):
     copies = sorted(path.name for path in (theirs / "my-lessons").rglob("*.ipynb"))
     assert copies == sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
     assert not list(theirs.rglob("*solutions*"))
+
+
+def test_its_notebooks_are_tested_without_the_tests_folder(pushed, tmp_path):
+    """As `make test` does it, by workers: the stored output of a cell is compared, and a wrong one is found."""
+    repository, _ = pushed
+    git("clone", "-q", str(repository), "theirs", folder=tmp_path)
+    assert not (tmp_path / "theirs" / "tests").exists()
+    cell = nbformat.v4.new_code_cell("6 * 7", execution_count=1)
+    for name, stored in (("right", "42"), ("wrong", "41")):
+        data = {"text/plain": stored}
+        cell.outputs = [nbformat.v4.new_output("execute_result", data=data, execution_count=1)]
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "theirs" / f"{name}.ipynb")
+    command = [sys.executable, "-m", "pytest", "-n", "1", "--nbval", "right.ipynb", "wrong.ipynb"]
+    done = subprocess.run(command, cwd=tmp_path / "theirs", capture_output=True, text=True, timeout=120)
+    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr

@@ -29,6 +29,7 @@ from acflib.study.corrections import measure_corrections
 from acflib.training import train
 from tests.runs import in_the_background
 from tests.study.ablation_cases import runs_of, small_study
+from tests.warm import REAL
 
 pytestmark = pytest.mark.usefixtures("warm_python")
 
@@ -159,10 +160,12 @@ def test_failing_run_is_named_with_its_log_and_the_grid_goes_on(tmp_path, capsys
     assert (tmp_path / "results" / "self" / "seed-0.json").exists()
 
 
-def start_grid(folder: Path, *flags: str) -> subprocess.Popen:
+def start_grid(folder: Path, *flags: str, cold: bool = False) -> subprocess.Popen:
+    """``cold``: from a new Python, so that the runs are its children."""
     arguments = [str(folder), str(STOPPED_ITERATIONS), "--jobs", "1", "--quiet", *flags]
     command = [sys.executable, "-m", "tests.study.ablation_grid", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    popen = REAL if cold else subprocess.Popen
+    return popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def wait_for(condition, process=None, seconds: float = 240) -> None:
@@ -220,9 +223,11 @@ def test_grid_in_the_background_ends_with_sigterm(tmp_path, everybody):
     study = small_study(tmp_path, iterations=STOPPED_ITERATIONS)
     first, second = runs_of(study, ["baseline", "sum"])
     with in_the_background():
-        process = start_grid(tmp_path, "--rows", "baseline", "sum", "--seeds", "0")
+        process = start_grid(tmp_path, "--rows", "baseline", "sum", "--seeds", "0", cold=everybody)
     wait_for(lambda: rows_in(first) >= 5, process)
-    for number in [process.pid, *(children_of(process.pid) if everybody else [])]:
+    children = children_of(process.pid) if everybody else []
+    assert bool(children) is everybody
+    for number in [process.pid, *children]:
         os.kill(number, signal.SIGTERM)
     assert process.wait(timeout=28) == 130
     assert "stopped with 0 of 2 runs done" in process.stderr.read()

@@ -90,7 +90,7 @@ def with_seed(seed: int) -> Iterator[None]:
 
 @contextmanager
 def without_points() -> Iterator[None]:
-    """Checks called inside count no points, which takes four fifths of their time: ``lines`` stays empty."""
+    """Checks called inside count no points, which takes most of their time: ``lines`` stays empty."""
     token = _POINTS.set(False)
     try:
         yield
