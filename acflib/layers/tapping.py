@@ -33,9 +33,11 @@ class TappedNetwork(nn.Module):
         seen: list[tuple[Tensor, Tensor]] = []
         own_thread = threading.get_ident()
 
-        def look(_, inputs: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor) -> None:
+        def look(_, inputs: tuple[Tensor, ...], *named_and_output: Any) -> None:
             # Calls of other threads pass here too: the layer is theirs as well, and DataParallel's copies share hooks.
+            # Theirs may come without the named arguments, while this hook is being added or removed.
             if threading.get_ident() == own_thread:
+                named, output = named_and_output
                 seen.append(((*inputs, *named.values())[0], output))
                 versions.extend(_versions(*seen[-1]))
 

@@ -275,6 +275,31 @@ def test_threads_that_come_first_together_check_one_after_another():
     assert all(module.training for module in network.modules())
 
 
+def test_a_call_may_meet_the_hook_of_another_that_ends_meanwhile():
+    """torch then calls that hook without the named arguments: it has forgotten that it wanted them."""
+    both_inside, first_is_done, first = threading.Barrier(2), threading.Event(), []
+
+    def pause(*_):  # runs before the hooks of tap, whose list torch has read already
+        both_inside.wait(timeout=30)
+        if threading.get_ident() != first[0]:
+            assert first_is_done.wait(timeout=30)
+
+    network = Stranger()
+    network.last.register_forward_hook(pause)
+    base, images = tap(network, "last", check=False), torch.randn(2, 1, 3, 16, 24)
+
+    def leading(x):
+        first.append(threading.get_ident())
+        found = base(x)
+        first_is_done.set()
+        return found
+
+    with ThreadPoolExecutor(2) as threads:
+        found = [threads.submit(leading, images[0]), threads.submit(base, images[1])]
+        for each, x in zip(found, images, strict=True):
+            assert torch.equal(each.result().features, network.body(x))
+
+
 def test_half_precision_passes_the_check():
     tap(Stranger().bfloat16(), "last")(IMAGES.bfloat16())
     with torch.autocast("cpu", dtype=torch.bfloat16):
