@@ -7,6 +7,7 @@ NORM, TAPPING = "acflib/layers/norm.py", "acflib/layers/tapping.py"
 SHARING, CARD = "acflib/predict/sharing.py", "acflib/predict/model_card.py"
 PRETRAINED = "acflib/predict/pretrained.py"
 TIMM_TESTS, TAP_TESTS = "tests/layers/test_timm_base.py", ("tests/layers/test_tapping.py",)
+TAP_THREADS = ("tests/layers/test_tapping_threads.py",)
 SHARING_TESTS = ("tests/predict/test_sharing.py",)
 CARD_TESTS = ("tests/predict/test_model_card.py",)
 
@@ -61,7 +62,13 @@ MUTATIONS = [
     ),
     Mutation(
         "tap: threads check at once", TAPPING,
-        "            with _CHECKING:\n                if", "            if True:\n                if", TAP_TESTS,
+        "            with _CHECKING:\n                if", "            if True:\n                if", TAP_THREADS,
+    ),
+    Mutation(
+        "tap: wants the named arguments of other threads' calls", TAPPING,
+        "            if threading.get_ident() == own_thread:\n                named, output = named_and_output\n",
+        "            named, output = named_and_output\n            if threading.get_ident() == own_thread:\n",
+        TAP_THREADS,
     ),
     Mutation(
         "shared: a mistyped path is sent to a hub", PRETRAINED,

@@ -68,7 +68,7 @@ MUTATIONS = [
     ),
     Mutation(
         "tap() takes the maps of another thread", "acflib/layers/tapping.py",
-        "if threading.get_ident() == own_thread:", "if True:", ("tests/layers/test_tapping.py",),
+        "if threading.get_ident() == own_thread:", "if True:", ("tests/layers/test_tapping_threads.py",),
     ),
     Mutation(
         "fused SGD in fp16", "acflib/engine/devices.py",
