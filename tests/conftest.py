@@ -1,4 +1,4 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests. They import torch where they need it: the first process of pytest runs no test."""
 
 import gc
 import signal
@@ -6,9 +6,7 @@ import subprocess
 import sys
 
 import pytest
-import torch
 
-from acflib.datasets.streets import write_streets
 from tests.warm import LAUNCHER, Stove, WarmPopen
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, nohup a closed terminal; so do all processes
@@ -28,12 +26,16 @@ def pytest_collection_finish():
 @pytest.fixture(autouse=True)
 def fixed_seed():
     """Every test starts from the same random numbers, whichever ran before it."""
+    import torch
+
     torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
 def streets(tmp_path_factory):
     """A small Streets folder: 64x32 pixels, 12 / 5 / 2 scenes. Read only."""
+    from acflib.datasets.streets import write_streets
+
     root = tmp_path_factory.mktemp("data") / "streets"
     write_streets(root, width=64, height=32, train=12, val=5, test=2, seed=0, progress=False)
     return root

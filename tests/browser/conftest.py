@@ -15,7 +15,6 @@ from filelock import FileLock
 
 from tests.browser import lab
 from tests.browser.opened import Opened
-from tests.browser.playground import LAPTOP, Playground
 from tests.warm import WarmPopen
 
 REASON = lab.missing()
@@ -129,6 +128,8 @@ def address(site, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def opened(browser, address):
+    from tests.browser.playground import Playground
+
     found = Playground(browser, address)
     yield found
     found.close()
@@ -137,6 +138,8 @@ def opened(browser, address):
 @pytest.fixture(scope="module")
 def laptop(browser, address):
     """The page on a small laptop."""
+    from tests.browser.playground import LAPTOP, Playground
+
     found = Playground(browser, address, viewport=LAPTOP)
     yield found
     found.close()

@@ -18,10 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.my_lessons import without_outputs
-
 ROOT = Path(__file__).resolve().parents[2]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WAIT_MS = 300000  # for the start of a page: a machine that is busy with other things is slow, not broken
 # Lines of JupyterLab and Voila, not of ours: they ask for files that are not there, or lie on the internet.
 NOT_OURS = re.compile(r"favicon|translation|/lsp/|status of 404|settings|ERR_(NAME_NOT_RESOLVED|INTERNET_DISCONNECTED)")
@@ -220,6 +218,8 @@ def write_notebook(path: Path, sources: list[str]) -> None:
 
 def forget_outputs(path: Path) -> None:
     """Take outputs, counts and widget states out of a notebook's file."""
+    from tools.my_lessons import without_outputs
+
     path.write_text(json.dumps(without_outputs(json.loads(path.read_text())), indent=1))
 
 

@@ -46,6 +46,14 @@ PICTURE = (
   return { size: scene.size, pixels: text(pixels), truth: truth && text(truth), fine: text(scene.fine) };
 }"""
 )
+DRAWN = (
+    "(c) => {"
+    + PACK
+    + """
+  const { data, height, width } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+  return { pixels: text(data), size: [height, width] };
+}"""
+)
 
 
 class Playground:
@@ -173,9 +181,8 @@ def heap(page) -> float:
 
 def drawn(play, title: str, colors) -> np.ndarray:
     """The class map that a panel shows, (H, W), read from its colors."""
-    script = "c => [c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
-    width, *values = play.panel(title).first.locator("canvas").evaluate(script)
-    pixels = np.array(values).reshape(-1, width, 4)[..., :3]
+    found = play.panel(title).first.locator("canvas").evaluate(DRAWN)
+    pixels = np.frombuffer(base64.b64decode(found["pixels"]), np.uint8).reshape(*found["size"], 4)[..., :3]
     return (pixels[:, :, None] == np.array(colors)[None, None]).all(-1).argmax(-1)
 
 
