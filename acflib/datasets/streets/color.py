@@ -124,14 +124,17 @@ def colorize(canvas: Canvas, noise: np.ndarray, look: Look, light: np.ndarray, v
         veil: share of gray air before every pixel, (H, W).
     """
     shade = canvas.shade * (1 + 2 * look.roughness.astype(np.float32)[canvas.labels] * noise)
-    own = look.palette.astype(np.float32)[canvas.labels]  # (H, W, 3)
-    dark, bright = np.clip(shade, 0, 1)[..., None], np.clip(shade - 1, 0, 1)[..., None]
-    image = own * dark + (1 - own) * bright  # shade 0 is black, 1 the own color, 2 white
-    image = image * np.float32(1 - look.haze) + np.float32(0.65 * look.haze)
-    image = image * light[..., None]
-    gray = np.float32(0.62) * np.clip(light, 0.3, 1)[..., None]
-    image = image + veil[..., None] * (gray - image)
-    return np.clip(image * look.light.astype(np.float32), 0, 1)
+    dark, bright = np.clip(shade, 0, 1), np.clip(shade - 1, 0, 1)
+    gray = np.float32(0.62) * np.clip(light, 0.3, 1)
+    image = np.empty((*shade.shape, 3), dtype=np.float32)
+    for channel in range(3):  # each for itself: numpy is slow where the last axis is short
+        own = look.palette[:, channel].astype(np.float32)[canvas.labels]
+        plane = own * dark + (1 - own) * bright  # shade 0 is black, 1 the own color, 2 white
+        plane = plane * np.float32(1 - look.haze) + np.float32(0.65 * look.haze)
+        plane = plane * light
+        plane = plane + veil * (gray - plane)
+        image[..., channel] = np.clip(plane * np.float32(look.light[channel]), 0, 1)
+    return image
 
 
 def lattice(table: np.ndarray, across: np.ndarray, along: np.ndarray) -> np.ndarray:
