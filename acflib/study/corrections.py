@@ -82,8 +82,9 @@ def count_outcomes(coarse: Tensor, fine: Tensor, labels: Tensor, ignore_index: i
     check_labels(labels, num_classes, ignore_index)
     valid = labels != ignore_index
     truth = labels[valid]  # (M,), as all below
-    bins = _confidence_bins(coarse.amax(dim=1)[valid])
-    outcomes = _outcomes(coarse.argmax(dim=1)[valid], fine.argmax(dim=1)[valid], truth)
+    confidence, coarse_class = coarse.max(dim=1)  # (B, H, W)
+    bins = _confidence_bins(confidence[valid])
+    outcomes = _outcomes(coarse_class[valid], fine.max(dim=1).indices[valid], truth)
     cells = (truth * CONFIDENCE_BINS + bins) * len(Outcomes._fields) + outcomes
     shape = (num_classes, CONFIDENCE_BINS, len(Outcomes._fields))
     return torch.bincount(cells, minlength=torch.Size(shape).numel()).view(shape)  # (N*10*5,) -> (N, 10, 5)

@@ -117,7 +117,7 @@ def test_the_other_edits(laboratory, widget):
     laboratory.press(widget, "Reset")
 
 
-@pytest.mark.parametrize("number", [60, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [30, pytest.param(200, marks=pytest.mark.slow)])
 def test_quick_strokes_and_clicks(laboratory, widget, number):
     """No stroke is lost, the last pixel is shown, and the page does not grow.
 

@@ -102,7 +102,7 @@ def test_corner_pixels(play):
     assert play.page.get_by_text("Ground truth: road").is_visible()  # what lies under the pointer has a name
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [30, pytest.param(200, marks=pytest.mark.slow)])
 def test_quick_clicks_and_strokes(play, model, count):
     """Every stroke is kept, the last pixel is the one shown, and memory does not grow."""
     random = np.random.default_rng(0)

@@ -13,7 +13,7 @@ MUTATIONS = [
     ),
     Mutation(
         "pixels sorted by the confidence of the fine result", CORRECTIONS,
-        "coarse.amax(dim=1)[valid]", "fine.amax(dim=1)[valid]", CORRECT,
+        "_confidence_bins(confidence[valid])", "_confidence_bins(fine.amax(dim=1)[valid])", CORRECT,
     ),
     Mutation(
         "corrections counted by predicted instead of true class", CORRECTIONS,
