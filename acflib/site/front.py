@@ -5,12 +5,13 @@ from pathlib import Path
 
 import torch
 
-from acflib.acfnet import ACFNet
+from acflib.acfnet import ACFNet, evaluation_mode
 from acflib.errors import AcflibError
-from acflib.layers.field import field_of_view
+from acflib.layers.field import theoretical_extent
 from acflib.predict.pretrained import pretrained_info
 
 OF_THE_PAGE = "streets-acf-sum"
+STRIP = 32  # rows: how far a feature sees across does not depend on the height of a picture
 RIVALS = {  # trained on the same scenes for as long; what stands in the place of the class centers
     "streets-global": "the mean of the whole picture in place of the class centers",
     "streets-self": "each pixel’s own feature in their place",
@@ -20,8 +21,9 @@ RIVALS = {  # trained on the same scenes for as long; what stands in the place o
 
 def across(model: ACFNet, size: tuple[int, int]) -> int:
     """How many pixels across a feature of the network sees; ``size`` is (width, height) of a picture."""
-    width, height = size
-    return field_of_view(model.base, torch.zeros(1, 3, height, width), draws=1).theoretical[1]
+    strip = torch.zeros(1, 3, min(size[1], STRIP), size[0])
+    with evaluation_mode(model.base):
+        return theoretical_extent(model.base, strip, 3)
 
 
 def sees(model: ACFNet, size: tuple[int, int]) -> str:
