@@ -5,13 +5,13 @@ import torch.nn.functional as F
 
 
 def taps(height, width, rate):
-    found = torch.zeros(height, width, dtype=torch.int64)
+    found = [[0] * width for _ in range(height)]
     for row in range(height):
         for column in range(width):
             for dy in (-rate, 0, rate):
                 for dx in (-rate, 0, rate):
-                    found[row, column] += 0 <= row + dy < height and 0 <= column + dx < width
-    return found
+                    found[row][column] += 0 <= row + dy < height and 0 <= column + dx < width
+    return torch.tensor(found)
 
 
 def taps_by_convolution(height, width, rate):
