@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# The first is Chromium without the parts for a window, as playwright takes it by default; it is quicker.
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WAIT_MS = 300000  # for the start of a page: a machine that is busy with other things is slow, not broken
 # Lines of JupyterLab and Voila, not of ours: they ask for files that are not there, or lie on the internet.
@@ -28,7 +29,7 @@ NOT_OURS = re.compile(r"favicon|translation|/lsp/|status of 404|settings|ERR_(NA
 def missing() -> str | None:
     """Why the browser tests cannot run here; None if they can."""
     if find_browser() is None:
-        return "no Chromium: on Debian or Ubuntu `apt-get install chromium`, or set ACFLIB_BROWSER to its path"
+        return "no Chromium: `apt-get install chromium` (or chromium-headless-shell), or set ACFLIB_BROWSER to its path"
     try:
         import playwright.sync_api  # noqa: F401
     except ImportError:
