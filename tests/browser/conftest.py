@@ -22,13 +22,14 @@ IN_JUPYTERLAB = ("test_explorer", "test_kernel_gone", "test_laboratory", "test_r
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
-    """A file stays in one process, and so do all that open the lessons: each is opened and run once."""
+    """A file stays in one process; so do all that open lessons, opened once then, unless each can have its own."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Groups(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.split("::")[0]
-            return "lessons" if Path(file).stem in IN_JUPYTERLAB else file
+            together = Path(file).stem in IN_JUPYTERLAB and self.numnodes < len(IN_JUPYTERLAB)
+            return "lessons" if together else file
 
     return Groups(config, log)
 
