@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.warm import LAUNCHER, Stove, WarmPopen
+from tests.warm import LAUNCHER, Stove, WarmPopen, is_installed
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, nohup a closed terminal; so do all processes
 # that they start.
@@ -57,5 +57,6 @@ def warm_python(stove):
         if stove:
             patch.setattr(WarmPopen, "stove", stove)
             patch.setattr(subprocess, "Popen", WarmPopen)
-            patch.setattr(f"{LAUNCHER}.Popen", WarmPopen)
+            if is_installed(LAUNCHER):
+                patch.setattr(f"{LAUNCHER}.Popen", WarmPopen)
         yield

@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from tests.warm import REAL, WarmPopen
+from tests.warm import REAL, Stove, WarmPopen
 
 pytestmark = [
     pytest.mark.usefixtures("warm_python"),
@@ -45,6 +45,14 @@ def test_a_command_is_as_in_a_new_python(tmp_path, kind):
     warm = outcome(WarmPopen, command, tmp_path, **settings)
     assert warm == outcome(REAL, command, tmp_path, **settings)
     assert warm[2] == 3 and "an argument" in warm[0] and "\n7\nthe end" in warm[0] and warm[1] == "an error\n"
+
+
+def test_what_is_not_installed_is_not_loaded(tmp_path, monkeypatch):
+    """As Jupyter where acflib has its core alone."""
+    stove = Stove(["json", "no_such_package.part"])
+    monkeypatch.setattr(WarmPopen, "stove", stove)
+    assert outcome(WarmPopen, [sys.executable, "-c", "print(5)"], tmp_path) == ("5\n", "", 0)
+    stove.close()
 
 
 @pytest.mark.parametrize("end", ["raise ValueError", "import os; os.abort()", "import sys; sys.exit('words')"])

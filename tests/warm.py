@@ -10,7 +10,7 @@ Not for tests of what an import loads, or of settings that torch reads while it 
 
 import atexit
 import gc
-import importlib
+import importlib.util
 import inspect
 import json
 import os
@@ -33,6 +33,11 @@ MAYBE_IGNORED = ("SIGINT", "SIGHUP")  # by what starts a command in the backgrou
 REAL = subprocess.Popen
 
 
+def is_installed(module: str) -> bool:
+    """Whether the package of a module is here: the core of acflib needs neither Jupyter nor matplotlib."""
+    return importlib.util.find_spec(module.split(".")[0]) is not None
+
+
 class Stove:
     """The process that commands are forked from, or the line to one. It ends when nobody is left to ask it."""
 
@@ -43,7 +48,7 @@ class Stove:
         self.line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST)
         with theirs:
-            command = [sys.executable, __file__, str(theirs.fileno()), *loaded]
+            command = [sys.executable, __file__, str(theirs.fileno()), *filter(is_installed, loaded)]
             self.process = REAL(command, pass_fds=[theirs.fileno()])
 
     def start(self, request: dict, files: list[int]) -> tuple[int, socket.socket]:
