@@ -168,7 +168,8 @@ def become(request: dict) -> list[str]:
     os.set_inheritable(line, False)
     WarmPopen.stove = Stove(line=socket.socket(fileno=line))
     subprocess.Popen = WarmPopen
-    sys.modules[LAUNCHER].Popen = WarmPopen
+    if LAUNCHER in sys.modules:
+        sys.modules[LAUNCHER].Popen = WarmPopen
     os.chdir(request["folder"])
     before = paths_of_environment()
     os.environ.clear()
