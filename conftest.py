@@ -22,7 +22,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 KERNEL_ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",  # the outputs were stored on a CPU
     "OMP_NUM_THREADS": os.environ.get("NOTEBOOK_THREADS", "2"),
-    # What torch gives back stays with the process (glibc): a tenth of the time would go into asking for it again.
+    # What torch gives back stays with the process (glibc): asking for it again takes time.
     "MALLOC_MMAP_THRESHOLD_": "1000000000",
     "MALLOC_TRIM_THRESHOLD_": "1000000000",
     # The acflib beside this file is the one that is tested, even in a copy of the repository.

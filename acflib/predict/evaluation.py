@@ -79,7 +79,7 @@ def evaluate(
             for name, probabilities in found.items():
                 if occurs is not None:
                     probabilities = probabilities.masked_fill(~occurs[..., None, None], -1)
-                guess = probabilities.max(dim=1).indices  # that of argmax, on a CPU in half its time
+                guess = probabilities.max(dim=1).indices  # as argmax, which is slower on a CPU
                 counts[name] += confusion_matrix(guess, labels, model.num_classes)
     counts = {name: distributed.sum_over_ranks(count).cpu() for name, count in counts.items()}
     return Scores(dataset.classes, counts["out"], counts["coarse"] if model.acf is not None else None)

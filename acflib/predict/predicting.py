@@ -123,8 +123,7 @@ def _probabilities(
 
 def _class_of(probabilities: torch.Tensor) -> np.ndarray:
     """(1, N, H, W) -> uint8 (H, W)."""
-    guess = probabilities[0].max(dim=0).indices  # that of argmax, on a CPU in half its time
-    return guess.to(torch.uint8).cpu().numpy()
+    return probabilities[0].argmax(dim=0).to(torch.uint8).cpu().numpy()
 
 
 def predict_files(

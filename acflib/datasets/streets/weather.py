@@ -137,7 +137,7 @@ def blur(image: np.ndarray, radius: int) -> np.ndarray:
     size = 2 * radius + 1
     for _ in range(4):  # down, across, down, across
         total = np.pad(image, ((radius + 1, radius), (0, 0)), mode="edge").astype(np.float64, order="C")
-        for above, row in zip(total, total[1:], strict=False):  # np.cumsum over rows, in a fraction of its time
+        for above, row in zip(total, total[1:], strict=False):  # np.cumsum over rows, which is slower
             row += above
         image = ((total[size:] - total[:-size]) / size).astype(np.float32).T  # (H, W) to (W, H) and back
     return np.ascontiguousarray(image)
